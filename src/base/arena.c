@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* arena - chunked bump allocation; see the header for the picture. */
+#include "base/arena.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "base/check.h"
+#include "base/mem.h"
+
+#if defined(__SANITIZE_ADDRESS__)
+#include <sanitizer/asan_interface.h>
+#define POISON(p, n)   ASAN_POISON_MEMORY_REGION((p), (n))
+#define UNPOISON(p, n) ASAN_UNPOISON_MEMORY_REGION((p), (n))
+#else
+#define POISON(p, n)   ((void)0)
+#define UNPOISON(p, n) ((void)0)
+#endif
+
+#define ALIGN 16
+
+struct arena_chunk {
+    struct arena_chunk *next;
+    size_t size; /* of data */
+    size_t used;
+    size_t pad_; /* keeps data on a 16-byte boundary */
+    char data[];
+};
+
+struct arena_hook {
+    struct arena_hook *next;
+    void (*fn)(void *);
+    void *arg;
+};
+
+static size_t round_up(size_t n)
+{
+    return (n + ALIGN - 1) & ~(size_t)(ALIGN - 1);
+}
+
+void arena_init(struct arena *a, size_t cap)
+{
+    *a = (struct arena){.cap = cap};
+}
+
+static void run_hooks(struct arena *a)
+{
+    while (a->hooks) {
+        struct arena_hook *h = a->hooks;
+        a->hooks = h->next;
+        h->fn(h->arg);
+    }
+}
+
+static void free_chunks(struct arena *a, struct arena_chunk *keep)
+{
+    while (a->chunk != keep) {
+        struct arena_chunk *c = a->chunk;
+        a->chunk = c->next;
+        a->taken -= c->size;
+        UNPOISON(c->data, c->size);
+        mem_free(c);
+    }
+}
+
+void arena_fini(struct arena *a)
+{
+    run_hooks(a);
+    free_chunks(a, NULL);
+    a->full = false;
+}
+
+void arena_reset(struct arena *a)
+{
+    run_hooks(a);
+    struct arena_chunk *first = a->chunk;
+    while (first && first->next)
+        first = first->next;
+    free_chunks(a, first);
+    if (first) {
+        first->used = 0;
+        POISON(first->data, first->size);
+    }
+    a->full = false;
+}
+
+static struct arena_chunk *add_chunk(struct arena *a, size_t need)
+{
+    size_t size = a->chunk ? a->chunk->size * 2 : ARENA_CHUNK_MIN - sizeof(struct arena_chunk);
+    if (size > ARENA_CHUNK_MAX)
+        size = ARENA_CHUNK_MAX;
+    if (size < need)
+        size = need;
+    if (size > a->cap - a->taken)
+        size = need; /* near the cap: no more than asked */
+    if (a->taken >= a->cap || size > a->cap - a->taken) {
+        a->full = true;
+        return NULL;
+    }
+    struct arena_chunk *c = mem_alloc(sizeof(*c) + size);
+    if (!c) {
+        a->full = true;
+        return NULL;
+    }
+    c->next = a->chunk;
+    c->size = size;
+    c->used = 0;
+    a->chunk = c;
+    a->taken += size;
+    POISON(c->data, c->size);
+    return c;
+}
+
+void *arena_alloc(struct arena *a, size_t n)
+{
+    if (n > SIZE_MAX / 2) {
+        a->full = true;
+        return NULL;
+    }
+    size_t need = round_up(n ? n : 1);
+    struct arena_chunk *c = a->chunk;
+    if (!c || c->size - c->used < need) {
+        c = add_chunk(a, need);
+        if (!c)
+            return NULL;
+    }
+    char *p = c->data + c->used;
+    c->used += need;
+    UNPOISON(p, n);
+    return p;
+}
+
+void *arena_zalloc(struct arena *a, size_t n)
+{
+    void *p = arena_alloc(a, n);
+    return p ? memset(p, 0, n) : NULL;
+}
+
+void *arena_zalloc_array(struct arena *a, size_t n, size_t size)
+{
+    size_t total;
+    if (__builtin_mul_overflow(n, size, &total)) {
+        a->full = true;
+        return NULL;
+    }
+    return arena_zalloc(a, total);
+}
+
+void *arena_grow(struct arena *a, void *p, size_t old_n, size_t n)
+{
+    struct arena_chunk *c = a->chunk;
+    size_t old_need = round_up(old_n ? old_n : 1), need = round_up(n ? n : 1);
+    ASSERT(n >= old_n);
+    if (p && c && (char *)p + old_need == c->data + c->used && n <= SIZE_MAX / 2 &&
+        need - old_need <= c->size - c->used) {
+        c->used += need - old_need;
+        UNPOISON(p, n);
+        return p;
+    }
+    void *q = arena_alloc(a, n);
+    if (q && p && old_n)
+        memcpy(q, p, old_n);
+    return q;
+}
+
+str arena_dup(struct arena *a, str s)
+{
+    char *p = arena_alloc(a, s.n + 1);
+    if (!p)
+        return STR_NONE;
+    if (s.n)
+        memcpy(p, s.p, s.n);
+    p[s.n] = '\0';
+    return str_of(p, s.n);
+}
+
+static str vstrf(struct arena *a, const char *fmt, va_list ap)
+{
+    va_list again;
+    va_copy(again, ap);
+    int n = vsnprintf(NULL, 0, fmt, ap);
+    char *p = n < 0 ? NULL : arena_alloc(a, (size_t)n + 1);
+    if (p)
+        vsnprintf(p, (size_t)n + 1, fmt, again);
+    va_end(again);
+    return p ? str_of(p, (size_t)n) : STR_NONE;
+}
+
+char *arena_printf(struct arena *a, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    str s = vstrf(a, fmt, ap);
+    va_end(ap);
+    if (!s.p)
+        return NULL;
+    char *p;
+    memcpy(&p, &s.p, sizeof(p)); /* the bytes are the arena's own, so writable */
+    return p;
+}
+
+str arena_strf(struct arena *a, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    str s = vstrf(a, fmt, ap);
+    va_end(ap);
+    return s;
+}
+
+struct arena_mark arena_mark(const struct arena *a)
+{
+    return (struct arena_mark){a->chunk, a->chunk ? a->chunk->used : 0};
+}
+
+void arena_reset_to(struct arena *a, struct arena_mark m)
+{
+    free_chunks(a, m.chunk);
+    if (a->chunk) {
+        ASSERT(a->chunk->used >= m.used);
+        a->chunk->used = m.used;
+        POISON(a->chunk->data + m.used, a->chunk->size - m.used);
+    }
+    a->full = false;
+}
+
+bool arena_hook(struct arena *a, void (*fn)(void *), void *arg)
+{
+    struct arena_hook *h = arena_alloc(a, sizeof(*h));
+    if (!h)
+        return false;
+    *h = (struct arena_hook){a->hooks, fn, arg};
+    a->hooks = h;
+    return true;
+}

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * fmt - numbers to text without printf: for paths where a format string is too dear.
+ * No function writes a NUL; each returns the bytes written.
+ */
+#pragma once
+#include "base/str.h"
+
+#define FMT_U64_MAX  20
+#define FMT_TIME_MAX 24 /* 2026-11-23T02:20:30.123Z */
+
+size_t fmt_u64(char *to, uint64_t v);
+size_t fmt_hex64(char *to, uint64_t v); /* always 16 digits */
+/* RFC 3339 in UTC with milliseconds, from milliseconds since the epoch. */
+size_t fmt_time(char *to, uint64_t unix_ms);

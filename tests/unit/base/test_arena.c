@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "../unit.h"
+
+#include "base/arena.h"
+#include "base/mem.h"
+
+static void test_cap(void **state)
+{
+    (void)state;
+    struct arena a;
+    arena_init(&a, 8192);
+    assert_non_null(arena_alloc(&a, 100));
+    assert_null(arena_alloc(&a, 100000));
+    assert_true(arena_is_full(&a));
+    assert_null(arena_zalloc_array(&a, SIZE_MAX / 2, 16));
+    arena_fini(&a);
+}
+
+static void test_mark(void **state)
+{
+    (void)state;
+    struct arena a;
+    arena_init(&a, 1 << 20);
+    char *first = arena_alloc(&a, 10);
+    memset(first, 'x', 10);
+    struct arena_mark m = arena_mark(&a);
+    for (int i = 0; i < 1000; i++)
+        assert_non_null(arena_alloc(&a, 100));
+    arena_reset_to(&a, m);
+    assert_memory_equal(first, "xxxxxxxxxx", 10);
+    assert_true(a.taken < 8192);
+    arena_fini(&a);
+}
+
+static void test_grow(void **state)
+{
+    (void)state;
+    struct arena a;
+    arena_init(&a, 1 << 20);
+    char *p = arena_alloc(&a, 16);
+    memcpy(p, "0123456789abcdef", 16);
+    char *q = arena_grow(&a, p, 16, 64);
+    assert_ptr_equal(p, q); /* it was the newest: in place */
+    arena_alloc(&a, 16);
+    char *r = arena_grow(&a, q, 64, 10000);
+    assert_ptr_not_equal(q, r);
+    assert_memory_equal(r, "0123456789abcdef", 16);
+    arena_fini(&a);
+}
+
+static int order[3], calls;
+
+static void hook(void *arg)
+{
+    order[calls++] = *(int *)arg;
+}
+
+static void test_hooks(void **state)
+{
+    (void)state;
+    struct arena a;
+    int one = 1, two = 2;
+    arena_init(&a, 1 << 16);
+    calls = 0;
+    assert_true(arena_hook(&a, hook, &one));
+    assert_true(arena_hook(&a, hook, &two));
+    arena_fini(&a);
+    assert_int_equal(calls, 2);
+    assert_int_equal(order[0], 2); /* last in, first out */
+    assert_int_equal(order[1], 1);
+}
+
+/* P19: an allocation that fails is reported, never used. */
+static void test_p19_no_memory(void **state)
+{
+    (void)state;
+    struct arena a;
+    arena_init(&a, 1 << 16);
+    mem_fail_after(1);
+    assert_null(arena_alloc(&a, 10));
+    assert_null(arena_dup(&a, STR("x")).p);
+    assert_false(arena_hook(&a, hook, NULL));
+    mem_fail_after(0);
+    assert_true(arena_is_full(&a));
+    arena_fini(&a);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_cap),           cmocka_unit_test(test_mark),
+        cmocka_unit_test(test_grow),          cmocka_unit_test(test_hooks),
+        cmocka_unit_test(test_p19_no_memory),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
