@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * load - from a configuration file, or from none, to a snapshot.
+ *
+ * The way: find the file -> read it (read.h) -> one tree of nodes with line and column (yaml.h,
+ * jsonc.h) -> environment variables put in (env.h) -> foreign shapes rewritten into ours (import.h)
+ * -> each value taken by the option table (options.h) into plain structs -> names resolved,
+ * defaults filled in (build.h) -> snapshot. All faults of one stage are collected in the report; a
+ * stage that found one ends the load. Nothing is published half done: either a whole snapshot, or
+ * none.
+ *
+ * Without a file, providers come from the keys found in the environment; without keys there is one
+ * provider, the built-in demo.
+ */
+#pragma once
+#include "conf/report.h"
+#include "conf/snapshot.h"
+
+#define CONF_TEXT_MAX  (1024 * 1024)      /* bytes of a file: a thousand times the usual one */
+#define CONF_ARENA_MAX (32 * 1024 * 1024) /* tree and snapshot together */
+
+struct conf_source {
+    const char *path;     /* --config; NULL: searched for, see conf_find_file */
+    const char *data_dir; /* --data; NULL: $WEIR_DATA, else beside the file */
+    /* For tests and for a pasted text: parsed instead of a file, which then only lends its name to
+     * messages. Absent (p == NULL): read the file. */
+    str text;
+    const char *const *env; /* NAME=value, NULL at the end; NULL: an empty environment */
+    /* The wire dialects this build can speak to a provider, NULL at the end. */
+    const char *const *backs;
+};
+
+/* RC_OK: *ret has one reference; the report may hold warnings. RC_CONFIG: refused, the report says
+ * why (an operator's mistake: exit 2). RC_NOMEM: *ret untouched, the report may be incomplete. */
+enum rc conf_load(const struct conf_source *src, struct conf_report *report,
+                  struct snapshot **ret) MUST_CHECK;
+
+/* The file conf_load would read: path, else $WEIR_CONFIG, else ./config/weir.yaml, else
+ * ~/.config/weir/weir.yaml. RC_NOTFOUND: none of the last two is there (no fault). RC_NOMEM. */
+enum rc conf_find_file(const struct conf_source *src, struct arena *a, str *ret) MUST_CHECK;

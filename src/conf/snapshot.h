@@ -1,0 +1,280 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * snapshot - one generation of the configuration: resolved, checked and immutable.
+ *
+ * Everything the data path asks of the configuration stands here ready to use: names are indices,
+ * durations are milliseconds, URLs are in pieces, keys are hashes, defaults are filled in. A reload
+ * builds the next snapshot whole (conf/load.h) and swaps it in; a call keeps the one it began with.
+ *
+ *     snapshot -- providers[] <--+ provider index
+ *            +--- models[] ------+-- route: targets[] {provider, model, weight}, fallback[] ->
+ * route
+ *            +--- scenarios[] -> route        +--- keys[] (SHA-256)       +--- listens[]
+ *
+ * Owns:    one arena with all of it; every pointer and slice below lives exactly as long.
+ * Threads: read by all without locks. Only the reference count changes, atomically.
+ * Trust:   the file is the operator's, yet every value was range-checked before it got here.
+ */
+#pragma once
+#include <stdatomic.h>
+
+#include "base/arena.h"
+#include "base/rc.h"
+#include "base/time.h"
+#include "conf/secret.h"
+
+struct conf_node; /* conf/node.h: raw parts that a later layer interprets */
+
+#define CONF_SHA256 32
+
+enum conf_strategy {
+#define STRATEGY(id, name, active, help) CONF_STRATEGY_##id,
+#include "conf/strategies.def"
+#undef STRATEGY
+    CONF_STRATEGY_COUNT
+};
+
+enum conf_scenario {
+#define SCENARIO(id, key, active, help) CONF_SCENARIO_##id,
+#include "conf/scenarios.def"
+#undef SCENARIO
+    CONF_SCENARIO_COUNT
+};
+
+/* How a provider wants its key. DIALECT: as its wire dialect does by itself. */
+enum conf_auth { CONF_AUTH_DIALECT, CONF_AUTH_BEARER, CONF_AUTH_X_API_KEY, CONF_AUTH_API_KEY };
+
+enum conf_log_to { CONF_LOG_OFF, CONF_LOG_STDOUT, CONF_LOG_STDERR, CONF_LOG_FILE };
+enum conf_log_level { CONF_LOG_ERROR, CONF_LOG_WARN, CONF_LOG_INFO, CONF_LOG_DEBUG };
+enum conf_log_format { CONF_LOG_JSON, CONF_LOG_TEXT };
+
+enum conf_alert_action { CONF_ALERT_NOTIFY, CONF_ALERT_SWITCH_PROVIDER, CONF_ALERT_FALLBACK };
+
+struct conf_listen {
+    str text; /* "127.0.0.1:3456", as it was understood */
+    str host; /* an address without brackets, or a name; NUL behind it */
+    uint16_t port;
+    bool loopback; /* 127/8, ::1 or localhost */
+};
+
+struct conf_tls {
+    str cert_file; /* PEM chain; absent: the listener speaks plain HTTP. NUL behind both */
+    str key_file;
+};
+
+/* Towards clients. Bytes, counts. */
+struct conf_limits {
+    uint64_t body;         /* longest request body */
+    uint64_t header_bytes; /* all header lines together */
+    uint32_t header_count;
+    uint32_t url_bytes;
+    uint32_t connections; /* client connections of the process; 0: as many as descriptors allow */
+};
+
+/* Milliseconds. Never 0. */
+struct conf_client_timeouts {
+    msec header;     /* first byte to the end of the head */
+    msec body;       /* between two reads of a body */
+    msec keep_alive; /* idle between two requests */
+    msec write;      /* without any progress towards the client */
+    msec handshake;  /* TLS with the client */
+};
+
+/* Milliseconds. Never 0. */
+struct conf_timeouts {
+    msec connect;
+    msec tls;
+    msec first_byte; /* request sent to the first byte of the answer */
+    msec idle;       /* between two bytes of the answer */
+    msec total;      /* the whole call, all attempts together */
+};
+
+/* 0: no limit. */
+struct conf_rates {
+    uint64_t rpm, tpm; /* requests, tokens per minute */
+    uint32_t concurrency;
+};
+
+struct conf_origin {
+    bool https;
+    uint16_t port;
+    str host;      /* a name in lower case, or an address without brackets; NUL behind it */
+    str authority; /* for the Host header: host[:port], brackets where needed, no default port */
+    str text;      /* "https://host:port": the identity of pools and health */
+};
+
+struct conf_proxy {
+    str host; /* NUL behind it */
+    uint16_t port;
+    struct secret authorization; /* value of Proxy-Authorization ("Basic ..."), or not set */
+    str text;                    /* "http://host:port", without credentials */
+};
+
+struct conf_header {
+    str name;
+    struct secret value;
+};
+
+struct conf_provider {
+    uint32_t index;
+    str name;
+    str preset;  /* the known provider it stands on ("deepseek"), or absent */
+    str dialect; /* wire dialect by name: "openai", "anthropic"; "demo" for the built-in one */
+    bool enabled;
+    bool demo; /* answered by gate/ itself, without an origin or a key */
+    struct conf_origin origin;
+    /* What stands before the dialect's own path ("/chat/completions", "/v1/messages"): "" or
+     * "/v1" or "/openai/v1"; never ends in a slash. */
+    str base_path;
+    str query; /* to be appended to every path ("api-version=1"), without '?', or absent */
+    /* A full endpoint URL that does not end in the dialect's path: where chat requests go, exactly
+     * (begins with a slash). Absent otherwise. */
+    str endpoint;
+    enum conf_auth auth;
+    const struct secret *keys; /* the key pool; none for servers that want none */
+    uint32_t nkeys;
+    const str *models; /* as declared, or as other parts of the file name them */
+    uint32_t nmodels;
+    bool models_open; /* none was declared: it may serve any name */
+    str region;
+    struct conf_rates rates;
+    struct conf_timeouts timeouts;
+    const struct conf_proxy *proxy; /* NULL: direct */
+    str ca_file;                    /* PEM; absent: the system's. NUL behind it */
+    bool tls_verify;
+    str anthropic_version;             /* absent: the dialect's own choice */
+    const struct conf_header *headers; /* set on every request, after ours */
+    uint32_t nheaders;
+    const struct conf_node *transforms; /* raw; NULL */
+};
+
+struct conf_target {
+    uint32_t provider; /* index; always an enabled one */
+    uint32_t weight;   /* 0: only when nothing else can serve */
+    str model;         /* what the provider calls it */
+};
+
+/* A name and where it leads: a logical model, or one target that a scenario or list names. */
+struct conf_route {
+    str name; /* "smart", or "provider/model" */
+    bool logical;
+    enum conf_strategy strategy;
+    const struct conf_target *targets; /* at least one, in the order written */
+    uint32_t ntargets;
+    uint32_t nfallback;
+    /* Tried in order when no target served; their own fallback lists do not count. Empty when
+     * routing.fallback is off. */
+    const struct conf_route *const *fallback;
+};
+
+struct conf_budget {
+    nanousd usd; /* 0: none */
+    str per;     /* "day", "week", "month", "total" */
+};
+
+/* What a client must show. */
+struct conf_key {
+    str name;
+    uint8_t sha256[CONF_SHA256];
+    const str *models; /* names it may call, a trailing '*' matches the rest; none: all */
+    uint32_t nmodels;
+    struct conf_budget budget;
+    struct conf_rates rates;
+};
+
+struct conf_alert {
+    str metric; /* "error_rate", "response_time" */
+    double threshold;
+    enum conf_alert_action action;
+};
+
+struct conf_routing {
+    enum conf_strategy strategy; /* for models without one */
+    bool fallback;               /* false: one attempt, no other target, no other model */
+    uint32_t attempts;           /* tries of one call, all kinds together */
+    bool replay;                 /* send again elsewhere what got no byte of an answer */
+    double weight_response_time, weight_error_rate, weight_cost; /* for `balanced` */
+    uint64_t long_context_threshold;                             /* tokens */
+    const struct conf_route *scenarios[CONF_SCENARIO_COUNT];     /* NULL: not set */
+    const struct conf_node *rules;                               /* raw; NULL */
+};
+
+struct conf_log {
+    enum conf_log_level level;
+    enum conf_log_format format;
+    enum conf_log_to to; /* the program's own log */
+    str path;            /* for FILE; NUL behind it */
+    enum conf_log_to access_to;
+    str access_path;
+};
+
+struct snapshot {
+    uint64_t generation;              /* set by whoever publishes it */
+    str file;                         /* absolute path of the master; absent: none was found */
+    str data_dir;                     /* absolute or as given; NUL behind it */
+    uint8_t text_sha256[CONF_SHA256]; /* of the file's bytes; zeros without a file */
+    bool demo;                        /* nothing configured: providers[0] is the demo */
+
+    const struct conf_listen *listens;
+    uint32_t nlistens;
+    uint32_t workers; /* 0: one a core */
+    struct conf_tls tls;
+    struct conf_limits limits;
+    struct conf_client_timeouts client_timeouts;
+    struct conf_timeouts timeouts;
+    msec drain;     /* from SIGTERM to the end of the last call */
+    msec lame_duck; /* from "not ready" to the close of the listener */
+    struct conf_log log;
+
+    const struct conf_provider *providers;
+    uint32_t nproviders;
+    const struct conf_route *const *models; /* logical models, in the order written */
+    uint32_t nmodels;
+    struct conf_routing routing;
+
+    const struct conf_key *keys; /* none: every caller is let in (loopback listeners only) */
+    uint32_t nkeys;
+    bool has_admin_key; /* none: /api only for loopback callers */
+    uint8_t admin_sha256[CONF_SHA256];
+
+    const struct conf_alert *alerts;
+    uint32_t nalerts;
+
+    struct arena arena_;
+    atomic_uint refs_;
+};
+
+struct snapshot *snapshot_ref(struct snapshot *s);   /* returns s */
+struct snapshot *snapshot_unref(struct snapshot *s); /* returns NULL; accepts NULL */
+
+/* How a name was understood, for logs and `weir explain`. */
+enum conf_how { CONF_BY_MODEL, CONF_BY_PROVIDER, CONF_BY_BARE_NAME, CONF_BY_DEFAULT };
+
+/* Where a request's model leads. When it is no named route, `own` describes it and `route` points
+ * to it, so the struct must not be copied. Slices point into the snapshot or into the request. */
+struct conf_found {
+    enum conf_how how;
+    const struct conf_route *route;
+    struct conf_route own;
+    struct conf_target own_target;
+    char own_name[256]; /* "provider/model", cut where it is longer */
+};
+
+/* Resolve the model of a request, in this order: a logical model; "provider/model" or
+ * "provider,model"; a bare model that exactly one provider serves; the `default` scenario. Exact
+ * case wins over another case. A trailing "[1m]" (Claude Code's mark of a long context) is dropped
+ * when the name is not known with it. `key` may be NULL; a route it may not call is not found.
+ * No allocation, no lock. RC_NOTFOUND. */
+enum rc conf_resolve(const struct snapshot *s, const struct conf_key *key, str model,
+                     struct conf_found *ret) MUST_CHECK;
+/* May this key (NULL: anyone) call the route? To be asked for each fallback route. */
+bool conf_key_allows(const struct conf_key *key, const struct conf_route *route);
+/* The known name nearest to `model`, for a "not found" answer; absent when none is near. */
+str conf_nearest_model(const struct snapshot *s, const struct conf_key *key, str model);
+
+/* NULL: unknown. The time does not depend on which key it is. */
+const struct conf_key *conf_find_key(const struct snapshot *s, const uint8_t sha256[CONF_SHA256]);
+const struct conf_provider *conf_find_provider(const struct snapshot *s, str name); /* NULL */
+
+str conf_strategy_name(enum conf_strategy v);
+str conf_scenario_name(enum conf_scenario v);
