@@ -62,19 +62,19 @@ struct conf_tls {
     str key_file;
 };
 
-/* Towards clients. Bytes, counts. */
+/* Towards clients. What a head may hold is fixed (http/h1.h). */
 struct conf_limits {
-    uint64_t body;         /* longest request body */
-    uint64_t header_bytes; /* all header lines together */
-    uint32_t header_count;
-    uint32_t url_bytes;
+    uint64_t body; /* bytes of the longest request body */
+    uint64_t
+        body_rate; /* bytes a second a body must bring once client_timeouts.body_grace is over */
     uint32_t connections; /* client connections of the process; 0: as many as descriptors allow */
 };
 
 /* Milliseconds. Never 0. */
 struct conf_client_timeouts {
     msec header;     /* first byte to the end of the head */
-    msec body;       /* between two reads of a body */
+    msec body_grace; /* how long a body may be slower than limits.body_rate */
+    msec body_total; /* the whole body */
     msec keep_alive; /* idle between two requests */
     msec write;      /* without any progress towards the client */
     msec handshake;  /* TLS with the client */
