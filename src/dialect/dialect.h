@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * dialect - one wire language, as a table of pure functions.
+ *
+ * A dialect may have a front (what clients speak to us), a back (what we speak to providers) or
+ * both. Translation goes front → canonical (ir/) → back, and the answer's events the other way:
+ *
+ *     body ─ front.decode_request ─> ir_request ─ back.encode_request ─> rope
+ *     provider's stream ─ framing ─ back.feed ─> ir_event ─ front.encode_event ─> client
+ *     provider's body ── back.decode_body ─────> ir_event ─ (ir_collect) ─ front.encode_body ─>
+ * client
+ *
+ * The same dialect on both sides skips all of it: back.splice_request sends the client's own bytes
+ * with only the model (and what accounting needs) exchanged; back.feed still runs over the passing
+ * events, learns usage, finish and errors, and says of each raw event whether it may be forwarded.
+ * A stream that was asked where JSON comes (and the reverse) is decode_body into encode_event (feed
+ * into ir_collect and encode_body).
+ *
+ * Nothing here does I/O, reads a clock or keeps globals. Stream state is memory of the caller
+ * (stream_size, decoder_size bytes, 16-aligned, zeroed or not); nothing is allocated per event.
+ * JSON nodes of one event are in the worker's dialect_scratch, so an idle stream holds none.
+ *
+ * Trust: bytes of clients and of providers are hostile. Errors are returned in `struct fail`, never
+ * asserted.
+ */
+#pragma once
+#include "base/rope.h"
+#include "http/sse.h"
+#include "ir/event.h"
+#include "ir/response.h"
+
+/* ---- quirks: how one provider deviates; all zero is right for the dialect's inventor ------------
+ */
+
+enum dialect_max_tokens {
+    MAXTOK_AUTO,
+    MAXTOK_OLD /* max_tokens */,
+    MAXTOK_NEW /* max_completion_tokens */
+};
+/* How asked-for reasoning is put to a Chat provider. AUTO goes by the model's name. */
+enum dialect_effort {
+    EFFORT_AUTO,
+    EFFORT_NONE,
+    EFFORT_FIELD /* reasoning_effort */,
+    EFFORT_OBJECT /* reasoning:{effort|max_tokens}, OpenRouter */,
+    EFFORT_THINKING /* thinking:{type}, DeepSeek, GLM */,
+    EFFORT_ENABLE /* enable_thinking, Qwen */
+};
+/* How earlier thoughts go back to a Chat provider. AUTO goes by the model's name. */
+enum dialect_replay {
+    REPLAY_AUTO,
+    REPLAY_NONE,
+    REPLAY_CONTENT /* reasoning_content */,
+    REPLAY_REASONING /* reasoning */,
+    REPLAY_DETAILS /* reasoning_details */
+};
+enum dialect_thinking { THINKING_AUTO, THINKING_BUDGET, THINKING_ADAPTIVE }; /* Anthropic models */
+enum dialect_auth {
+    AUTH_DEFAULT,
+    AUTH_BEARER,
+    AUTH_X_API_KEY,
+    AUTH_API_KEY /* azure */,
+    AUTH_GOOG,
+    AUTH_NONE
+};
+
+struct dialect_opts {
+    enum dialect_auth auth;
+    enum dialect_max_tokens max_tokens;
+    enum dialect_effort effort;
+    enum dialect_replay replay;
+    enum dialect_thinking thinking;
+    bool no_stream_options;      /* the provider refuses stream_options */
+    bool no_mid_system;          /* system messages only at the front */
+    bool mid_system;             /* Anthropic models that take role:"system" among messages */
+    bool no_developer;           /* no developer role: say system */
+    bool no_strict;              /* no `strict` on tools */
+    bool text_only_parts;        /* content must be a string */
+    bool cache_markers;          /* keeps cache_control on Chat parts (OpenRouter, some others) */
+    uint64_t default_max_tokens; /* Anthropic, when the client gave none; 0: DIALECT_MAX_TOKENS */
+    str api_version;             /* anthropic-version, api-version; absent: the dialect's default */
+    str path; /* replaces the endpoint path after the base ("/chat/completions") */
+};
+
+#define DIALECT_MAX_TOKENS 8192 /* every Claude since 3.5 can answer that much */
+
+/* ---- worker's scratch ---------------------------------------------------------------------------
+ */
+
+/* JSON nodes and bytes for decoding one event at a time. One per worker (or per test). */
+struct dialect_scratch {
+    struct json_node *nodes;
+    uint32_t cap;
+    struct json_doc doc;
+    struct buf text;
+};
+
+void scratch_init(struct dialect_scratch *s);
+void scratch_fini(struct dialect_scratch *s);
+/* Parse into the scratch, growing it; the document dies at the next parse. */
+enum rc scratch_parse(struct dialect_scratch *s, str src, jval *ret) MUST_CHECK;
+
+/* ---- front --------------------------------------------------------------------------------------
+ */
+
+enum front_op { FRONT_CHAT, FRONT_COUNT };
+
+struct front_route { /* what a path says */
+    enum front_op op;
+    str model; /* where the path names one (Gemini), percent-decoding left to the caller; else
+                  absent */
+    bool stream_said; /* the path decides about streaming */
+    bool stream;
+};
+
+/* What a front encoder must know of the call. Strings are copied where they must last. */
+struct front_opts {
+    str id;             /* our id of the call, [A-Za-z0-9_-]+: used where the provider gave none */
+    jtext model;        /* name to report where the provider gave none */
+    uint64_t created;   /* unix seconds now */
+    bool include_usage; /* ir_request/ir_peek.include_usage */
+    uint64_t
+        input_estimate; /* prompt tokens by our count, for dialects that say them first; 0: none */
+};
+
+struct front_error { /* how to answer a failed call */
+    unsigned status;
+    unsigned retry_after_s; /* 0: none */
+    uint64_t retry_after_ms;
+    bool should_retry_no; /* send x-should-retry: false */
+};
+
+struct dialect_front {
+    /* Is `path` (without query) mine? */
+    bool (*route)(str path, str query, struct front_route *ret);
+
+    /* A glance at the body. Refuses what it reads and is wrong (model missing, stream:"true",
+     * max_tokens:1.5, n:0 …): then *f is filled and the result is not RC_OK. RC_NOMEM: arena full.
+     */
+    enum rc (*peek)(jval root, const struct front_route *route, struct arena *a,
+                    struct ir_peek *ret, struct fail *f) MUST_CHECK;
+    /* The whole request; also what peek checks. */
+    enum rc (*decode_request)(jval root, const struct front_route *route, struct arena *a,
+                              struct ir_request *ret, struct fail *f) MUST_CHECK;
+
+    str stream_type; /* content-type of a stream */
+    size_t stream_size;
+    void (*stream_init)(void *state, const struct front_opts *o);
+    /* Append what the event means to the client; often nothing. Look at out->failed afterwards. An
+     * ERROR event writes the dialect's in-stream error; after it nothing more is written. */
+    void (*encode_event)(void *state, const struct ir_event *ev, struct buf *out);
+    /* Keeps an idle stream alive; valid between events, also before the first. */
+    str ping;
+
+    void (*encode_body)(const struct ir_response *r, const struct front_opts *o, struct rope *out);
+    /* Body (application/json) and head of an error answer. request_id may be absent. */
+    void (*encode_error)(const struct fail *f, str request_id, struct front_error *ret,
+                         struct buf *body);
+    /* The same inside a stream, when no encoder is at work (same dialect on both sides). */
+    void (*encode_stream_error)(const struct fail *f, str request_id, struct buf *out);
+    /* Answer of FRONT_COUNT; NULL when the dialect has none. */
+    void (*encode_count)(uint64_t tokens, struct buf *body);
+    /* Header in which the client's dialect expects the request id. */
+    str id_header;
+};
+
+/* ---- back ---------------------------------------------------------------------------------------
+ */
+
+enum dialect_framing { FRAMING_SSE };
+
+/* What feed says of one event. Same dialect: whether its raw bytes go on to the client. */
+enum feed_result {
+    FEED_FORWARD,
+    FEED_DROP,  /* asked for by us only, or after the end */
+    FEED_END,   /* the terminal event: forward it; the stream is whole */
+    FEED_ERROR, /* the sink got IR_EV_ERROR; do not forward: write the fail in the client's words */
+};
+
+struct back_call {
+    const struct dialect_opts *opts;
+    str model; /* plain: as the provider calls it */
+    bool stream;
+    bool same;          /* the client speaks this dialect: its bytes are spliced */
+    str key;            /* credential; absent: none */
+    str client_version; /* same: the client's anthropic-version; or absent */
+    str client_beta;    /* same: its anthropic-beta; or absent */
+};
+
+struct reply_facts { /* of a failed answer */
+    unsigned status;
+    str content_type;
+    str retry_after, retry_after_ms, should_retry; /* header values or absent */
+};
+
+typedef void (*header_fn)(void *ctx, str name, str value);
+
+struct dialect_back {
+    enum dialect_framing framing;
+    /* Endpoint path, appended to `to`: base_path is the base URL's path without trailing slash. A
+     * base that is already the whole endpoint is understood. */
+    void (*request_path)(const struct back_call *c, str base_path, struct buf *to);
+    /* All headers but host, content-length, content-type: names in lower case. Values die when fn
+     * returns. */
+    void (*request_headers)(const struct back_call *c, header_fn fn, void *ctx);
+
+    /* The request in this dialect, with c->model for its model. What can't be said is named in
+     * *lossy. RC_LIMIT when the rope is full, RC_SYNTAX with *f when it must be refused
+     * (unsupported). `a` is for bytes the rope refers to. */
+    enum rc (*encode_request)(const struct ir_request *r, const struct back_call *c,
+                              struct arena *a, struct rope *out, struct ir_lossy *lossy,
+                              struct fail *f) MUST_CHECK;
+    /* The client's own bytes with c->model; asks for the usage in streams. `root` is its document.
+     */
+    enum rc (*splice_request)(jval root, const struct back_call *c, struct arena *a,
+                              struct rope *out) MUST_CHECK;
+
+    /* A whole 200 body to events. An error inside it comes as IR_EV_ERROR; anything that is no
+     * answer of this dialect too (ERR_UPSTREAM). */
+    void (*decode_body)(jval root, struct dialect_scratch *s, struct ir_sink sink);
+
+    size_t decoder_size;
+    /* client_usage: the client asked for the usage chunk itself (front_opts.include_usage). */
+    void (*decoder_init)(void *state, bool client_usage);
+    /* One event of the stream. After FEED_END and FEED_ERROR everything is FEED_DROP. */
+    enum feed_result (*feed)(void *state, struct dialect_scratch *s, const struct sse_event *ev,
+                             struct ir_sink sink) MUST_CHECK;
+    /* The bytes ended. True: the answer is whole (terminal event seen, or a finish reason where
+     * providers forget the terminal event); END has been sent. False: cut off; nothing was sent. */
+    bool (*end)(void *state, struct ir_sink sink) MUST_CHECK;
+
+    /* A non-2xx answer. Never fails: what can't be read goes by the status. */
+    void (*decode_error)(const struct reply_facts *r, str body, struct arena *a, struct fail *ret);
+};
+
+struct dialect {
+    str name;
+    const struct dialect_front *front; /* or NULL */
+    const struct dialect_back *back;   /* or NULL */
+};
+
+#define DIALECT(c_name, config_name) extern const struct dialect dialect_##c_name;
+#include "dialect/registry.def"
+#undef DIALECT
+
+/* By config name ("openai", "anthropic"); NULL: unknown. */
+const struct dialect *dialect_find(str name);
+/* All, in the order of the registry; NULL past the end. */
+const struct dialect *dialect_at(size_t i);
+/* The front whose path this is, and what the path says; NULL: none. */
+const struct dialect *dialect_route(str path, str query, struct front_route *ret);

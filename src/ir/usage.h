@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * usage - the tokens of one answer, in classes that do not overlap on the input side.
+ *
+ *     what a provider calls the prompt =
+ *         input_uncached + cache_read + cache_write_5m + cache_write_1h      (OpenAI, Gemini:
+ * inclusive) output includes reasoning; a dialect whose output excludes it (Gemini, xAI) is added
+ * up first.
+ *
+ * Numbers from providers are not trusted: a missing, negative, fractional or absurd one
+ * (> USAGE_TOKENS_MAX) counts as not given, cached parts are clamped to the prompt, reasoning to
+ * the output. Snapshots, not increments: the last valid one wins.
+ */
+#pragma once
+#include <stdbool.h>
+#include <stdint.h>
+
+#define USAGE_TOKENS_MAX (UINT64_C(1) << 53) /* beyond it JSON numbers stop being exact */
+
+enum usage_source { USAGE_NONE, USAGE_ESTIMATED, USAGE_COUNTED, USAGE_REPORTED };
+
+#define USAGE_HAS_INPUT     1u /* the input classes are known */
+#define USAGE_HAS_OUTPUT    2u
+#define USAGE_HAS_CACHE     4u /* the provider spoke of its cache */
+#define USAGE_HAS_REASONING 8u
+#define USAGE_HAS_AUDIO     16u
+#define USAGE_HAS_TOTAL     32u
+
+struct usage {
+    uint64_t input_uncached;
+    uint64_t cache_read;
+    uint64_t cache_write_5m, cache_write_1h;
+    uint64_t output;              /* everything generated, reasoning included */
+    uint64_t reasoning;           /* part of output */
+    uint64_t audio_in, audio_out; /* parts of input and output */
+    uint64_t searches;            /* server-side web searches made, where billed */
+    uint32_t has;                 /* USAGE_HAS_* */
+    uint8_t source;               /* enum usage_source */
+    bool suspect;                 /* something had to be clamped or thrown away */
+};
+
+/* input_uncached + the three cache classes. */
+uint64_t usage_prompt(const struct usage *u);
+/* Take over from `next` what it knows; the rest stays. Output is cumulative: replaced, never added.
+ */
+void usage_merge(struct usage *u, const struct usage *next);
+/* Inclusive prompt and its cached parts to the exclusive classes, clamped. */
+void usage_set_prompt(struct usage *u, uint64_t prompt, uint64_t cached, uint64_t written);
