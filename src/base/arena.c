@@ -174,6 +174,7 @@ str arena_dup(struct arena *a, str s)
     return str_of(p, s.n);
 }
 
+PRINTF_LIKE(2, 0)
 static str vstrf(struct arena *a, const char *fmt, va_list ap)
 {
     va_list again;
