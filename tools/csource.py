@@ -18,7 +18,7 @@ TOKEN = re.compile(r"[A-Za-z_]\w*|\d[\w.]*|\n|[^\s\w]")
 
 def tracked(root, folders, endings):
     """Files below root/folder with one of these endings, sorted; what git ignores is left out."""
-    command = ["git", "-C", root, "ls-files", "-co", "--exclude-standard", "--", *folders]
+    command = ["git", "-c", f"safe.directory={os.path.abspath(root)}", "-C", root, "ls-files", "-co", "--exclude-standard", "--", *folders]
     listed = subprocess.run(command, stdout=subprocess.PIPE, text=True, stderr=subprocess.DEVNULL)
     if listed.returncode == 0:
         names = listed.stdout.splitlines()
