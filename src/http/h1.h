@@ -5,15 +5,15 @@
  * A head is parsed in one piece: the caller gathers bytes until H1_MORE turns into H1_DONE, passing
  * the count it tried last time so that a head that trickles in costs linear time. All slices point
  * into the input. Strict means: CRLF only, no obs-fold, no space before the colon, tokens are
- * tokens, one Host, Content-Length is 1*DIGIT and comes once, Transfer-Encoding is exactly "chunked"
- * and never beside Content-Length. Anything else is H1_BAD and the connection must close.
+ * tokens, one Host, Content-Length is 1*DIGIT and comes once, Transfer-Encoding is exactly
+ * "chunked" and never beside Content-Length. Anything else is H1_BAD and the connection must close.
  */
 #pragma once
 #include "base/str.h"
 
-#define H1_HEADERS_MAX   100
-#define H1_HEAD_MAX      (16 * 1024) /* bytes of a whole head: RELIABILITY D12, U7 */
-#define H1_TARGET_MAX    (8 * 1024)
+#define H1_HEADERS_MAX 100
+#define H1_HEAD_MAX    (16 * 1024) /* bytes of a whole head: RELIABILITY D12, U7 */
+#define H1_TARGET_MAX  (8 * 1024)
 
 enum h1_result { H1_DONE, H1_MORE, H1_BAD };
 
@@ -31,7 +31,18 @@ struct h1_header {
     enum h1_name id;
 };
 
-enum h1_method { H1_GET, H1_HEAD, H1_POST, H1_PUT, H1_PATCH, H1_DELETE, H1_OPTIONS, H1_CONNECT, H1_TRACE, H1_METHOD_OTHER };
+enum h1_method {
+    H1_GET,
+    H1_HEAD,
+    H1_POST,
+    H1_PUT,
+    H1_PATCH,
+    H1_DELETE,
+    H1_OPTIONS,
+    H1_CONNECT,
+    H1_TRACE,
+    H1_METHOD_OTHER
+};
 
 enum h1_body { H1_BODY_NONE, H1_BODY_LENGTH, H1_BODY_CHUNKED, H1_BODY_UNTIL_CLOSE };
 
@@ -39,9 +50,10 @@ struct h1_head {
     /* request */
     enum h1_method method;
     str method_text;
-    str target;  /* as sent */
-    str path;    /* absolute-form reduced; before '?'; not decoded */
-    str query;   /* after '?', absent when there is none */
+    str target; /* as sent */
+    str path;   /* absolute-form reduced; before '?'; not decoded; empty for CONNECT */
+    str query;  /* after '?', absent when there is none */
+    str host;   /* "name[:port]", valid: of the target, else the Host field; absent only in 1.0 */
     /* response */
     unsigned status;
     str reason;
@@ -53,11 +65,11 @@ struct h1_head {
     enum h1_body body;
     uint64_t content_length; /* H1_BODY_LENGTH */
     unsigned nheaders;
-    struct h1_header headers[H1_HEADERS_MAX];
     uint8_t first[H1_NAME_COUNT]; /* index + 1 of the first header with that id; 0 = none */
     /* H1_BAD: what to answer (400 414 431 501 505 …) and why; static text */
     unsigned bad_status;
     const char *bad_why;
+    struct h1_header headers[H1_HEADERS_MAX]; /* last: a copy may stop after nheaders of them */
 };
 
 /* Parse a request head at the start of `in`. `tried` is the size that was MORE last time, else 0.
@@ -77,14 +89,14 @@ str h1_find(const struct h1_head *h, str name);
 
 /* ---- chunked bodies (RFC 9112 §7.1) */
 struct chunk_decoder {
-    uint64_t left;  /* of the current chunk */
+    uint64_t left; /* of the current chunk */
     uint8_t state;
     uint8_t digits;
     uint32_t ext_bytes, trailer_bytes; /* running totals, capped */
 };
 
 void chunk_init(struct chunk_decoder *d);
-/* Take bytes from the front of *in. H1_DONE: the body is over and *in stands behind it. H1_MORE with
- * ret_data->n > 0: that much body data (a slice of *in), call again; with n == 0: all was taken.
- * H1_BAD: close. */
+/* Take bytes from the front of *in. H1_DONE: the body is over and *in stands behind it. H1_MORE
+ * with ret_data->n > 0: that much body data (a slice of *in), call again; with n == 0: all was
+ * taken. H1_BAD: close. */
 enum h1_result chunk_next(struct chunk_decoder *d, str *in, str *ret_data);
