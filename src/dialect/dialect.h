@@ -235,6 +235,7 @@ struct dialect_back {
 
 struct dialect {
     str name;
+    str family; /* the language on the wire: two dialects of one family pass each other's bytes */
     const struct dialect_front *front; /* or NULL */
     const struct dialect_back *back;   /* or NULL */
 };

@@ -24,7 +24,7 @@ enum err {
 enum err_retry { ERR_RETRY_UNSAID, ERR_RETRY_NO };
 
 struct err_row {
-    str name; /* "rate_limited": for logs, metrics and the finer code's fallback */
+    str name; /* "rate_limited": for logs and metrics */
     str text; /* the message when the failure brings none */
     uint16_t openai_status;
     str openai_type, openai_code;

@@ -36,6 +36,7 @@ enum ir_event_type {
 enum ir_delta {
     IR_D_TEXT,      /* more of the block's text (text, thinking, refusal): jtext */
     IR_D_ARGS,      /* more of a call's arguments: jtext, a piece of JSON text as a JSON string */
+    IR_D_INPUT,     /* all of a call's arguments at once, as plain JSON text */
     IR_D_SIGNATURE, /* more of the thinking block's signature: jtext */
     IR_D_CITATION,  /* one citation: JSON text, Anthropic's form */
     IR_D_LOGPROBS,  /* JSON text of the dialect's logprobs object */

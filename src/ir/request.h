@@ -111,8 +111,8 @@ struct ir_tool {
     struct ir_tool *next;
     enum ir_tool_kind kind;
     jtext name, description;
-    jtext type; /* CUSTOM and SERVER: the type as it came, "web_search_20250305" */
-    str schema; /* JSON text; absent when none was given */
+    jtext type;  /* CUSTOM and SERVER: the type as it came, "web_search_20250305" */
+    jval schema; /* in the request's document; absent when none was given */
     enum ir_tri strict;
     str cache;
     str raw;
@@ -146,7 +146,7 @@ enum ir_format_kind { IR_FORMAT_UNSET, IR_FORMAT_TEXT, IR_FORMAT_JSON, IR_FORMAT
 struct ir_format {
     enum ir_format_kind kind;
     jtext name, description;
-    str schema; /* JSON text */
+    jval schema; /* in the request's document */
     enum ir_tri strict;
 };
 
@@ -226,3 +226,5 @@ void ir_lossy_print(const struct ir_lossy *l, struct buf *to);
 /* Building, for the decoders. NULL when the arena is full. */
 struct ir_message *ir_add_message(struct arena *a, struct ir_message ***tail, enum ir_role role);
 struct ir_block *ir_add_block(struct arena *a, struct ir_block ***tail, enum ir_kind kind);
+/* The plain text of t: t itself where nothing is escaped. Absent when the arena is full. */
+str ir_unescape(struct arena *a, jtext t);

@@ -17,13 +17,16 @@ struct ir_answer { /* one choice */
     struct ir_answer *next;
     uint32_t choice;
     struct ir_block *blocks;
-    struct ir_block **tail;
     enum ir_finish finish;
     bool finished;
     jtext sequence;
     jtext raw_finish;
     str details;
-    str logprobs; /* JSON text, of the last event that brought some (whole bodies) */
+    str logprobs; /* JSON text of the last event that brought some: whole bodies bring one */
+    /* while it is gathered */
+    struct ir_block **tail;
+    struct ir_block *open;
+    size_t text_cap, sig_cap, cite_cap;
 };
 
 struct ir_response {
@@ -37,16 +40,9 @@ struct ir_response {
 struct ir_collect {
     struct arena *arena;
     struct ir_response response;
-    struct fail fail; /* valid when failed */
+    struct fail fail; /* valid when failed; its text is in the arena */
     bool failed;      /* ERROR came, or the arena is full */
     bool borrow;
-    /* the block being gathered */
-    struct ir_block *open;
-    struct ir_answer *answer;
-    char *text, *sig;
-    size_t text_n, text_cap, sig_n, sig_cap;
-    char *cites;
-    size_t cites_n, cites_cap;
 };
 
 void ir_collect_init(struct ir_collect *c, struct arena *a, bool borrow);

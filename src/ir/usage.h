@@ -24,7 +24,6 @@ enum usage_source { USAGE_NONE, USAGE_ESTIMATED, USAGE_COUNTED, USAGE_REPORTED }
 #define USAGE_HAS_CACHE     4u /* the provider spoke of its cache */
 #define USAGE_HAS_REASONING 8u
 #define USAGE_HAS_AUDIO     16u
-#define USAGE_HAS_TOTAL     32u
 
 struct usage {
     uint64_t input_uncached;

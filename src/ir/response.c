@@ -1,0 +1,280 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * response.c - events to a whole answer.
+ *
+ * In each choice one block is open at a time and its text is gathered straight into the block. Text
+ * grows in the arena: the newest allocation grows in place, so a long answer is written once, not
+ * copied over and over. With `borrow` and a single delta, as whole bodies bring, it is not copied
+ * at all. Arguments of calls come as pieces of an escaped string and are unescaped when the block
+ * is closed.
+ */
+#include "ir/response.h"
+
+#define GROW_MIN 256
+
+void ir_collect_init(struct ir_collect *c, struct arena *a, bool borrow)
+{
+    *c = (struct ir_collect){.arena = a, .borrow = borrow};
+}
+
+static void too_large(struct ir_collect *c)
+{
+    c->failed = true;
+    c->fail = (struct fail){.kind = ERR_UPSTREAM, .message = STR("The answer is too large.")};
+}
+
+static str keep(struct ir_collect *c, str s)
+{
+    str out;
+
+    if (!s.p || c->borrow)
+        return s;
+    out = arena_dup(c->arena, s);
+    if (!out.p)
+        too_large(c);
+    return out;
+}
+
+/* Append s to *to: by reference when it is the first piece and may be borrowed, else in the arena
+ * with room to grow. *cap == 0 says that the bytes are not ours. */
+static void gather(struct ir_collect *c, str *to, size_t *cap, str s)
+{
+    char *own;
+
+    if (c->borrow && to->n == 0) {
+        *to = s.p ? s : STR("");
+        *cap = 0;
+        return;
+    }
+    if (to->n + s.n > *cap) {
+        size_t want = (to->n + s.n) * 2 + GROW_MIN;
+
+        own = *cap ? arena_grow(c->arena, (void *)(uintptr_t)to->p, *cap, want)
+                   : arena_alloc(c->arena, want);
+        if (!own) {
+            too_large(c);
+            return;
+        }
+        if (*cap == 0 && to->n)
+            memcpy(own, to->p, to->n);
+        to->p = own;
+        *cap = want;
+    }
+    if (s.n) {
+        own = (char *)(uintptr_t)to->p;
+        memcpy(own + to->n, s.p, s.n);
+        to->n += s.n;
+    }
+}
+
+static struct ir_answer *answer_of(struct ir_collect *c, uint32_t choice)
+{
+    struct ir_answer **at = &c->response.answers, *an;
+
+    while (*at && (*at)->choice < choice)
+        at = &(*at)->next;
+    if (*at && (*at)->choice == choice)
+        return *at;
+    an = arena_new(c->arena, struct ir_answer);
+    if (!an) {
+        too_large(c);
+        return NULL;
+    }
+    an->choice = choice;
+    an->tail = &an->blocks;
+    an->next = *at;
+    *at = an;
+    return an;
+}
+
+static void open_block(struct ir_collect *c, struct ir_answer *an, const struct ir_event *ev)
+{
+    struct ir_block *b = ir_add_block(c->arena, &an->tail, ev->kind);
+
+    if (!b) {
+        too_large(c);
+        return;
+    }
+    an->open = b;
+    an->text_cap = an->sig_cap = an->cite_cap = 0;
+    switch (ev->kind) {
+    case IR_TEXT:
+    case IR_REFUSAL:
+        b->text.text = STR("");
+        break;
+    case IR_THINKING:
+        b->thinking.text = STR("");
+        b->thinking.format = keep(c, ev->open.format);
+        break;
+    case IR_REDACTED:
+        b->thinking.text = keep(c, ev->open.data);
+        b->thinking.format = keep(c, ev->open.format);
+        break;
+    case IR_TOOL_USE:
+        b->is_custom = ev->open.is_custom;
+        b->use.id = keep(c, ev->open.id);
+        b->use.name = keep(c, ev->open.name);
+        b->use.args = STR("");
+        break;
+    case IR_IMAGE:
+    case IR_DOCUMENT:
+    case IR_AUDIO:
+        if (ev->open.media) {
+            b->media = *ev->open.media;
+            b->media.data = keep(c, b->media.data);
+            b->media.media_type = keep(c, b->media.media_type);
+            b->media.title = keep(c, b->media.title);
+            b->media.context = b->media.detail = b->media.citations = STR_NONE;
+        }
+        break;
+    case IR_OPAQUE:
+        b->raw = keep(c, ev->open.raw);
+        b->opaque.type = keep(c, ev->open.data);
+        b->opaque.id = keep(c, ev->open.id);
+        b->opaque.name = keep(c, ev->open.name);
+        break;
+    case IR_TOOL_RESULT:
+        break;
+    }
+}
+
+/* One more element of the JSON array of citations; the array is closed with the block. */
+static void add_citation(struct ir_collect *c, struct ir_answer *an, str json)
+{
+    struct ir_block *b = an->open;
+    bool borrow = c->borrow;
+
+    if (b->kind != IR_TEXT)
+        return;
+    c->borrow = false;
+    gather(c, &b->text.citations, &an->cite_cap, b->text.citations.n ? STR(",") : STR("["));
+    gather(c, &b->text.citations, &an->cite_cap, json);
+    c->borrow = borrow;
+}
+
+static void add_delta(struct ir_collect *c, struct ir_answer *an, const struct ir_event *ev)
+{
+    struct ir_block *b = an->open;
+    str s = ev->delta.text;
+
+    if (ev->delta.what == IR_D_LOGPROBS) {
+        an->logprobs = keep(c, s);
+        return;
+    }
+    if (!b)
+        return;
+    switch (ev->delta.what) {
+    case IR_D_TEXT:
+        if (b->kind == IR_TEXT || b->kind == IR_REFUSAL)
+            gather(c, &b->text.text, &an->text_cap, s);
+        else if (b->kind == IR_THINKING)
+            gather(c, &b->thinking.text, &an->text_cap, s);
+        break;
+    case IR_D_ARGS:
+        if (b->kind == IR_TOOL_USE)
+            gather(c, &b->use.args, &an->text_cap, s);
+        break;
+    case IR_D_INPUT:
+        if (b->kind == IR_TOOL_USE)
+            b->use.args = keep(c, s);
+        an->open = b->kind == IR_TOOL_USE ? NULL : b; /* plain text: nothing left to unescape */
+        break;
+    case IR_D_SIGNATURE:
+        if (b->kind == IR_THINKING)
+            gather(c, &b->thinking.signature, &an->sig_cap, s);
+        break;
+    case IR_D_CITATION:
+        add_citation(c, an, s);
+        break;
+    case IR_D_LOGPROBS:
+        break;
+    }
+}
+
+static void close_block(struct ir_collect *c, struct ir_answer *an)
+{
+    struct ir_block *b = an->open;
+    bool borrow = c->borrow;
+
+    an->open = NULL;
+    if (!b)
+        return;
+    if (b->kind == IR_TEXT && b->text.citations.n) {
+        c->borrow = false;
+        gather(c, &b->text.citations, &an->cite_cap, STR("]"));
+        c->borrow = borrow;
+    }
+    if (b->kind == IR_TOOL_USE && !b->is_custom) {
+        b->use.args = b->use.args.n ? ir_unescape(c->arena, b->use.args) : STR("{}");
+        if (!b->use.args.p)
+            too_large(c);
+    }
+}
+
+static void finish(struct ir_collect *c, struct ir_answer *an, const struct ir_event *ev)
+{
+    an->finished = true;
+    an->finish = ev->finish.reason;
+    an->sequence = keep(c, ev->finish.sequence);
+    an->raw_finish = keep(c, ev->finish.raw);
+    an->details = keep(c, ev->finish.details);
+}
+
+static void take_fail(struct ir_collect *c, const struct fail *f)
+{
+    c->failed = true;
+    c->fail = *f;
+    c->fail.message = arena_dup(c->arena, f->message);
+    c->fail.param = arena_dup(c->arena, f->param);
+    c->fail.code = arena_dup(c->arena, f->code);
+}
+
+void ir_collect_event(void *ctx, const struct ir_event *ev)
+{
+    struct ir_collect *c = ctx;
+    struct ir_answer *an = NULL;
+
+    if (c->failed || c->response.complete)
+        return;
+    if (ev->type == IR_EV_BLOCK_START || ev->type == IR_EV_DELTA || ev->type == IR_EV_BLOCK_STOP ||
+        ev->type == IR_EV_FINISH) {
+        an = answer_of(c, ev->choice);
+        if (!an)
+            return;
+    }
+    switch (ev->type) {
+    case IR_EV_START:
+        c->response.id = keep(c, ev->start.id);
+        c->response.model = keep(c, ev->start.model);
+        c->response.created = ev->start.created;
+        break;
+    case IR_EV_BLOCK_START:
+        open_block(c, an, ev);
+        break;
+    case IR_EV_DELTA:
+        add_delta(c, an, ev);
+        break;
+    case IR_EV_BLOCK_STOP:
+        close_block(c, an);
+        break;
+    case IR_EV_USAGE:
+        usage_merge(&c->response.usage, ev->usage);
+        break;
+    case IR_EV_FINISH:
+        finish(c, an, ev);
+        break;
+    case IR_EV_ERROR:
+        take_fail(c, ev->fail);
+        break;
+    case IR_EV_END:
+        c->response.complete = true;
+        break;
+    case IR_EV_PING:
+        break;
+    }
+}
+
+const struct ir_answer *ir_response_first(const struct ir_response *r)
+{
+    return r->answers;
+}

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * usage.c - sums that never wrap: every class is at most USAGE_TOKENS_MAX, so a handful of them fit
+ * in 64 bits with room.
+ */
+#include "ir/usage.h"
+
+uint64_t usage_prompt(const struct usage *u)
+{
+    return u->input_uncached + u->cache_read + u->cache_write_5m + u->cache_write_1h;
+}
+
+static uint64_t at_most(struct usage *u, uint64_t v, uint64_t max)
+{
+    if (v <= max)
+        return v;
+    u->suspect = true;
+    return max;
+}
+
+void usage_set_prompt(struct usage *u, uint64_t prompt, uint64_t cached, uint64_t written)
+{
+    u->cache_read = at_most(u, cached, prompt);
+    u->cache_write_5m = at_most(u, written, prompt - u->cache_read);
+    u->cache_write_1h = 0;
+    u->input_uncached = prompt - u->cache_read - u->cache_write_5m;
+    u->has |= USAGE_HAS_INPUT;
+}
+
+void usage_merge(struct usage *u, const struct usage *next)
+{
+    if (next->has & USAGE_HAS_INPUT)
+        u->input_uncached = next->input_uncached;
+    if (next->has & USAGE_HAS_CACHE ||
+        (next->has & USAGE_HAS_INPUT && !(u->has & USAGE_HAS_CACHE))) {
+        u->cache_read = next->cache_read;
+        u->cache_write_5m = next->cache_write_5m;
+        u->cache_write_1h = next->cache_write_1h;
+    }
+    if (next->has & USAGE_HAS_OUTPUT)
+        u->output = next->output;
+    if (next->has & USAGE_HAS_REASONING)
+        u->reasoning = next->reasoning;
+    if (next->has & USAGE_HAS_AUDIO) {
+        u->audio_in = next->audio_in;
+        u->audio_out = next->audio_out;
+    }
+    if (next->searches)
+        u->searches = next->searches;
+    u->has |= next->has;
+    u->suspect |= next->suspect;
+    if (next->source > u->source)
+        u->source = next->source;
+    u->reasoning = at_most(u, u->reasoning, u->output);
+}
