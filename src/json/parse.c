@@ -1,0 +1,433 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * parse - the reader's one pass: text in, table of nodes out.
+ *
+ * There is no recursion: what is open stands in a row of JSON_DEPTH_MAX frames. The loop has two
+ * halves, which take turns: one reads a value, or opens a container and goes on to its first value;
+ * the other stands behind a value and reads commas and closing brackets.
+ *
+ *     value ->  scalar ------------------------> behind a value
+ *           ->  { or [ , not empty -> value
+ *           ->  {} or [] ----------------------> behind a value
+ *     behind a value ->  ,      -> value (objects: key and colon first)
+ *                    ->  ] or } -> behind the container
+ *                    ->  end of the outermost: done
+ *
+ * A cursor travels through the functions by value: each takes it and returns it behind what it
+ * read, or NULL when it has written down what is wrong.
+ *
+ * How large the table must be is not known beforehand: a prompt may be one string of a megabyte, or
+ * a schema with a node every 10 bytes. It starts small, and each time it is full the text so far
+ * foretells the rest; what no text can exceed (a node is at least a byte and a comma) caps the
+ * guess, so that even [0,0,0... costs 8 bytes a byte and no more.
+ */
+#include "base/mem.h"
+#include "json/json.h"
+#include "json/keys_int.h"
+#include "json/scan_int.h"
+
+#define TEXT_MAX    UINT32_MAX
+#define FIRST_NODES 64
+
+struct frame {
+    struct json_keys seen;
+    uint32_t node;
+    uint32_t keys;
+    bool object;
+};
+
+struct parser {
+    const char *begin, *end;
+    struct json_node *nodes;
+    uint32_t n, cap;     /* nodes used; nodes there may be before `more_nodes` */
+    size_t room;         /* nodes the table has: `cap` and what scratch took */
+    struct arena *arena; /* NULL: the caller's table, which cannot grow */
+    bool avx2;
+    struct frame *top; /* the innermost open container; frames itself: none */
+    struct json_error err;
+    struct frame frames[JSON_DEPTH_MAX + 1];
+};
+
+static const char *fail(struct parser *p, enum rc rc, const char *at, const char *what)
+{
+    p->err = (struct json_error){rc, (size_t)(at - p->begin), what};
+    return NULL;
+}
+
+/* The text is not what it should be at s; at its end there is a better thing to say. */
+static const char *unexpected(struct parser *p, const char *s, const char *what)
+{
+    return fail(p, RC_SYNTAX, s, s == p->end ? "the text ends too early" : what);
+}
+
+/* Nodes that the whole text can have at most, seen from s: a value takes a byte and a comma, but
+ * for those that are only opened. */
+static size_t most_nodes(const struct parser *p, const char *s)
+{
+    return p->n + ((size_t)(p->end - s) + 1) / 2 + JSON_DEPTH_MAX + 2;
+}
+
+static bool resize(struct parser *p, size_t room)
+{
+    void *t =
+        arena_grow(p->arena, p->nodes, p->room * sizeof(p->nodes[0]), room * sizeof(p->nodes[0]));
+    if (!t)
+        return false;
+    p->nodes = t;
+    p->room = room;
+    p->cap = room < JSON_NODES_MAX ? (uint32_t)room : JSON_NODES_MAX;
+    return true;
+}
+
+/* The table is full at s. */
+static const char *more_nodes(struct parser *p, const char *s)
+{
+    if (p->n >= JSON_NODES_MAX)
+        return fail(p, RC_LIMIT, s, "too many values");
+    if (!p->arena)
+        return fail(p, RC_LIMIT, s, "more values than the caller has room for");
+    double done = (double)(s - p->begin + 1) / (double)(p->end - p->begin + 1);
+    size_t most = most_nodes(p, s), room = (size_t)(p->n / done * 1.1);
+    if (room < p->room + p->room / 2)
+        room = p->room + p->room / 2;
+    if (room > most)
+        room = most;
+    ASSERT(room > p->n);
+    return resize(p, room) ? s : fail(p, RC_NOMEM, s, "out of memory");
+}
+
+/* Append a node; s is where to report trouble. */
+static inline const char *add(struct parser *p, const char *s, struct json_node node)
+{
+    if (WEIR_UNLIKELY(p->n == p->cap) && !more_nodes(p, s))
+        return NULL;
+    node.next = p->n + 1;
+    p->nodes[p->n++] = node;
+    return s;
+}
+
+static inline bool is_blank(char c)
+{
+    return c == ' ' || c == '\n' || c == '\r' || c == '\t';
+}
+
+static const char *skip_blanks(const char *s, const char *end)
+{
+    while (s < end && is_blank(*s))
+        s++;
+    return s;
+}
+
+/* To the next byte that is no blank: mostly the one it stands on. */
+static inline const char *skip(const struct parser *p, const char *s)
+{
+    if (WEIR_LIKELY(s<p->end && * s> ' '))
+        return s;
+    return skip_blanks(s, p->end);
+}
+
+/* The byte at s; 0 at the end, which is no byte that any text may have outside its strings. */
+static inline char peek(const struct parser *p, const char *s)
+{
+    return s < p->end ? *s : '\0';
+}
+
+static const char *string_slow(struct parser *p, const char *s, bool *escaped)
+{
+    const char *e = p->avx2 ? json_scan_avx2(s, p->end, escaped) : NULL;
+    if (e)
+        return e;
+    struct json_flaw flaw;
+    *escaped = false;
+    e = json_scan_exact(s, p->end, escaped, &flaw);
+    return e ? e : fail(p, flaw.rc, flaw.at, flaw.what);
+}
+
+/* s: an opening quote. */
+static inline const char *string(struct parser *p, const char *s, uint8_t flags)
+{
+    const char *body = s + 1, *e = NULL;
+    if (p->end - body >= JSON_SCAN_SHORT)
+        e = json_scan_short(body);
+    if (!e) {
+        bool escaped = false;
+        e = string_slow(p, body, &escaped);
+        if (!e)
+            return NULL;
+        if (escaped)
+            flags |= JSON_F_ESCAPED;
+    }
+    struct json_node node = {.off = (uint32_t)(body - p->begin),
+                             .len = (uint32_t)(e - body),
+                             .type = JSON_STRING,
+                             .flags = flags};
+    return add(p, s, node) ? e + 1 : NULL;
+}
+
+static inline bool is_digit(char c)
+{
+    return c >= '0' && c <= '9';
+}
+
+static const char *digits(const struct parser *p, const char *s)
+{
+    while (is_digit(peek(p, s)))
+        s++;
+    return s;
+}
+
+static const char *number(struct parser *p, const char *s)
+{
+    const char *e = s, *from;
+    if (*e == '-')
+        e++;
+    if (peek(p, e) == '0') {
+        e++;
+    } else {
+        e = digits(p, from = e);
+        if (e == from)
+            return unexpected(p, e, "expected a digit");
+    }
+    if (peek(p, e) == '.') {
+        e = digits(p, from = e + 1);
+        if (e == from)
+            return unexpected(p, e, "expected a digit behind the point");
+    }
+    if ((peek(p, e) | 0x20) == 'e') {
+        e++;
+        if (peek(p, e) == '+' || peek(p, e) == '-')
+            e++;
+        e = digits(p, from = e);
+        if (e == from)
+            return unexpected(p, e, "expected a digit in the exponent");
+    }
+    struct json_node node = {
+        .off = (uint32_t)(s - p->begin), .len = (uint32_t)(e - s), .type = JSON_NUMBER};
+    return add(p, s, node) ? e : NULL;
+}
+
+static const char *word(struct parser *p, const char *s, str w, enum json_type type)
+{
+    if (!str_has_prefix(str_of(s, (size_t)(p->end - s)), w))
+        return unexpected(p, s, "expected a value");
+    struct json_node node = {
+        .off = (uint32_t)(s - p->begin), .len = (uint32_t)w.n, .type = (uint8_t)type};
+    return add(p, s, node) ? s + w.n : NULL;
+}
+
+/* A value that is no container. */
+static inline const char *scalar(struct parser *p, const char *s, char c)
+{
+    switch (c) {
+    case '"':
+        return string(p, s, 0);
+    case 't':
+        return word(p, s, STR("true"), JSON_TRUE);
+    case 'f':
+        return word(p, s, STR("false"), JSON_FALSE);
+    case 'n':
+        return word(p, s, STR("null"), JSON_NULL);
+    default:
+        if (c == '-' || is_digit(c))
+            return number(p, s);
+        return unexpected(p, s, "expected a value");
+    }
+}
+
+static struct json_doc doc_of(const struct parser *p)
+{
+    return (struct json_doc){p->begin, p->nodes, p->n};
+}
+
+static const char *repeated(struct parser *p, uint32_t key)
+{
+    return fail(p, RC_DUPLICATE, p->begin + p->nodes[key].off - 1, "duplicate key");
+}
+
+/* The node that was added last is a key of the innermost object. */
+static inline const char *check_key(struct parser *p, const char *s)
+{
+    struct frame *f = p->top;
+    uint32_t n = f->keys++, key = p->n - 1;
+    if (WEIR_UNLIKELY(n >= JSON_KEYS_FEW))
+        return s; /* all at once, when the object closes */
+    const struct json_node *k = &p->nodes[key];
+    uint16_t print = json_keys_print(str_of(p->begin + k->off, k->len), k->flags & JSON_F_ESCAPED);
+    if (WEIR_LIKELY(!json_keys_seen(&f->seen, n, print)))
+        return s;
+    struct json_doc doc = doc_of(p);
+    return json_keys_has_before(&doc, f->node, key) ? repeated(p, key) : s;
+}
+
+/* The table borrows the free end of the node table. */
+static const char *check_many_keys(struct parser *p, const char *s)
+{
+    const struct frame *f = p->top;
+    size_t per_node = sizeof(p->nodes[0]) / sizeof(uint64_t);
+    size_t need = p->n + json_keys_slots(f->keys) / per_node;
+    if (need > p->room) {
+        if (!p->arena)
+            return fail(p, RC_LIMIT, s, "more values than the caller has room for");
+        if (!resize(p, need))
+            return fail(p, RC_NOMEM, s, "out of memory");
+    }
+    struct json_keys_table t = {.hash = json_keys_secret()};
+    void *scratch = &p->nodes[p->n];
+    t.slots = scratch;
+    struct json_doc doc = doc_of(p);
+    uint32_t key = json_keys_repeated(&doc, f->node, f->keys, &t);
+    return key ? repeated(p, key) : s;
+}
+
+/* s: where a key must be. Returns behind its colon. */
+static inline const char *key(struct parser *p, const char *s)
+{
+    s = skip(p, s);
+    if (peek(p, s) != '"')
+        return unexpected(p, s, "expected a key in double quotes");
+    s = string(p, s, JSON_F_KEY);
+    if (!s || !check_key(p, s))
+        return NULL;
+    s = skip(p, s);
+    if (peek(p, s) != ':')
+        return unexpected(p, s, "expected ':' after the key");
+    return s + 1;
+}
+
+/* s: an opening bracket. */
+static inline const char *open_one(struct parser *p, const char *s, bool object)
+{
+    if (p->top == &p->frames[JSON_DEPTH_MAX])
+        return fail(p, RC_DEPTH, s, "nested too deep");
+    struct frame *f = ++p->top;
+    f->node = p->n;
+    f->keys = 0;
+    f->object = object;
+    if (object)
+        json_keys_clear(&f->seen);
+    struct json_node node = {.off = (uint32_t)(s - p->begin),
+                             .type = object ? JSON_OBJECT : JSON_ARRAY};
+    return add(p, s, node) ? s + 1 : NULL;
+}
+
+/* s: the innermost container's closing bracket. */
+static inline const char *close_one(struct parser *p, const char *s)
+{
+    const struct frame *f = p->top;
+    if (WEIR_UNLIKELY(f->keys > JSON_KEYS_FEW) && !check_many_keys(p, s))
+        return NULL;
+    struct json_node *n = &p->nodes[f->node];
+    n->len = (uint32_t)(s + 1 - p->begin) - n->off;
+    n->next = p->n;
+    p->top--;
+    return s + 1;
+}
+
+/* s: behind a value. Returns where the next one begins, or with nothing open, the end of the
+ * outermost. */
+static inline const char *behind(struct parser *p, const char *s)
+{
+    while (p->top != p->frames) {
+        s = skip(p, s);
+        char c = peek(p, s);
+        bool object = p->top->object;
+        if (c == ',')
+            return object ? key(p, s + 1) : s + 1;
+        if (c != (object ? '}' : ']'))
+            return unexpected(p, s, object ? "expected ',' or '}'" : "expected ',' or ']'");
+        s = close_one(p, s);
+        if (!s)
+            return NULL;
+    }
+    return s;
+}
+
+/* One value with all it contains. */
+static const char *value(struct parser *p, const char *s)
+{
+    do {
+        s = skip(p, s);
+        char c = peek(p, s);
+        bool object = c == '{';
+        if (object || c == '[') {
+            s = open_one(p, s, object);
+            if (!s)
+                return NULL;
+            s = skip(p, s);
+            if (peek(p, s) != (object ? '}' : ']')) {
+                if (object)
+                    s = key(p, s);
+                continue;
+            }
+            s = close_one(p, s);
+        } else {
+            s = scalar(p, s, c);
+        }
+        if (s)
+            s = behind(p, s);
+    } while (s && p->top != p->frames);
+    return s;
+}
+
+static enum rc run(struct parser *p, struct json_doc *ret, struct json_error *err)
+{
+    p->avx2 = json_scan_has_avx2();
+    p->top = p->frames;
+    p->frames[0].keys = 0;
+    const char *s = value(p, p->begin);
+    if (s) {
+        s = skip(p, s);
+        if (s != p->end)
+            s = fail(p, RC_SYNTAX, s, "more text behind the value");
+    }
+    if (!s) {
+        if (err)
+            *err = p->err;
+        return p->err.rc;
+    }
+    *ret = doc_of(p);
+    return RC_OK;
+}
+
+static enum rc too_long(struct json_error *err)
+{
+    if (err)
+        *err = (struct json_error){RC_LIMIT, 0, "the text is too long"};
+    return RC_LIMIT;
+}
+
+enum rc json_parse(struct arena *a, str src, struct json_doc *ret, struct json_error *err)
+{
+    if (src.n >= TEXT_MAX)
+        return too_long(err);
+    struct parser p;
+    p.begin = src.p ? src.p : "";
+    p.end = p.begin + src.n;
+    p.arena = a;
+    p.nodes = NULL;
+    p.n = p.cap = 0;
+    p.room = 0;
+    size_t room = src.n / 64 + FIRST_NODES, most = most_nodes(&p, p.begin);
+    if (!resize(&p, room < most ? room : most)) {
+        if (err)
+            *err = (struct json_error){RC_NOMEM, 0, "out of memory"};
+        return RC_NOMEM;
+    }
+    return run(&p, ret, err);
+}
+
+enum rc json_parse_into(struct json_node *nodes, uint32_t cap, str src, struct json_doc *ret,
+                        struct json_error *err)
+{
+    if (src.n >= TEXT_MAX)
+        return too_long(err);
+    struct parser p;
+    p.begin = src.p ? src.p : "";
+    p.end = p.begin + src.n;
+    p.arena = NULL;
+    p.nodes = nodes;
+    p.n = 0;
+    p.cap = cap < JSON_NODES_MAX ? cap : JSON_NODES_MAX;
+    p.room = cap;
+    return run(&p, ret, err);
+}

@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* value - walking a parsed document; see json.h. All of it is arithmetic on the node table. */
+#include <stdarg.h>
+
+#include "base/num.h"
+#include "json/json.h"
+#include "json/text_int.h"
+
+static const struct json_node *node_of(jval v)
+{
+    ASSERT(v.at < v.doc->count);
+    return &v.doc->nodes[v.at];
+}
+
+static str slice(const struct json_doc *d, const struct json_node *n)
+{
+    return str_of(d->src + n->off, n->len);
+}
+
+jval json_get(jval v, str key)
+{
+    if (!json_is(v, JSON_OBJECT))
+        return JVAL_NONE;
+    const struct json_node *nodes = v.doc->nodes;
+    uint32_t end = nodes[v.at].next;
+    for (uint32_t k = v.at + 1; k < end; k = nodes[k + 1].next) {
+        bool escaped = nodes[k].flags & JSON_F_ESCAPED;
+        if (nodes[k].len != key.n && !escaped)
+            continue;
+        if (json_text_eq(slice(v.doc, &nodes[k]), escaped, key, false))
+            return (jval){v.doc, k + 1};
+    }
+    return JVAL_NONE;
+}
+
+jval json_path(jval v, ...)
+{
+    va_list ap;
+    va_start(ap, v);
+    for (const char *key; (key = va_arg(ap, const char *)) != NULL;)
+        v = json_get(v, str_c(key));
+    va_end(ap);
+    return v;
+}
+
+struct json_iter json_iter(jval v)
+{
+    struct json_iter it = {.doc = v.doc, .key = JVAL_NONE, .val = JVAL_NONE};
+    if (!json_is(v, JSON_ARRAY) && !json_is(v, JSON_OBJECT))
+        return it;
+    it.at = v.at + 1;
+    it.end = node_of(v)->next;
+    it.object = json_type(v) == JSON_OBJECT;
+    return it;
+}
+
+bool json_next(struct json_iter *it)
+{
+    if (it->at >= it->end)
+        return false;
+    if (it->object)
+        it->key = (jval){it->doc, it->at++};
+    it->val = (jval){it->doc, it->at};
+    it->at = it->doc->nodes[it->at].next;
+    return true;
+}
+
+uint32_t json_len(jval v)
+{
+    uint32_t n = 0;
+    struct json_iter it = json_iter(v);
+    while (json_next(&it))
+        n++;
+    return n;
+}
+
+str json_text(jval v)
+{
+    if (!v.doc)
+        return STR_NONE;
+    str s = slice(v.doc, node_of(v));
+    return json_is(v, JSON_STRING) ? str_of(s.p - 1, s.n + 2) : s;
+}
+
+str json_raw(jval v)
+{
+    return json_is(v, JSON_STRING) ? slice(v.doc, node_of(v)) : str_of("", 0);
+}
+
+bool json_is_escaped(jval v)
+{
+    return v.doc && (node_of(v)->flags & JSON_F_ESCAPED);
+}
+
+enum rc json_str(jval v, struct arena *a, str *ret)
+{
+    if (!json_is(v, JSON_STRING))
+        return RC_TYPE;
+    str raw = json_raw(v);
+    if (!json_is_escaped(v)) {
+        *ret = raw;
+        return RC_OK;
+    }
+    char *p = arena_alloc(a, raw.n);
+    if (!p)
+        return RC_NOMEM;
+    size_t n = json_text_undo(p, raw);
+    CHECK(n <= raw.n); /* the reader has checked the escapes */
+    *ret = str_of(p, n);
+    return RC_OK;
+}
+
+bool json_str_is(jval v, str s)
+{
+    return json_is(v, JSON_STRING) && json_text_eq(json_raw(v), json_is_escaped(v), s, false);
+}
+
+/* The text of an integer, or RC_TYPE: 1.0 and 1e3 are numbers, but nobody writes a count so. */
+static enum rc integer(jval v, str *ret)
+{
+    if (!json_is(v, JSON_NUMBER))
+        return RC_TYPE;
+    str s = json_text(v);
+    for (size_t i = s.p[0] == '-'; i < s.n; i++)
+        if (s.p[i] < '0' || s.p[i] > '9')
+            return RC_TYPE;
+    *ret = s;
+    return RC_OK;
+}
+
+enum rc json_u64(jval v, uint64_t *ret)
+{
+    str s;
+    TRY(integer(v, &s));
+    if (str_eq(s, STR("-0")))
+        s = STR("0");
+    return s.p[0] == '-' ? RC_RANGE : num_u64(s, ret);
+}
+
+enum rc json_i64(jval v, int64_t *ret)
+{
+    str s;
+    TRY(integer(v, &s));
+    return num_i64(s, ret);
+}
+
+enum rc json_double(jval v, double *ret)
+{
+    return json_is(v, JSON_NUMBER) ? num_double(json_text(v), ret) : RC_TYPE;
+}
+
+enum rc json_bool(jval v, bool *ret)
+{
+    if (!json_is(v, JSON_TRUE) && !json_is(v, JSON_FALSE))
+        return RC_TYPE;
+    *ret = json_is(v, JSON_TRUE);
+    return RC_OK;
+}
+
+enum rc json_unescape(struct buf *to, str raw)
+{
+    size_t need = raw.n;
+    if (need > to->max - buf_size(to)) /* it may fit all the same, once undone */
+        need = json_text_size(raw);
+    if (need == SIZE_MAX)
+        return RC_SYNTAX;
+    char *p = buf_reserve(to, need);
+    if (!p)
+        return RC_LIMIT;
+    size_t n = json_text_undo(p, raw);
+    if (n == SIZE_MAX)
+        return RC_SYNTAX;
+    buf_commit(to, n);
+    return RC_OK;
+}
