@@ -81,8 +81,11 @@ static enum h1_result add(struct h1_parse *ps, str name, str value)
     struct h1_head *h = ps->h;
     if (h->nheaders == H1_HEADERS_MAX)
         return h1_int_bad(h, 431, "too many header fields");
+    struct h1_header *to = &h->headers[h->nheaders++];
     enum h1_name id = h1_int_name(name);
-    h->headers[h->nheaders++] = (struct h1_header){.name = name, .value = value, .id = id};
+    to->name = name;
+    to->value = value;
+    to->id = id;
     if (id == H1_OTHER)
         return H1_DONE;
     if (h->first[id])
@@ -92,27 +95,36 @@ static enum h1_result add(struct h1_parse *ps, str name, str value)
     return H1_DONE;
 }
 
+static bool is_blank(char c)
+{
+    return c == ' ' || c == '\t';
+}
+
 /* One field line; ps->p is at its first byte, which is not CR. */
 static enum h1_result field(struct h1_parse *ps)
 {
-    const char *name = ps->p, *end = ps->end;
-    const char *p = ps->p = scan_token(name, end);
+    const char *start = ps->p, *end = ps->end, *p = scan_token(start, end);
+    ps->p = p;
     if (p == end)
         return H1_MORE;
-    if (*p != ':' || p == name)
-        return bad_name(ps, name);
-    str n = str_of(name, (size_t)(p - name));
+    if (*p != ':' || p == start)
+        return bad_name(ps, start);
+    str name = str_of(start, (size_t)(p - start));
     do
         p++;
-    while (p < end && (*p == ' ' || *p == '\t'));
-    const char *value = p;
+    while (p < end && is_blank(*p));
+    start = p;
     ps->p = p = scan_value(p, end);
-    enum h1_result r = h1_int_eol(ps);
-    if (r != H1_DONE)
-        return r;
-    while (p > value && (p[-1] == ' ' || p[-1] == '\t'))
+    if (WEIR_LIKELY(end - p >= 2 && p[0] == '\r' && p[1] == '\n')) {
+        ps->p += 2;
+    } else {
+        enum h1_result r = h1_int_eol(ps);
+        if (r != H1_DONE)
+            return r;
+    }
+    while (p > start && is_blank(p[-1]))
         p--;
-    return add(ps, n, str_of(value, (size_t)(p - value)));
+    return add(ps, name, str_of(start, (size_t)(p - start)));
 }
 
 enum h1_result h1_int_fields(struct h1_parse *ps)

@@ -23,13 +23,6 @@
 /* Not zero for the tchars of RFC 9110. */
 extern const uint8_t scan_tchar[256];
 
-static inline const char *scan_token(const char *p, const char *end)
-{
-    while (p < end && scan_tchar[(uint8_t)*p])
-        p++;
-    return p;
-}
-
 static inline bool scan_ends_value(char c)
 {
     uint8_t b = (uint8_t)c;
@@ -51,6 +44,30 @@ static inline bool scan_ends_line(char c)
 static inline __m128i scan_load(const char *p)
 {
     return _mm_loadu_si128((const __m128i *)(const void *)p);
+}
+
+/* Names are letters, digits, '-' and '_', nearly always: those are skipped by ranges, and the table
+ * decides about the rest. */
+static inline const char *scan_token(const char *p, const char *end)
+{
+    for (; end - p >= 16; p += 16) {
+        __m128i v = scan_load(p);
+        __m128i letter = _mm_sub_epi8(_mm_or_si128(v, _mm_set1_epi8(0x20)), _mm_set1_epi8('a'));
+        __m128i digit = _mm_sub_epi8(v, _mm_set1_epi8('0'));
+        __m128i good = _mm_or_si128(
+            _mm_or_si128(_mm_cmpeq_epi8(_mm_min_epu8(letter, _mm_set1_epi8(25)), letter),
+                         _mm_cmpeq_epi8(_mm_min_epu8(digit, _mm_set1_epi8(9)), digit)),
+            _mm_or_si128(_mm_cmpeq_epi8(v, _mm_set1_epi8('-')),
+                         _mm_cmpeq_epi8(v, _mm_set1_epi8('_'))));
+        unsigned mask = (unsigned)_mm_movemask_epi8(good) ^ 0xffff;
+        if (mask) {
+            p += __builtin_ctz(mask);
+            break;
+        }
+    }
+    while (p < end && scan_tchar[(uint8_t)*p])
+        p++;
+    return p;
 }
 
 static inline const char *scan_value(const char *p, const char *end)
@@ -101,6 +118,13 @@ static inline const char *scan_line(const char *p, const char *end)
     return p;
 }
 #else
+static inline const char *scan_token(const char *p, const char *end)
+{
+    while (p < end && scan_tchar[(uint8_t)*p])
+        p++;
+    return p;
+}
+
 static inline const char *scan_value(const char *p, const char *end)
 {
     while (p < end && !scan_ends_value(*p))
