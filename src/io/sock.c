@@ -93,6 +93,7 @@ void sock_fail_write(struct sock *s, enum rc rc)
 void sock_fail_read(struct sock *s, enum rc rc)
 {
     s->reading = s->armed = false;
+    s->eof = true;
     uv_read_stop(stream_of(s));
     if (!s->closing && s->ops->on_error)
         s->ops->on_error(s, rc);
@@ -270,7 +271,6 @@ static void on_uv_read(uv_stream_t *h, ssize_t nread, const uv_buf_t *b)
                 s->ops->on_eof(s, true);
         }
     } else {
-        s->eof = true;
         sock_fail_read(s, sock_rc_of_uv((int)nread));
     }
 }

@@ -48,8 +48,9 @@ struct sock_ops {
     /* The queue went empty after something had to wait. */
     void (*on_drain)(struct sock *s);
     /* The connection broke (RC_RESET, RC_TIMEOUT, RC_TLS, RC_NOMEM, RC_IO). At most once for each
-     * direction: after a failed write reading goes on, for the peer's last words may explain it. An
-     * owner that does not care for them closes at the first. */
+     * direction: after a failed write (write_failed) reading goes on, for the peer's last words may
+     * explain it; after a failed read `eof` is set. Simple owners close at the first. Before
+     * on_open it stands in for it. */
     void (*on_error)(struct sock *s, enum rc rc);
     void (*on_closed)(struct sock *s);
 };
@@ -69,8 +70,9 @@ struct sock {
     bool tell_open, tell_error; /* set while `later` waits */
 };
 
-#define SOCK_QUEUE_MAX (8u << 20) /* a copied queue never grows past it; owners stop long before \
-                                   */
+#define SOCK_QUEUE_MAX                                                        \
+    (8u << 20) /* a copied queue never grows past it; owners stop long before \
+                */
 
 /* Server side: take an accepted fd (non-blocking). tls may be NULL. on_open follows (later). The fd
  * is taken also on failure (RC_NOMEM, RC_IO), after which `s` needs no close. */
