@@ -14,7 +14,7 @@ def bootstrap(root, tmp_path):
     """bootstrap({command: its script}, *arguments): run it where only these and the basics exist."""
 
     def run(commands, *arguments):
-        for name in ("sh", "dirname", "tr", "cat"):
+        for name in ("sh", "dirname", "tr", "cat", "mktemp", "tee", "sed", "tail", "rm"):
             os.symlink(shutil.which(name), tmp_path / name)
         for name, script in commands.items():
             (tmp_path / name).write_text(f"#!{shutil.which('sh')}\n{script}\n")
@@ -60,8 +60,9 @@ def test_where_all_is_there_it_calls_no_apt(bootstrap):
 
 
 def test_a_failing_apt_is_a_failure(bootstrap):
-    result = bootstrap({"dpkg-query": "exit 1", "id": "echo 0", "apt-get": "echo no; exit 100"}, "--build")
-    assert result.returncode != 0
+    apt = "echo E: no such luck; exit 100"
+    result = bootstrap({"dpkg-query": "exit 1", "id": "echo 0", "apt-get": apt}, "--build")
+    assert result.returncode == 1 and "no such luck" in result.stderr
 
 
 def test_wrong_use(bootstrap):
