@@ -6,20 +6,22 @@
  * connections is keyed by that identity and so survives a config reload. An exchange borrows a
  * connection (the most recently used idle one, else a new one: DNS, happy eyeballs, proxy CONNECT,
  * TLS), sends the request by reference, and reports the answer as it comes. A connection goes back
- * only if its message ended cleanly with nothing behind it; else it is closed (RELIABILITY §0.3, U10).
+ * only if its message ended cleanly with nothing behind it; else it is closed (RELIABILITY §0.3,
+ * U10).
  *
  * Idle race (U5): when a reused connection dies before the first response byte, the exchange is
  * repeated once on a fresh connection, unseen. All other failures are reported, with the phase, and
  * the owner decides.
  *
- * Callbacks never run inside exchange_start; they may call exchange_cancel. After on_end, on_fail or
- * exchange_cancel no callback runs and the struct is the owner's again.
+ * Callbacks never run inside exchange_start; they may call exchange_cancel. After on_end, on_fail
+ * or exchange_cancel no callback runs and the struct is the owner's again.
  */
 #pragma once
 #include "http/h1.h"
 #include "io/loop.h"
 
 struct client;
+struct dns;
 struct origin;
 
 /* What makes an origin. Slices are copied. */
@@ -39,18 +41,34 @@ enum rc client_new(struct loop *l, struct client **ret) MUST_CHECK;
 void client_free(struct client *c); /* closes all connections; exchanges must be over */
 /* Find or make. Borrowed; lives as long as the client. NULL: out of memory. */
 struct origin *client_origin(struct client *c, const struct origin_spec *spec);
-/* Close idle connections older than their limit, drop unused origins: called by the worker's tick. */
+/* Close idle connections older than their limit: called by the worker's tick, about once a second.
+ */
 void client_tick(struct client *c, msec now);
+struct dns *client_dns(struct client *c); /* for tests: io/dns.h */
 unsigned origin_idle(const struct origin *o);
 unsigned origin_busy(const struct origin *o);
 
-enum exchange_phase { EXCHANGE_CONNECT, EXCHANGE_SEND, EXCHANGE_WAIT, EXCHANGE_HEAD, EXCHANGE_BODY };
+/* Where an exchange is; a failure names the phase it came in.
+ *   CONNECT  resolving, connecting, proxy, TLS: nothing of the request has left
+ *   SEND     the kernel has not taken all of the request
+ *   WAIT     it has; no byte of the answer came
+ *   HEAD     some did; no whole head
+ *   BODY     on_head was called */
+enum exchange_phase {
+    EXCHANGE_CONNECT,
+    EXCHANGE_SEND,
+    EXCHANGE_WAIT,
+    EXCHANGE_HEAD,
+    EXCHANGE_BODY
+};
 
 struct exchange_fail {
-    enum rc rc; /* RC_DNS RC_CONNECT RC_TLS RC_TIMEOUT RC_RESET RC_PROTOCOL RC_LIMIT RC_NOMEM RC_BUSY */
+    enum rc
+        rc; /* RC_DNS RC_CONNECT RC_TLS RC_TIMEOUT RC_RESET RC_PROTOCOL RC_LIMIT RC_NOMEM RC_BUSY */
     enum exchange_phase phase;
-    bool sent_any;    /* at least one request byte left */
-    const char *what; /* static text for the log */
+    bool
+        sent_any; /* at least one request byte left, in this try or in a lost idle race before it */
+    const char *what; /* static text for the log; never NULL */
 };
 
 struct exchange;
@@ -60,36 +78,46 @@ struct exchange_ops {
     void (*on_head)(struct exchange *x, const struct h1_head *h);
     /* Body bytes, transfer-coding removed. May be called many times; may cancel, may pause. */
     void (*on_body)(struct exchange *x, char *p, size_t n);
-    /* The message ended as HTTP says it should; for a body delimited by close, `by_close` is true. */
+    /* The message ended as HTTP says it should; for a body delimited by close, `by_close` is true.
+     * The connection is in the pool again: a next exchange started here uses it. */
     void (*on_end)(struct exchange *x, bool by_close);
     void (*on_fail)(struct exchange *x, const struct exchange_fail *f);
 };
 
-/* Deadlines are absolute loop times; 0 = none. Each phase ends with RC_TIMEOUT at its own. */
+/* Each phase ends with RC_TIMEOUT at its own limit; 0 = none. All but the last are durations. */
 struct exchange_limits {
-    msec connect_ms, tls_ms;   /* durations from the start of each connection try */
-    msec first_byte_ms;        /* from the last request byte to the first response byte */
-    msec idle_ms;              /* between two reads of the response */
-    msec deadline;             /* absolute, for all of it */
+    msec connect_ms;    /* name, TCP and proxy, from the start of each connection try */
+    msec tls_ms;        /* the TLS handshake, from its start */
+    msec first_byte_ms; /* from the last request byte to the first response byte */
+    msec idle_ms;       /* between two reads of the response; while sending, between two advances */
+    msec deadline;      /* absolute loop time, for all of it */
 };
 
+/* The owner zeroes it once, sets the first block before each start, and keeps it and the request's
+ * bytes where they are until the end. */
 struct exchange {
     const struct exchange_ops *ops;
     struct origin *origin;
-    const struct iovec *iov; /* head and body; the memory stays until the end */
+    const struct iovec *iov; /* head and body; the first one begins with the request line */
     size_t niov;
     struct exchange_limits limits;
     bool to_head; /* the request is a HEAD */
     /* private to client/ */
     struct up_conn *conn;
-    struct list link;
     struct deferred later;
-    bool reused, replayed, paused, sent_any, done;
+    bool active;   /* started and not over */
+    bool reused;   /* on a connection that has served before */
+    bool replayed; /* an idle race was lost already */
+    bool paused;
+    bool sent_before; /* some of it left on the connection that was lost */
     enum exchange_phase phase;
     struct exchange_fail fail;
 };
 
 void exchange_start(struct client *c, struct exchange *x);
-void exchange_cancel(struct exchange *x); /* closes the connection; idempotent */
-void exchange_pause(struct exchange *x);  /* no more on_body until resumed; deadlines of idle rest */
-void exchange_resume(struct exchange *x);
+void exchange_cancel(
+    struct exchange *x);                 /* closes the connection; no-op when over or not started */
+void exchange_pause(struct exchange *x); /* no more on_body until resumed; the idle limit rests */
+void exchange_resume(struct exchange *x); /* on_body follows later, never inside */
+/* The exchange uses a connection that has served before: for metrics, valid from on_head on. */
+bool exchange_is_reused(const struct exchange *x);
