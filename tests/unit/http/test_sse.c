@@ -3,6 +3,7 @@
 
 #include "base/check.h"
 #include "base/mem.h"
+#include "base/rand.h"
 #include "http/sse.h"
 
 /* Events as text, one line an event: kind, event, data and raw, each in <> or - when absent. */
@@ -188,10 +189,188 @@ static void test_j10_table(void **state)
         check_all_cuts(str_c(cases[i].in), 1000, cases[i].want);
 }
 
+static void test_j10_nul_and_garbage(void **state)
+{
+    (void)state;
+    check_all_cuts(STR("data: a\0b\n\n\0\n\ndata\0: x\n\n"), 1000, NULL);
+    struct sse_parser p;
+    struct sse_event e;
+    sse_init(&p, 1000);
+    str in = STR("data: a\0b\xff\n\n");
+    assert_int_equal(sse_next(&p, &in, &e), SSE_EVENT);
+    assert_true(str_eq(e.data, STR("a\0b\xff")));
+    sse_fini(&p);
+    /* Any bytes: the same events for all cuts, and the raws are the stream. */
+    static const char letters[] = "\n\r:d{ \0\xef";
+    for (uint64_t seed = 1; seed <= 60; seed++) {
+        struct rand r;
+        rand_init(&r, seed);
+        char bytes[40];
+        for (size_t i = 0; i < sizeof(bytes); i++)
+            bytes[i] = letters[rand_below(&r, sizeof(letters) - 1)];
+        check_all_cuts(str_of(bytes, sizeof(bytes)), 1000, NULL);
+        check_all_cuts(str_of(bytes, sizeof(bytes)), 7, NULL);
+        size_t total = 0;
+        sse_init(&p, 1000);
+        in = str_of(bytes, sizeof(bytes));
+        while (sse_next(&p, &in, &e) == SSE_EVENT) {
+            assert_memory_equal(e.raw.p, bytes + total, e.raw.n);
+            total += e.raw.n;
+        }
+        assert_int_equal(total + sse_pending(&p), sizeof(bytes));
+        sse_fini(&p);
+    }
+}
+
+/* A stream as a provider sends it, longer than a SIMD step everywhere. */
+static void test_j10_stream(void **state)
+{
+    (void)state;
+    static const char *const ends[] = {"\n", "\r\n", "\r"};
+    for (size_t k = 0; k < ARRAY_LEN(ends); k++) {
+        struct buf b = BUF_INIT(1 << 16);
+        const char *n = ends[k];
+        for (int i = 0; i < 3; i++)
+            buf_addf(
+                &b,
+                "event: content_block_delta%sdata: {\"type\":\"content_block_delta\","
+                "\"index\":%d,\"delta\":{\"type\":\"text_delta\",\"text\":\"\xe5\xbf\xab\"}}%s%s"
+                ": OPENROUTER PROCESSING%s%s",
+                n, i, n, n, n, n);
+        buf_addf(&b, "data: [DONE]%s%s", n, n);
+        check_all_cuts(buf_str(&b), 1000, NULL);
+        struct sse_parser p;
+        struct sse_event e;
+        sse_init(&p, 1000);
+        str in = buf_str(&b);
+        for (int i = 0; i < 3; i++) {
+            assert_int_equal(sse_next(&p, &in, &e), SSE_EVENT);
+            assert_str(e.event, "content_block_delta");
+            assert_true(str_has_prefix(e.data, STR("{\"type\"")));
+            assert_true(str_has_suffix(e.data, STR("}}")));
+            assert_int_equal(sse_next(&p, &in, &e), SSE_EVENT);
+            assert_null(e.data.p);
+        }
+        assert_int_equal(sse_next(&p, &in, &e), SSE_EVENT);
+        assert_str(e.data, "[DONE]");
+        assert_int_equal(sse_next(&p, &in, &e), SSE_MORE);
+        assert_int_equal(sse_pending(&p), 0);
+        sse_fini(&p);
+        buf_fini(&b);
+    }
+}
+
+/* An event that lies in one piece is not copied. */
+static void test_no_copy(void **state)
+{
+    (void)state;
+    struct sse_parser p;
+    struct sse_event e;
+    sse_init(&p, 1000);
+    str in = STR("event: a\ndata: b\n\ndata: c\n\n");
+    const char *start = in.p;
+    mem_fail_after(1);
+    assert_int_equal(sse_next(&p, &in, &e), SSE_EVENT);
+    assert_ptr_equal(e.raw.p, start);
+    assert_ptr_equal(e.data.p, start + 15);
+    assert_int_equal(sse_next(&p, &in, &e), SSE_EVENT);
+    assert_ptr_equal(e.data.p, start + 24);
+    assert_int_equal(sse_next(&p, &in, &e), SSE_MORE);
+    mem_fail_after(0);
+    sse_fini(&p);
+}
+
+/* U32: the maximum counts the whole event, and cuts do not change it. */
+static void test_u32_too_big(void **state)
+{
+    (void)state;
+    check_all_cuts(STR("data: 34\n\n"), 10, "[-<34><data: 34\\n\\n>]+0-");
+    check_all_cuts(STR("data: 345\n\n"), 10, "[too big]");
+    check_all_cuts(STR("data: x\n\ndata: 345\n\ndata: x\n\n"), 10,
+                   "[-<x><data: x\\n\\n>][too big]");
+    check_all_cuts(STR("data: 34567"), 10, "[too big]");
+    check_all_cuts(STR(":\n:\n:\n:\n:\n:\n"), 10, "[too big]");
+    check_all_cuts(STR("data: 34\r\n\r\n"), 12, "[-<34><data: 34\\r\\n\\r\\n>]+0-");
+    check_all_cuts(STR("data: 34\r\n\r\n"), 11, "[too big]");
+}
+
+/* U32: 64 MiB without a blank line; the parser stops at its maximum and holds no more than that. */
+static void test_u32_endless(void **state)
+{
+    (void)state;
+    static char piece[65536];
+    memset(piece, 'x', sizeof(piece));
+    struct sse_parser p;
+    struct sse_event e;
+    sse_init(&p, SSE_EVENT_MAX);
+    size_t fed = 0;
+    enum sse_result r = SSE_MORE;
+    while (fed < 64u << 20 && r == SSE_MORE) {
+        str in = str_of(piece, sizeof(piece));
+        r = sse_next(&p, &in, &e);
+        fed += sizeof(piece);
+        assert_true(p.held.cap <= SSE_EVENT_MAX);
+    }
+    assert_int_equal(r, SSE_TOO_BIG);
+    assert_int_equal(fed, SSE_EVENT_MAX + sizeof(piece));
+    str more = STR("\n\ndata: x\n\n");
+    assert_int_equal(sse_next(&p, &more, &e), SSE_TOO_BIG);
+    sse_fini(&p);
+}
+
+/* A big event leaves no big buffer behind. */
+static void test_memory_is_given_back(void **state)
+{
+    (void)state;
+    struct sse_parser p;
+    struct sse_event e;
+    sse_init(&p, SSE_EVENT_MAX);
+    struct buf b = BUF_INIT(4 << 20);
+    for (int i = 0; i < 2000; i++)
+        buf_addf(&b, "data: %0500d\n", i);
+    buf_lit(&b, "\n");
+    str in = str_head(buf_str(&b), buf_size(&b) - 1);
+    assert_int_equal(sse_next(&p, &in, &e), SSE_MORE);
+    in = str_from(buf_str(&b), buf_size(&b) - 1);
+    assert_int_equal(sse_next(&p, &in, &e), SSE_EVENT);
+    assert_int_equal(e.data.n, 2000 * 501 - 1);
+    assert_int_equal(sse_next(&p, &in, &e), SSE_MORE);
+    assert_int_equal(p.held.cap, 0);
+    assert_int_equal(p.data.cap, 0);
+    sse_fini(&p);
+    buf_fini(&b);
+}
+
+static void test_no_memory(void **state)
+{
+    (void)state;
+    str in = STR("data: a\ndata: b\n\n");
+    for (size_t n = 1; n <= 3; n++) {
+        struct sse_parser p;
+        struct sse_event e;
+        sse_init(&p, 1000);
+        mem_fail_after(n);
+        str a = str_head(in, 10), b = str_from(in, 10);
+        enum sse_result r = sse_next(&p, &a, &e);
+        if (r == SSE_MORE)
+            r = sse_next(&p, &b, &e);
+        assert_int_equal(r, n == 3 ? SSE_EVENT : SSE_TOO_BIG);
+        mem_fail_after(0);
+        sse_fini(&p);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_j10_table),
+        cmocka_unit_test(test_j10_nul_and_garbage),
+        cmocka_unit_test(test_j10_stream),
+        cmocka_unit_test(test_no_copy),
+        cmocka_unit_test(test_u32_too_big),
+        cmocka_unit_test(test_u32_endless),
+        cmocka_unit_test(test_memory_is_given_back),
+        cmocka_unit_test(test_no_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
