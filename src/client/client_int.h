@@ -28,6 +28,7 @@
 #define ORIGIN_CONNS_MAX 4096
 #define IDLE_TTL_MS      60000 /* unless the provider says less (Keep-Alive: timeout=) */
 #define IDLE_MARGIN_MS   1000  /* less than it says: its clock starts before ours */
+#define IDLE_NONE        1     /* it says a second or none: the connection is not kept */
 #define INTERIM_MAX      8     /* 1xx heads before the answer (RELIABILITY U36) */
 #define LAST_WORDS_MS    1000  /* after a failed write, how long the peer may still explain */
 #define KEEPALIVE_S      30
@@ -61,7 +62,8 @@ struct up_conn {
     uint64_t out_before;  /* sock.bytes_out when it began */
     size_t queued_seen;   /* for the send deadline: what waited when the timer was set */
     struct buf rewritten; /* the head in absolute-form, for plain proxies */
-    msec idle_ttl, idle_until;
+    msec idle_ttl;        /* of the first answer; 0: none came yet */
+    msec idle_until;
 };
 
 struct origin {

@@ -171,7 +171,7 @@ struct up_conn *pool_take(struct origin *o)
 void pool_put(struct up_conn *c)
 {
     struct origin *o = c->origin;
-    if (c->idle_ttl == 0) {
+    if (c->idle_ttl <= IDLE_NONE) {
         up_conn_close(c);
         return;
     }

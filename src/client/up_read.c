@@ -43,7 +43,7 @@ static msec idle_ttl(const struct h1_head *h)
             continue;
         for (size_t i = 8; i < part.n && part.p[i] >= '0' && part.p[i] <= '9' && s < 1000; i++)
             s = s * 10 + (uint64_t)(part.p[i] - '0');
-        msec ms = s * 1000 > IDLE_MARGIN_MS ? s * 1000 - IDLE_MARGIN_MS : 0;
+        msec ms = s * 1000 > IDLE_MARGIN_MS ? s * 1000 - IDLE_MARGIN_MS : IDLE_NONE;
         return ms < IDLE_TTL_MS ? ms : IDLE_TTL_MS;
     }
     return IDLE_TTL_MS;
@@ -76,7 +76,8 @@ static bool take_head(struct up_conn *c, const struct h1_head *h, size_t behind)
     c->keep = h->keep_alive;
     c->body = h->body;
     c->left = h->content_length;
-    c->idle_ttl = idle_ttl(h);
+    if (c->idle_ttl == 0) /* the first answer says it for all */
+        c->idle_ttl = idle_ttl(h);
     if (h->body == H1_BODY_CHUNKED)
         chunk_init(&c->chunk);
     if (WEIR_UNLIKELY(sock_queued(&c->sock))) {
