@@ -23,8 +23,8 @@ struct arena_chunk {
     struct arena_chunk *next;
     size_t size; /* of data */
     size_t used;
-    size_t pad_; /* keeps data on a 16-byte boundary */
-    char data[];
+    size_t marked; /* a mark knows this chunk: it must stay where it is */
+    char data[];   /* on a 16-byte boundary */
 };
 
 struct arena_hook {
@@ -105,6 +105,7 @@ static struct arena_chunk *add_chunk(struct arena *a, size_t need)
     c->next = a->chunk;
     c->size = size;
     c->used = 0;
+    c->marked = false;
     a->chunk = c;
     a->taken += size;
     POISON(c->data, c->size);
@@ -146,6 +147,39 @@ void *arena_zalloc_array(struct arena *a, size_t n, size_t size)
     return arena_zalloc(a, total);
 }
 
+/* The newest chunk holds one allocation, which is to have `need` bytes: the chunk moves as a whole.
+ * Nothing is left behind, and the heap moves large blocks without copying them. */
+static void *grow_chunk(struct arena *a, size_t need)
+{
+    struct arena_chunk *c = a->chunk;
+    size_t more = need - c->size;
+    if (a->taken >= a->cap || more > a->cap - a->taken) {
+        a->full = true;
+        return NULL;
+    }
+    UNPOISON(c->data, c->size);
+    c = mem_realloc(c, sizeof(*c) + need);
+    if (!c) {
+        a->full = true;
+        return NULL;
+    }
+    c->size = c->used = need;
+    a->chunk = c;
+    a->taken += more;
+    return c->data;
+}
+
+void arena_trim(struct arena *a, void *p, size_t old_n, size_t n)
+{
+    struct arena_chunk *c = a->chunk;
+    size_t old_need = round_up(old_n ? old_n : 1), need = round_up(n ? n : 1);
+    ASSERT(n <= old_n);
+    if (!c || (char *)p + old_need != c->data + c->used)
+        return;
+    c->used -= old_need - need;
+    POISON(c->data + c->used, c->size - c->used);
+}
+
 void *arena_grow(struct arena *a, void *p, size_t old_n, size_t n)
 {
     struct arena_chunk *c = a->chunk;
@@ -157,6 +191,8 @@ void *arena_grow(struct arena *a, void *p, size_t old_n, size_t n)
         UNPOISON(p, n);
         return p;
     }
+    if (p && c && !c->marked && p == c->data && c->used == old_need && need > c->size)
+        return grow_chunk(a, need);
     void *q = arena_alloc(a, n);
     if (q && p && old_n)
         memcpy(q, p, old_n);
@@ -211,7 +247,10 @@ str arena_strf(struct arena *a, const char *fmt, ...)
 
 struct arena_mark arena_mark(const struct arena *a)
 {
-    return (struct arena_mark){a->chunk, a->chunk ? a->chunk->used : 0};
+    if (!a->chunk)
+        return (struct arena_mark){NULL, 0};
+    a->chunk->marked = true;
+    return (struct arena_mark){a->chunk, a->chunk->used};
 }
 
 void arena_reset_to(struct arena *a, struct arena_mark m)

@@ -47,8 +47,11 @@ void arena_reset(struct arena *a);
 /* 16-byte aligned, not zeroed. NULL when full. */
 void *arena_alloc(struct arena *a, size_t n);
 void *arena_zalloc(struct arena *a, size_t n);
-/* Grow the newest allocation in place if it is `p`, else move it. NULL when full. */
+/* Grow the newest allocation in place if it is `p`, else move it. NULL when full. One that has a
+ * chunk to itself takes the chunk along and leaves nothing behind. */
 void *arena_grow(struct arena *a, void *p, size_t old_n, size_t n);
+/* Give back the end of `p`, if it is the newest allocation; else nothing happens. */
+void arena_trim(struct arena *a, void *p, size_t old_n, size_t n);
 /* Copy; the copy has a NUL behind it that does not count. Absent slice when full. */
 str arena_dup(struct arena *a, str s);
 char *arena_printf(struct arena *a, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

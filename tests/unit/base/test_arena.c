@@ -48,6 +48,70 @@ static void test_grow(void **state)
     arena_fini(&a);
 }
 
+/* An allocation with a chunk of its own grows without leaving its old self behind. */
+static void test_grow_alone(void **state)
+{
+    (void)state;
+    struct arena a;
+    arena_init(&a, 1 << 20);
+    char *small = arena_alloc(&a, 16);
+    memcpy(small, "0123456789abcdef", 16);
+    struct arena_mark m = arena_mark(&a);
+    size_t before = a.taken, n = 10000;
+    char *p = arena_alloc(&a, n);
+    memset(p, 'x', n);
+    for (; n < 600000; n *= 2) {
+        p = arena_grow(&a, p, n, n * 2);
+        assert_non_null(p);
+        memset(p + n, 'x', n);
+        assert_true(a.taken <= before + n * 2 + 16);
+    }
+    assert_null(arena_grow(&a, p, n, 2 << 20)); /* the cap */
+    assert_true(arena_is_full(&a));
+    for (size_t i = 0; i < n; i++)
+        assert_true(p[i] == 'x');
+    arena_reset_to(&a, m);
+    assert_int_equal(a.taken, before);
+    assert_memory_equal(small, "0123456789abcdef", 16);
+    arena_fini(&a);
+}
+
+/* A chunk that a mark knows must stay where it is. */
+static void test_grow_marked(void **state)
+{
+    (void)state;
+    struct arena a;
+    arena_init(&a, 1 << 20);
+    assert_non_null(arena_alloc(&a, 100));
+    arena_reset(&a);
+    struct arena_mark m = arena_mark(&a);
+    char *p = arena_alloc(&a, 100);
+    p = arena_grow(&a, p, 100, 100000);
+    assert_non_null(p);
+    memset(p, 'x', 100000);
+    arena_reset_to(&a, m);
+    p = arena_alloc(&a, 100);
+    m = arena_mark(&a);
+    assert_non_null(arena_grow(&a, p, 100, 100000));
+    arena_reset_to(&a, m);
+    assert_true(a.taken < 10000);
+    arena_fini(&a);
+}
+
+static void test_trim(void **state)
+{
+    (void)state;
+    struct arena a;
+    arena_init(&a, 1 << 20);
+    char *p = arena_alloc(&a, 1000);
+    arena_trim(&a, p, 1000, 100);
+    char *q = arena_alloc(&a, 16);
+    assert_ptr_equal(q, p + 112);
+    arena_trim(&a, p, 100, 0); /* not the newest any more */
+    assert_ptr_equal(arena_alloc(&a, 16), q + 16);
+    arena_fini(&a);
+}
+
 static int order[3], calls;
 
 static void hook(void *arg)
@@ -88,9 +152,10 @@ static void test_p19_no_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_cap),           cmocka_unit_test(test_mark),
-        cmocka_unit_test(test_grow),          cmocka_unit_test(test_hooks),
-        cmocka_unit_test(test_p19_no_memory),
+        cmocka_unit_test(test_cap),         cmocka_unit_test(test_mark),
+        cmocka_unit_test(test_grow),        cmocka_unit_test(test_grow_alone),
+        cmocka_unit_test(test_grow_marked), cmocka_unit_test(test_trim),
+        cmocka_unit_test(test_hooks),       cmocka_unit_test(test_p19_no_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
