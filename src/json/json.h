@@ -20,7 +20,15 @@
 #include "base/buf.h"
 #include "base/rc.h"
 
-enum json_type { JSON_NULL, JSON_FALSE, JSON_TRUE, JSON_NUMBER, JSON_STRING, JSON_ARRAY, JSON_OBJECT };
+enum json_type {
+    JSON_NULL,
+    JSON_FALSE,
+    JSON_TRUE,
+    JSON_NUMBER,
+    JSON_STRING,
+    JSON_ARRAY,
+    JSON_OBJECT
+};
 
 #define JSON_F_ESCAPED 1 /* the string has backslash escapes */
 #define JSON_F_KEY     2 /* an object's key; the next node is its value */
@@ -42,14 +50,15 @@ struct json_doc {
 };
 
 struct json_error {
-    enum rc rc;        /* RC_SYNTAX RC_UTF8 RC_DUPLICATE RC_DEPTH RC_LIMIT RC_NOMEM */
-    size_t offset;     /* byte at which it was seen */
-    const char *what;  /* static text: "expected ':' after the key" */
+    enum rc rc;       /* RC_SYNTAX RC_UTF8 RC_DUPLICATE RC_DEPTH RC_LIMIT RC_NOMEM */
+    size_t offset;    /* byte at which it was seen */
+    const char *what; /* static text: "expected ':' after the key" */
 };
 
 /* Parse exactly one document (blanks around it allowed). Nodes live in `a`. src.n < 4 GiB.
  * On failure returns err->rc; *ret is untouched. err may be NULL. */
-enum rc json_parse(struct arena *a, str src, struct json_doc *ret, struct json_error *err) MUST_CHECK;
+enum rc json_parse(struct arena *a, str src, struct json_doc *ret,
+                   struct json_error *err) MUST_CHECK;
 /* The same over caller-owned nodes, for small texts on hot paths (stream events): no allocation;
  * RC_LIMIT when `cap` nodes do not do. */
 enum rc json_parse_into(struct json_node *nodes, uint32_t cap, str src, struct json_doc *ret,

@@ -15,46 +15,23 @@
 
 #include "json/text_int.h"
 
-/* Odd constants with bits all over: 2^64 divided by the golden ratio, and the primes of xxHash64.
- */
-#define MIX_1 0x9E3779B97F4A7C15ULL
-#define MIX_2 0xC2B2AE3D27D4EB4FULL
-#define MIX_3 0x165667B19E3779F9ULL
-
-/* Up to 8 bytes as a number. */
+/* Up to 8 bytes as a number; what is missing counts as 0. */
 static uint64_t word_of(const char *p, size_t n)
 {
     uint64_t w = 0;
-    if (n >= 8) {
-        memcpy(&w, p, 8);
-    } else if (n >= 4) {
-        uint32_t a, b;
-        memcpy(&a, p, 4);
-        memcpy(&b, p + n - 4, 4);
-        w = (uint64_t)a << 32 | b;
-    } else if (n > 0) {
-        w = (uint64_t)(unsigned char)p[0] << 16 | (uint64_t)(unsigned char)p[n / 2] << 8 |
-            (unsigned char)p[n - 1];
-    }
+    if (n)
+        memcpy(&w, p, n < 8 ? n : 8);
     return w;
-}
-
-/* First and last bytes and the length: real keys hardly ever agree in all of these. */
-static uint16_t print_of(const char *head, const char *tail, size_t n)
-{
-    uint64_t h = (word_of(head, n) ^ n * MIX_3) * MIX_1;
-    if (n > 8)
-        h ^= word_of(tail, 8) * MIX_2;
-    return (uint16_t)(h >> 48 | 1);
 }
 
 uint16_t json_keys_print(str key, bool escaped)
 {
-    if (WEIR_LIKELY(!escaped))
-        return print_of(key.p, key.n > 8 ? key.p + key.n - 8 : NULL, key.n);
     char head[8] = {0}, tail[8] = {0};
+    if (WEIR_LIKELY(!escaped))
+        return json_keys_mix(word_of(key.p, key.n), key.n > 8 ? word_of(key.p + key.n - 8, 8) : 0,
+                             key.n);
     size_t n = json_text_edges(key, head, tail);
-    return print_of(head, tail, n);
+    return json_keys_mix(word_of(head, n), n > 8 ? word_of(tail, 8) : 0, n);
 }
 
 static bool same_key(const struct json_doc *doc, uint32_t a, uint32_t b)
@@ -84,7 +61,7 @@ size_t json_keys_slots(uint32_t keys)
  * kept here. Elsewhere the places where the system put code and stack have to do. */
 struct hash_key json_keys_secret(void)
 {
-    struct hash_key key = {MIX_1, MIX_2};
+    struct hash_key key = {JSON_MIX_1, JSON_MIX_2};
 #if defined(__linux__)
     const char *bytes;
     unsigned long at = getauxval(AT_RANDOM);

@@ -6,10 +6,11 @@
  * halves, which take turns: one reads a value, or opens a container and goes on to its first value;
  * the other stands behind a value and reads commas and closing brackets.
  *
+ *     (in an object: key and colon)
  *     value ->  scalar ------------------------> behind a value
  *           ->  { or [ , not empty -> value
  *           ->  {} or [] ----------------------> behind a value
- *     behind a value ->  ,      -> value (objects: key and colon first)
+ *     behind a value ->  ,      -> value
  *                    ->  ] or } -> behind the container
  *                    ->  end of the outermost: done
  *
@@ -28,6 +29,7 @@
 
 #define TEXT_MAX    UINT32_MAX
 #define FIRST_NODES 64
+#define NEAR_END    64 /* that close, a block of the wide scanner does not pay */
 
 struct frame {
     struct json_keys seen;
@@ -43,6 +45,7 @@ struct parser {
     size_t room;         /* nodes the table has: `cap` and what scratch took */
     struct arena *arena; /* NULL: the caller's table, which cannot grow */
     bool avx2;
+    uint8_t escaped;   /* of the last string: 0 or JSON_F_ESCAPED */
     struct frame *top; /* the innermost open container; frames itself: none */
     struct json_error err;
     struct frame frames[JSON_DEPTH_MAX + 1];
@@ -132,36 +135,39 @@ static inline char peek(const struct parser *p, const char *s)
     return s < p->end ? *s : '\0';
 }
 
-static const char *string_slow(struct parser *p, const char *s, bool *escaped)
+/* The string whose first byte is s has no end near by, or more than plain text before it, or stands
+ * close to the end of the whole. */
+static __attribute__((noinline)) const char *string_end(struct parser *p, const char *s)
 {
-    const char *e = p->avx2 ? json_scan_avx2(s, p->end, escaped) : NULL;
-    if (e)
-        return e;
+    const char *e = NULL;
     struct json_flaw flaw;
-    *escaped = false;
-    e = json_scan_exact(s, p->end, escaped, &flaw);
-    return e ? e : fail(p, flaw.rc, flaw.at, flaw.what);
+    bool escaped = false;
+    if (p->avx2 && p->end - s > NEAR_END)
+        e = json_scan_avx2(s, p->end, &escaped);
+    if (!e) {
+        e = json_scan_exact(s, p->end, &escaped, &flaw);
+        if (!e)
+            return fail(p, flaw.rc, flaw.at, flaw.what);
+    }
+    p->escaped = escaped ? JSON_F_ESCAPED : 0;
+    return e;
 }
 
-/* s: an opening quote. */
+/* s: an opening quote. Returns the closing one; p->escaped gets the flag. */
 static inline const char *string(struct parser *p, const char *s, uint8_t flags)
 {
-    const char *body = s + 1, *e = NULL;
-    if (p->end - body >= JSON_SCAN_SHORT)
-        e = json_scan_short(body);
-    if (!e) {
-        bool escaped = false;
-        e = string_slow(p, body, &escaped);
-        if (!e)
-            return NULL;
-        if (escaped)
-            flags |= JSON_F_ESCAPED;
-    }
-    struct json_node node = {.off = (uint32_t)(body - p->begin),
-                             .len = (uint32_t)(e - body),
+    const char *e = NULL;
+    if (WEIR_LIKELY(p->end - ++s >= JSON_SCAN_SHORT))
+        e = json_scan_short(s);
+    if (e)
+        p->escaped = 0;
+    else if (!(e = string_end(p, s)))
+        return NULL;
+    struct json_node node = {.off = (uint32_t)(s - p->begin),
+                             .len = (uint32_t)(e - s),
                              .type = JSON_STRING,
-                             .flags = flags};
-    return add(p, s, node) ? e + 1 : NULL;
+                             .flags = flags | p->escaped};
+    return add(p, s, node) ? e : NULL;
 }
 
 static inline bool is_digit(char c)
@@ -206,9 +212,9 @@ static const char *number(struct parser *p, const char *s)
     return add(p, s, node) ? e : NULL;
 }
 
-static const char *word(struct parser *p, const char *s, str w, enum json_type type)
+static inline const char *word(struct parser *p, const char *s, str w, enum json_type type)
 {
-    if (!str_has_prefix(str_of(s, (size_t)(p->end - s)), w))
+    if ((size_t)(p->end - s) < w.n || memcmp(s, w.p, w.n) != 0)
         return unexpected(p, s, "expected a value");
     struct json_node node = {
         .off = (uint32_t)(s - p->begin), .len = (uint32_t)w.n, .type = (uint8_t)type};
@@ -220,7 +226,8 @@ static inline const char *scalar(struct parser *p, const char *s, char c)
 {
     switch (c) {
     case '"':
-        return string(p, s, 0);
+        s = string(p, s, 0);
+        return s ? s + 1 : NULL;
     case 't':
         return word(p, s, STR("true"), JSON_TRUE);
     case 'f':
@@ -244,19 +251,25 @@ static const char *repeated(struct parser *p, uint32_t key)
     return fail(p, RC_DUPLICATE, p->begin + p->nodes[key].off - 1, "duplicate key");
 }
 
-/* The node that was added last is a key of the innermost object. */
-static inline const char *check_key(struct parser *p, const char *s)
+/* The node that was added last is a key of the innermost object; k is its text. */
+static inline bool is_new_key(struct parser *p, str k)
 {
     struct frame *f = p->top;
-    uint32_t n = f->keys++, key = p->n - 1;
+    uint32_t n = f->keys++;
     if (WEIR_UNLIKELY(n >= JSON_KEYS_FEW))
-        return s; /* all at once, when the object closes */
-    const struct json_node *k = &p->nodes[key];
-    uint16_t print = json_keys_print(str_of(p->begin + k->off, k->len), k->flags & JSON_F_ESCAPED);
+        return true; /* all at once, when the object closes */
+    uint16_t print;
+    if (WEIR_LIKELY(!p->escaped && p->end - k.p >= 8))
+        print = json_keys_print_fast(k);
+    else
+        print = json_keys_print(k, p->escaped);
     if (WEIR_LIKELY(!json_keys_seen(&f->seen, n, print)))
-        return s;
+        return true;
     struct json_doc doc = doc_of(p);
-    return json_keys_has_before(&doc, f->node, key) ? repeated(p, key) : s;
+    if (!json_keys_has_before(&doc, f->node, p->n - 1))
+        return true;
+    repeated(p, p->n - 1);
+    return false;
 }
 
 /* The table borrows the free end of the node table. */
@@ -285,10 +298,10 @@ static inline const char *key(struct parser *p, const char *s)
     s = skip(p, s);
     if (peek(p, s) != '"')
         return unexpected(p, s, "expected a key in double quotes");
-    s = string(p, s, JSON_F_KEY);
-    if (!s || !check_key(p, s))
+    const char *e = string(p, s, JSON_F_KEY);
+    if (!e || !is_new_key(p, str_of(s + 1, (size_t)(e - s - 1))))
         return NULL;
-    s = skip(p, s);
+    s = skip(p, e + 1);
     if (peek(p, s) != ':')
         return unexpected(p, s, "expected ':' after the key");
     return s + 1;
@@ -323,16 +336,15 @@ static inline const char *close_one(struct parser *p, const char *s)
     return s + 1;
 }
 
-/* s: behind a value. Returns where the next one begins, or with nothing open, the end of the
- * outermost. */
+/* s: behind a value. Returns behind the comma, or with nothing open, behind the outermost value. */
 static inline const char *behind(struct parser *p, const char *s)
 {
     while (p->top != p->frames) {
         s = skip(p, s);
         char c = peek(p, s);
-        bool object = p->top->object;
         if (c == ',')
-            return object ? key(p, s + 1) : s + 1;
+            return s + 1;
+        bool object = p->top->object;
         if (c != (object ? '}' : ']'))
             return unexpected(p, s, object ? "expected ',' or '}'" : "expected ',' or ']'");
         s = close_one(p, s);
@@ -342,10 +354,12 @@ static inline const char *behind(struct parser *p, const char *s)
     return s;
 }
 
-/* One value with all it contains. */
+/* One value with all it contains. Each turn reads what the innermost container holds next. */
 static const char *value(struct parser *p, const char *s)
 {
     do {
+        if (p->top->object && !(s = key(p, s)))
+            return NULL;
         s = skip(p, s);
         char c = peek(p, s);
         bool object = c == '{';
@@ -354,11 +368,8 @@ static const char *value(struct parser *p, const char *s)
             if (!s)
                 return NULL;
             s = skip(p, s);
-            if (peek(p, s) != (object ? '}' : ']')) {
-                if (object)
-                    s = key(p, s);
+            if (peek(p, s) != (object ? '}' : ']'))
                 continue;
-            }
             s = close_one(p, s);
         } else {
             s = scalar(p, s, c);
@@ -373,7 +384,7 @@ static enum rc run(struct parser *p, struct json_doc *ret, struct json_error *er
 {
     p->avx2 = json_scan_has_avx2();
     p->top = p->frames;
-    p->frames[0].keys = 0;
+    p->frames[0].object = false;
     const char *s = value(p, p->begin);
     if (s) {
         s = skip(p, s);
@@ -385,6 +396,8 @@ static enum rc run(struct parser *p, struct json_doc *ret, struct json_error *er
             *err = p->err;
         return p->err.rc;
     }
+    if (p->arena)
+        arena_trim(p->arena, p->nodes, p->room * sizeof(p->nodes[0]), p->n * sizeof(p->nodes[0]));
     *ret = doc_of(p);
     return RC_OK;
 }

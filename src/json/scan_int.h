@@ -63,15 +63,14 @@ static inline const char *json_scan_avx2(const char *s, const char *end, bool *e
 const char *json_scan_plain(const char *s, const char *end);
 
 #if defined(__SSE2__)
-/* A bit for each of 16 bytes: set where the byte is not plain. As a signed number a byte beyond
- * ASCII is less than a blank too, so one comparison finds both kinds. */
+/* A bit for each of 16 bytes: set where the byte is not plain. The bit is the byte's highest: it is
+ * set beyond ASCII, and after taking 32 from a control character. */
 static inline unsigned json_scan_mask(const char *s)
 {
-    __m128i v;
-    memcpy(&v, s, sizeof(v));
+    __m128i v = _mm_loadu_si128((const __m128i_u *)(const void *)s);
     __m128i quote = _mm_cmpeq_epi8(v, _mm_set1_epi8('"'));
     __m128i slash = _mm_cmpeq_epi8(v, _mm_set1_epi8('\\'));
-    __m128i other = _mm_cmplt_epi8(v, _mm_set1_epi8(' '));
+    __m128i other = _mm_or_si128(v, _mm_sub_epi8(v, _mm_set1_epi8(' ')));
     return (unsigned)_mm_movemask_epi8(_mm_or_si128(_mm_or_si128(quote, slash), other));
 }
 #endif
