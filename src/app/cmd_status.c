@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* cmd_status - is it running, where, and how are its providers. */
+#include <stdio.h>
+
+#include "app/ask.h"
+#include "app/config.h"
+#include "app/pidfile.h"
+#include "base/auto.h"
+#include "json/json.h"
+
+static void print_provider(str name, jval p)
+{
+    uint64_t p50 = 0, requests = 0, errors = 0, flight = 0;
+    bool known = json_u64(json_get_lit(p, "p50_ms"), &p50) == RC_OK &&
+                 json_u64(json_get_lit(p, "requests"), &requests) == RC_OK &&
+                 json_u64(json_get_lit(p, "errors"), &errors) == RC_OK &&
+                 json_u64(json_get_lit(p, "in_flight"), &flight) == RC_OK;
+    printf("  %-20.*s " STR_FMT, STR_ARG(name), STR_ARG(json_raw(json_get_lit(p, "status"))));
+    if (known)
+        printf("  %llu calls, %llu failed, %llu in flight, median %llu ms",
+               (unsigned long long)requests, (unsigned long long)errors, (unsigned long long)flight,
+               (unsigned long long)p50);
+    printf("\n");
+}
+
+static void print_health(str body)
+{
+    AUTO(arena_fini) struct arena a;
+    struct json_doc doc;
+    arena_init(&a, 8u << 20);
+    if (json_parse(&a, body, &doc, NULL) != RC_OK)
+        return;
+    jval root = json_root(&doc);
+    struct json_iter it = json_iter(json_get_lit(root, "providers"));
+    printf("health: " STR_FMT "\n", STR_ARG(json_raw(json_get_lit(root, "status"))));
+    while (json_next(&it))
+        print_provider(json_raw(it.key), it.val);
+}
+
+static int run(const struct options *o)
+{
+    struct snapshot *s = config_load(o, true);
+    if (!s)
+        return EXIT_USAGE;
+    AUTO(buf_fini) struct buf url = BUF_INIT(512);
+    AUTO(buf_fini) struct buf body = BUF_INIT(4u << 20);
+    config_base_url(s, &url);
+    pid_t pid = pidfile_read(s);
+    enum rc rc = ask_gateway(s, "/health", &body);
+    bool up = rc == RC_OK || (rc == RC_PROTOCOL && pid);
+    if (o->json && rc == RC_OK) {
+        fwrite(body.p + body.off, 1, buf_size(&body), stdout);
+    } else if (up) {
+        printf("weir runs on " STR_FMT, STR_ARG(buf_str(&url)));
+        printf(pid ? " (pid %d)\n" : "\n", (int)pid);
+        if (rc == RC_OK)
+            print_health(buf_str(&body));
+    } else {
+        printf("weir does not run on " STR_FMT "; `weir serve` starts it\n",
+               STR_ARG(buf_str(&url)));
+    }
+    snapshot_unref(s);
+    return up ? EXIT_DONE : EXIT_FAILED;
+}
+
+const struct command command_status = {
+    .name = "status",
+    .args = "[--config FILE] [--json]",
+    .summary = "is it running, and how are its providers",
+    .help = "Exit 0: it runs. Exit 1: it does not. With keys configured, $WEIR_API_KEY shows the "
+            "details.\n\n"
+            "  --json          the answer of /health as it is",
+    .run = run,
+};

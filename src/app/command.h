@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * command - the command line: one file a command, one line in commands.def.
+ *
+ * Exit codes: 0 done, 1 failed, 2 wrong use or a refused configuration.
+ */
+#pragma once
+#include "base/str.h"
+
+#define EXIT_DONE   0
+#define EXIT_FAILED 1
+#define EXIT_USAGE  2
+
+/* What most commands take. */
+struct options {
+    const char *config;   /* --config FILE */
+    const char *data_dir; /* --data DIR */
+    bool daemon;          /* serve --daemon */
+    bool schema;          /* check --schema */
+    bool quiet;
+    bool json;
+    char **rest; /* behind the options, or behind "--"; NULL at the end */
+};
+
+struct command {
+    const char *name;
+    const char *args;    /* "[--daemon]" */
+    const char *summary; /* one line */
+    const char *help;    /* what --help adds */
+    int (*run)(const struct options *o);
+    bool takes_rest; /* words behind the options are the command's own */
+};
+
+#define COMMAND(name) extern const struct command command_##name;
+#include "app/commands.def"
+#undef COMMAND

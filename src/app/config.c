@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* config - see the header. */
+#include "app/config.h"
+
+#include <stdio.h>
+#include <unistd.h>
+
+#include "base/auto.h"
+#include "dialect/dialect.h"
+
+#define BACKS_MAX  32
+#define REPORT_MAX (256u << 10)
+
+enum rc config_load_report(const struct options *o, struct conf_report *report,
+                           struct snapshot **ret)
+{
+    const char *backs[BACKS_MAX + 1];
+    size_t n = 0;
+    const struct dialect *d;
+    for (size_t i = 0; (d = dialect_at(i)) && n < BACKS_MAX; i++)
+        if (d->back)
+            backs[n++] = d->name.p; /* the names are literals */
+    backs[n] = NULL;
+    struct conf_source src = {.path = o->config,
+                              .data_dir = o->data_dir,
+                              .backs = backs,
+                              .env = (const char *const *)environ};
+    return conf_load(&src, report, ret);
+}
+
+static void print_report(const struct conf_report *r)
+{
+    AUTO(buf_fini) struct buf b = BUF_INIT(REPORT_MAX);
+    conf_report_write(r, &b);
+    fwrite(b.p, 1, buf_size(&b), stderr);
+}
+
+struct snapshot *config_load(const struct options *o, bool quiet)
+{
+    AUTO(conf_report_fini) struct conf_report report;
+    struct snapshot *s = NULL;
+    conf_report_init(&report);
+    enum rc rc = config_load_report(o, &report, &s);
+    if (rc != RC_OK || !quiet)
+        print_report(&report);
+    if (rc == RC_NOMEM)
+        fprintf(stderr, "weir: out of memory\n");
+    return rc == RC_OK ? s : NULL;
+}
+
+void config_base_url(const struct snapshot *s, struct buf *to)
+{
+    const struct conf_listen *l = &s->listens[0];
+    bool any = str_eq(l->host, STR("0.0.0.0")) || str_eq(l->host, STR("::")) || !l->host.n;
+    bool v6 = !any && str_find_char(l->host, ':') != SIZE_MAX;
+    buf_add(to, s->tls.cert_file.n ? STR("https://") : STR("http://"));
+    buf_add(to, v6 ? STR("[") : STR(""));
+    buf_add(to, any ? STR("127.0.0.1") : l->host);
+    buf_add(to, v6 ? STR("]:") : STR(":"));
+    buf_add_u64(to, l->port);
+}

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* pidfile - see the header. */
+#include "app/pidfile.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/num.h"
+
+#define PATH_LEN 4096
+
+static bool path_of(const struct snapshot *s, char *to)
+{
+    int n = snprintf(to, PATH_LEN, STR_FMT "/weir.pid", STR_ARG(s->data_dir));
+    return s->data_dir.n && n > 0 && n < PATH_LEN;
+}
+
+static size_t read_small(const char *path, char *to, size_t cap)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t n = fd < 0 ? -1 : read(fd, to, cap - 1);
+    if (fd >= 0)
+        close(fd);
+    to[n > 0 ? n : 0] = '\0';
+    return n > 0 ? (size_t)n : 0;
+}
+
+static bool is_weir(pid_t pid)
+{
+    char path[64], name[64];
+    snprintf(path, sizeof(path), "/proc/%d/comm", (int)pid);
+    size_t n = read_small(path, name, sizeof(name));
+    return str_has_prefix(str_of(name, n), STR("weir"));
+}
+
+pid_t pidfile_read(const struct snapshot *s)
+{
+    char path[PATH_LEN], text[32];
+    uint64_t pid;
+    if (!path_of(s, path))
+        return 0;
+    size_t n = read_small(path, text, sizeof(text));
+    while (n && (text[n - 1] == '\n' || text[n - 1] == ' '))
+        n--;
+    if (num_u64(str_of(text, n), &pid) != RC_OK || pid == 0 || pid > INT32_MAX)
+        return 0;
+    return kill((pid_t)pid, 0) == 0 && is_weir((pid_t)pid) ? (pid_t)pid : 0;
+}
+
+void pidfile_write(const struct snapshot *s)
+{
+    char path[PATH_LEN], text[32];
+    if (!path_of(s, path))
+        return;
+    char dir[PATH_LEN];
+    snprintf(dir, sizeof(dir), STR_FMT, STR_ARG(s->data_dir));
+    if (mkdir(dir, 0700) != 0 && access(dir, W_OK) != 0)
+        return; /* a read-only place: weir still serves */
+    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+    int n = snprintf(text, sizeof(text), "%d\n", (int)getpid());
+    if (fd < 0)
+        return;
+    if (write(fd, text, (size_t)n) != n)
+        unlink(path);
+    close(fd);
+}
+
+void pidfile_remove(const struct snapshot *s)
+{
+    char path[PATH_LEN];
+    if (path_of(s, path) && pidfile_read(s) == getpid())
+        unlink(path);
+}

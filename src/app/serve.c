@@ -1,0 +1,381 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * serve - the life of the process.
+ *
+ * The main thread owns the signals, the watch on the configuration file and the drain; it serves no
+ * call. A new configuration is parsed here, off the workers' loops; each worker swaps it in by
+ * message, and calls in flight keep the one they began with (P3, P4).
+ *
+ *     SIGHUP, file changed   reload: a whole new snapshot, or the old one and a word about it
+ *     SIGUSR1                reopen the access log
+ *     SIGTERM, SIGINT        not ready; after lameDuck close the listeners; after drain end streams
+ *     a second one           end now
+ */
+#include "app/serve.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <sys/prctl.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include "app/config.h"
+#include "app/pidfile.h"
+#include "app/worker.h"
+#include "base/auto.h"
+#include "base/mem.h"
+#include "io/listen.h"
+#include "io/signal.h"
+#include "io/watch.h"
+
+#define WORKERS_MAX 64
+#define END_MS      1500 /* from ending the calls to stopping, for the last bytes */
+#define LOOK_MS     20
+#define SIGNALS     4
+#define TEXT_MAX    (64u << 10)
+
+enum stage { STAGE_SERVING, STAGE_LAME, STAGE_DRAINING, STAGE_ENDING, STAGE_STOPPING };
+
+struct process;
+
+/* A signal, and whose it is. */
+struct process_signal {
+    struct signal_watch watch; /* first */
+    struct process *process;
+};
+
+struct process {
+    const struct options *o;
+    struct loop *loop;
+    struct snapshot *snap;
+    uint64_t generation;
+    struct gate_world world;
+    struct metric_shard *shards[WORKERS_MAX];
+    struct worker *workers[WORKERS_MAX];
+    unsigned nworkers;
+    struct log *access;
+    struct tls_ctx *tls;
+    struct watch *watch;
+    struct process_signal signals[SIGNALS];
+    struct timer look;
+    enum stage stage;
+    msec stage_ends;
+    int failed;
+};
+
+static uint64_t seed(void)
+{
+    uint64_t v = 0;
+    if (getrandom(&v, sizeof(v), 0) != (ssize_t)sizeof(v))
+        v = loop_now_us() ^ (uint64_t)getpid() << 32;
+    return v;
+}
+
+/* ---- reload */
+
+static void forget_error(struct process *p)
+{
+    const char *old = atomic_exchange(&p->world.reload_error, NULL);
+    (void)old; /* leaked on purpose: a worker may be printing it */
+}
+
+static void say_refused(struct process *p, const struct conf_report *report)
+{
+    struct buf b = BUF_INIT(TEXT_MAX);
+    conf_report_write(report, &b);
+    buf_add_char(&b, '\0');
+    fprintf(stderr, "weir: the new configuration is refused, the old one stays in force:\n%s",
+            b.failed ? "" : b.p);
+    if (!b.failed)
+        atomic_store(&p->world.reload_error, b.p); /* kept: small, and once a bad reload */
+}
+
+static void reload(struct process *p)
+{
+    AUTO(conf_report_fini) struct conf_report report;
+    struct snapshot *next = NULL;
+    if (p->stage != STAGE_SERVING)
+        return;
+    conf_report_init(&report);
+    if (config_load_report(p->o, &report, &next) != RC_OK) {
+        say_refused(p, &report);
+        return;
+    }
+    if (p->snap->file.n && memcmp(next->text_sha256, p->snap->text_sha256, CONF_SHA256) == 0 &&
+        atomic_load(&p->world.reload_error) == NULL)
+        fprintf(stderr, "weir: configuration unchanged, read again\n");
+    next->generation = ++p->generation;
+    for (unsigned i = 0; i < p->nworkers; i++)
+        if (worker_reload(p->workers[i], next) != RC_OK)
+            fprintf(stderr, "weir: out of memory: worker %u keeps the old configuration\n", i);
+    snapshot_unref(p->snap);
+    p->snap = next;
+    forget_error(p);
+    fprintf(stderr, "weir: configuration in force (generation %llu)\n",
+            (unsigned long long)p->generation);
+}
+
+static void on_change(void *arg)
+{
+    reload(arg);
+}
+
+/* ---- drain */
+
+static void each_worker(struct process *p, enum rc (*tell)(struct worker *))
+{
+    for (unsigned i = 0; i < p->nworkers; i++)
+        if (tell(p->workers[i]) != RC_OK)
+            p->failed = EXIT_FAILED;
+}
+
+static void enter(struct process *p, enum stage stage, msec lasts)
+{
+    p->stage = stage;
+    p->stage_ends = loop_now(p->loop) + lasts;
+}
+
+static bool all_done(const struct process *p)
+{
+    for (unsigned i = 0; i < p->nworkers; i++)
+        if (!worker_is_done(p->workers[i]))
+            return false;
+    return true;
+}
+
+static void next_stage(struct process *p)
+{
+    switch (p->stage) {
+    case STAGE_SERVING:
+        atomic_store(&p->world.draining, true);
+        enter(p, STAGE_LAME, p->snap->lame_duck);
+        return;
+    case STAGE_LAME:
+        each_worker(p, worker_drain);
+        enter(p, STAGE_DRAINING, p->snap->drain);
+        return;
+    case STAGE_DRAINING:
+        fprintf(stderr, "weir: ending the calls that are left\n");
+        each_worker(p, worker_end_calls);
+        enter(p, STAGE_ENDING, END_MS);
+        return;
+    case STAGE_ENDING:
+        each_worker(p, worker_stop);
+        enter(p, STAGE_STOPPING, UINT32_MAX);
+        return;
+    case STAGE_STOPPING:
+        return;
+    }
+}
+
+static void on_look(struct timer *t)
+{
+    struct process *p = (struct process *)(void *)((char *)t - offsetof(struct process, look));
+    if (p->stage > STAGE_LAME && all_done(p)) {
+        loop_stop(p->loop);
+        return;
+    }
+    if (loop_now(p->loop) >= p->stage_ends)
+        next_stage(p);
+    timer_set(t, loop_now(p->loop) + LOOK_MS);
+}
+
+static void on_end_signal(struct process *p)
+{
+    if (p->stage == STAGE_SERVING) {
+        fprintf(stderr, "weir: shutting down; once more ends it at once\n");
+        next_stage(p);
+        timer_set(&p->look, loop_now(p->loop) + LOOK_MS);
+        return;
+    }
+    if (p->stage == STAGE_LAME)
+        next_stage(p);
+    if (p->stage == STAGE_DRAINING)
+        next_stage(p);
+}
+
+static void on_signal(struct signal_watch *w, int signum)
+{
+    struct process *p = ((struct process_signal *)(void *)w)->process;
+    switch (signum) {
+    case SIGHUP:
+        reload(p);
+        return;
+    case SIGUSR1:
+        if (p->access)
+            log_reopen(p->access);
+        return;
+    default:
+        on_end_signal(p);
+        return;
+    }
+}
+
+/* ---- start */
+
+static bool start_signals(struct process *p)
+{
+    static const int signums[SIGNALS] = {SIGHUP, SIGUSR1, SIGTERM, SIGINT};
+    for (size_t i = 0; i < SIGNALS; i++) {
+        p->signals[i].process = p;
+        if (signal_watch_init(&p->signals[i].watch, p->loop, signums[i], on_signal) != RC_OK)
+            return false;
+    }
+    return true;
+}
+
+static bool open_listeners(struct process *p, struct worker_setup *set)
+{
+    const struct snapshot *s = p->snap;
+    for (uint32_t i = 0; i < s->nlistens && i < WORKER_LISTENS_MAX; i++) {
+        const char *why = NULL;
+        uint16_t port;
+        enum rc rc = listen_open(s->listens[i].host, s->listens[i].port, LISTEN_BACKLOG,
+                                 &set->fds[i], &port, &why);
+        if (rc != RC_OK) {
+            fprintf(
+                stderr, "weir: cannot listen on " STR_FMT ": %s%s\n", STR_ARG(s->listens[i].text),
+                why ? why : rc_text(rc),
+                rc == RC_BUSY
+                    ? " (is weir running already? `weir status` tells; or set another `listen:`)"
+                    : "");
+            return false;
+        }
+        set->nfds = i + 1;
+    }
+    return true;
+}
+
+static bool open_access_log(struct process *p)
+{
+    const struct conf_log *l = &p->snap->log;
+    if (l->access_to == CONF_LOG_OFF)
+        return true;
+    const char *path = l->access_to == CONF_LOG_FILE ? l->access_path.p : NULL;
+    enum rc rc = log_new(path, l->access_to == CONF_LOG_STDOUT ? 1 : 2, p->nworkers, &p->access);
+    if (rc != RC_OK)
+        fprintf(stderr, "weir: cannot open the access log %s: %s\n", path ? path : "", rc_text(rc));
+    return rc == RC_OK;
+}
+
+static bool open_tls(struct process *p)
+{
+    const char *why = NULL;
+    if (!p->snap->tls.cert_file.n)
+        return true;
+    enum rc rc = tls_ctx_new_server(p->snap->tls.cert_file, p->snap->tls.key_file, &p->tls, &why);
+    if (rc != RC_OK)
+        fprintf(stderr, "weir: TLS: %s: %s\n", p->snap->tls.cert_file.p, why ? why : rc_text(rc));
+    return rc == RC_OK;
+}
+
+static unsigned count_workers(const struct snapshot *s)
+{
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    uint32_t n = s->workers ? s->workers : cores > 0 ? (uint32_t)cores : 1;
+    return n < WORKERS_MAX ? n : WORKERS_MAX;
+}
+
+static bool start_workers(struct process *p)
+{
+    for (unsigned i = 0; i < p->nworkers; i++) {
+        struct worker_setup set = {
+            .index = i,
+            .world = &p->world,
+            .metrics = p->shards[i],
+            .access = p->access ? log_ring(p->access, i) : NULL,
+            .snap = p->snap,
+            .tls = p->tls,
+            .seed = seed(),
+        };
+        if (!open_listeners(p, &set))
+            return false;
+        enum rc rc = worker_start(&set, &p->workers[i]);
+        if (rc != RC_OK) {
+            fprintf(stderr, "weir: worker %u did not start: %s\n", i, rc_text(rc));
+            return false;
+        }
+    }
+    return true;
+}
+
+static void greet(const struct process *p)
+{
+    const struct snapshot *s = p->snap;
+    AUTO(buf_fini) struct buf url = BUF_INIT(512);
+    config_base_url(s, &url);
+    buf_add_char(&url, '\0');
+    fprintf(stderr, "weir " WEIR_VERSION " on %s, %u worker%s", url.failed ? "?" : url.p,
+            p->nworkers, p->nworkers == 1 ? "" : "s");
+    if (s->file.n)
+        fprintf(stderr, ", configuration " STR_FMT, STR_ARG(s->file));
+    if (s->demo)
+        fprintf(stderr,
+                "\nno provider is configured: the built-in demo answers. Set OPENAI_API_KEY or "
+                "ANTHROPIC_API_KEY, or write config/weir.yaml");
+    fprintf(stderr, "\n");
+}
+
+static bool start(struct process *p)
+{
+    p->nworkers = count_workers(p->snap);
+    p->world.shards = p->shards;
+    p->world.nworkers = p->nworkers;
+    p->world.started = loop_now(p->loop);
+    p->world.started_unix_ms = loop_unix_ms(p->loop);
+    for (unsigned i = 0; i < p->nworkers; i++)
+        if (!(p->shards[i] = metric_shard_new()))
+            return false;
+    if (!open_access_log(p) || !open_tls(p) || !start_workers(p))
+        return false;
+    timer_init(&p->look, p->loop, on_look);
+    if (!start_signals(p))
+        return false;
+    if (p->snap->file.n && watch_new(p->loop, p->snap->file, on_change, p, &p->watch) != RC_OK)
+        fprintf(stderr, "weir: the configuration file cannot be watched; SIGHUP reloads it\n");
+    return true;
+}
+
+/* ---- end */
+
+static void finish(struct process *p)
+{
+    for (unsigned i = 0; i < p->nworkers; i++)
+        worker_join(p->workers[i]);
+    watch_free(p->watch);
+    for (size_t i = 0; i < SIGNALS; i++)
+        signal_watch_close(&p->signals[i].watch, NULL);
+    timer_close(&p->look, NULL);
+    loop_free(p->loop);
+    log_free(p->access);
+    tls_ctx_unref(p->tls);
+    for (unsigned i = 0; i < p->nworkers; i++)
+        metric_shard_free(p->shards[i]);
+    snapshot_unref(p->snap);
+}
+
+int serve_run(const struct options *o, int ready_fd)
+{
+    struct process *p = mem_need(sizeof(*p)); /* its address is in the workers */
+    p->o = o;
+#ifndef __SANITIZE_ADDRESS__
+    prctl(PR_SET_DUMPABLE,
+          0); /* P8: no core file with keys in it; LeakSanitizer needs the opposite */
+#endif
+    p->snap = config_load(o, false);
+    if (!p->snap)
+        return EXIT_USAGE;
+    p->generation = p->snap->generation = 1;
+    if (loop_new(&p->loop) != RC_OK || !start(p))
+        return EXIT_FAILED;
+    greet(p);
+    pidfile_write(p->snap);
+    if (ready_fd >= 0 && write(ready_fd, "r", 1) != 1)
+        fprintf(stderr, "weir: whoever started this has gone\n");
+    loop_run(p->loop);
+    pidfile_remove(p->snap);
+    finish(p);
+    int failed = p->failed;
+    mem_free(p);
+    return failed;
+}

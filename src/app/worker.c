@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* worker - a thread and its messages; see the header. */
+#include "app/worker.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+
+#include "base/mem.h"
+#include "io/alarm.h"
+#include "io/listen.h"
+
+#define DRAIN_LOOK_MS 20
+
+struct worker {
+    struct worker_setup set;
+    pthread_t thread;
+    struct loop *loop;
+    struct gate *gate;
+    struct acceptor *acceptors[WORKER_LISTENS_MAX];
+    struct timer drain;
+    bool draining, stopping;
+    _Atomic bool done;
+};
+
+enum order { ORDER_RELOAD, ORDER_CLOSE_LISTENERS, ORDER_DRAIN, ORDER_END_CALLS, ORDER_STOP };
+
+struct message {
+    struct mail mail; /* first */
+    struct worker *worker;
+    enum order order;
+    struct snapshot *snap; /* RELOAD: a reference */
+};
+
+static void on_accept(void *arg, int fd)
+{
+    struct worker *w = arg;
+    metric_count(w->set.metrics, CONNS);
+    server_accept(gate_server(w->gate), fd, w->set.tls);
+}
+
+/* ---- ending */
+
+static void close_listeners(struct worker *w)
+{
+    for (unsigned i = 0; i < w->set.nfds; i++) {
+        acceptor_free(w->acceptors[i]);
+        w->acceptors[i] = NULL;
+    }
+}
+
+static void on_drain_closed(struct timer *t)
+{
+    (void)t;
+}
+
+static void stop(struct worker *w)
+{
+    if (w->stopping)
+        return;
+    w->stopping = true;
+    close_listeners(w);
+    gate_close(w->gate);
+    timer_close(&w->drain, on_drain_closed);
+    loop_stop(w->loop);
+}
+
+static void on_drain_look(struct timer *t)
+{
+    struct worker *w = (struct worker *)(void *)((char *)t - offsetof(struct worker, drain));
+    if (gate_calls(w->gate) == 0)
+        stop(w);
+    else
+        timer_set(t, loop_now(w->loop) + DRAIN_LOOK_MS);
+}
+
+/* ---- messages */
+
+static void on_message(struct mail *m)
+{
+    struct message *msg = (struct message *)(void *)m;
+    struct worker *w = msg->worker;
+    if (!w->stopping) {
+        switch (msg->order) {
+        case ORDER_RELOAD:
+            if (gate_reload(w->gate, msg->snap) != RC_OK)
+                break; /* no memory: this worker serves on with the old generation */
+            break;
+        case ORDER_CLOSE_LISTENERS:
+            close_listeners(w);
+            break;
+        case ORDER_DRAIN:
+            close_listeners(w);
+            gate_drain(w->gate);
+            w->draining = true;
+            on_drain_look(&w->drain);
+            break;
+        case ORDER_END_CALLS:
+            gate_end_calls(w->gate);
+            break;
+        case ORDER_STOP:
+            stop(w);
+            break;
+        }
+    }
+    snapshot_unref(msg->snap);
+    mem_free(msg);
+}
+
+static enum rc post(struct worker *w, enum order order, struct snapshot *snap)
+{
+    struct message *msg = mem_zalloc(sizeof(*msg));
+    if (!msg)
+        return RC_NOMEM;
+    msg->mail.fn = on_message;
+    msg->worker = w;
+    msg->order = order;
+    msg->snap = snap ? snapshot_ref(snap) : NULL;
+    loop_post(w->loop, &msg->mail);
+    return RC_OK;
+}
+
+enum rc worker_reload(struct worker *w, struct snapshot *snap)
+{
+    return post(w, ORDER_RELOAD, snap);
+}
+
+enum rc worker_close_listeners(struct worker *w)
+{
+    return post(w, ORDER_CLOSE_LISTENERS, NULL);
+}
+
+enum rc worker_drain(struct worker *w)
+{
+    return post(w, ORDER_DRAIN, NULL);
+}
+
+enum rc worker_end_calls(struct worker *w)
+{
+    return post(w, ORDER_END_CALLS, NULL);
+}
+
+enum rc worker_stop(struct worker *w)
+{
+    return post(w, ORDER_STOP, NULL);
+}
+
+bool worker_is_done(const struct worker *w)
+{
+    return atomic_load(&w->done);
+}
+
+/* ---- the thread */
+
+static void *worker_thread(void *arg)
+{
+    struct worker *w = arg;
+    loop_run(w->loop);
+    loop_free(w->loop);
+    gate_free(w->gate);
+    atomic_store(&w->done, true);
+    return NULL;
+}
+
+/* Signals are the main thread's. */
+static int spawn(struct worker *w)
+{
+    sigset_t all, old;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &old);
+    int err = pthread_create(&w->thread, NULL, worker_thread, w);
+    pthread_sigmask(SIG_SETMASK, &old, NULL);
+    return err;
+}
+
+enum rc worker_start(const struct worker_setup *setup, struct worker **ret)
+{
+    struct worker *w = mem_zalloc(sizeof(*w));
+    if (!w)
+        return RC_NOMEM;
+    w->set = *setup;
+    enum rc rc = loop_new(&w->loop);
+    if (rc != RC_OK)
+        return rc; /* start-up only: the process ends */
+    timer_init(&w->drain, w->loop, on_drain_look);
+    struct gate_setup g = {
+        .loop = w->loop,
+        .worker = setup->index,
+        .world = setup->world,
+        .metrics = setup->metrics,
+        .access = setup->access,
+        .seed = setup->seed,
+    };
+    TRY(gate_new(&g, setup->snap, &w->gate));
+    if (setup->tls)
+        tls_ctx_ref(setup->tls);
+    for (unsigned i = 0; i < setup->nfds; i++)
+        TRY(acceptor_new(w->loop, setup->fds[i], on_accept, w, &w->acceptors[i]));
+    if (spawn(w) != 0)
+        return RC_IO;
+    *ret = w;
+    return RC_OK;
+}
+
+void worker_join(struct worker *w)
+{
+    pthread_join(w->thread, NULL);
+    tls_ctx_unref(w->set.tls);
+    mem_free(w);
+}

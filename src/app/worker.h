@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * worker - one thread: a loop, a gate on it, and a listening socket for each address.
+ *
+ * The main thread makes workers, posts them messages (a new snapshot, drain, stop) and joins them.
+ * Nothing else is shared but what gate/gate.h names.
+ */
+#pragma once
+#include "conf/snapshot.h"
+#include "gate/gate.h"
+#include "io/tls.h"
+
+#define WORKER_LISTENS_MAX 8
+
+struct worker;
+
+struct worker_setup {
+    unsigned index;
+    struct gate_world *world;
+    struct metric_shard *metrics;
+    struct log_ring *access;     /* or NULL */
+    struct snapshot *snap;       /* a reference is taken */
+    struct tls_ctx *tls;         /* or NULL; a reference is taken */
+    int fds[WORKER_LISTENS_MAX]; /* taken */
+    unsigned nfds;
+    uint64_t seed;
+};
+
+enum rc worker_start(const struct worker_setup *setup, struct worker **ret) MUST_CHECK;
+/* From any thread; RC_NOMEM: the message could not be made. */
+enum rc worker_reload(struct worker *w, struct snapshot *snap) MUST_CHECK;
+enum rc worker_close_listeners(struct worker *w) MUST_CHECK;
+enum rc worker_drain(struct worker *w) MUST_CHECK; /* ends by itself when the last call has ended */
+enum rc worker_end_calls(struct worker *w) MUST_CHECK; /* live streams get an error event */
+enum rc worker_stop(struct worker *w) MUST_CHECK;      /* now */
+bool worker_is_done(const struct worker *w);
+void worker_join(struct worker *w); /* and free */

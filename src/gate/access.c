@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * access - who may come in, decided from the head alone, before a byte of the body is read (F9).
+ *
+ * The order matters: a path with one meaning, then the browser's marks (a page of another site must
+ * not spend the user's keys: F11), then the key, then method and type. One function finds the
+ * credential in every spelling a client may use (F4); keys are compared as SHA-256, in constant
+ * time.
+ */
+#include "gate/gate_int.h"
+
+#include "base/digest.h"
+#include "http/url.h"
+
+static bool refuse(struct call *c, enum err kind, str text, str code)
+{
+    call_fail_kind(c, kind, text, code);
+    return false;
+}
+
+/* ---- browsers */
+
+static bool is_loopback_name(str host)
+{
+    if (host.n && host.p[0] == '[') {
+        size_t end = str_find_char(host, ']');
+        return str_eq(str_head(host, end == SIZE_MAX ? 0 : end + 1), STR("[::1]"));
+    }
+    str name = str_head(host, str_find_char(host, ':'));
+    return str_eq_nocase(name, STR("localhost")) || str_has_prefix(name, STR("127."));
+}
+
+/* DNS rebinding: a loopback listener answers loopback names only, when it asks for no key. */
+static bool host_is_foreign(const struct call *c)
+{
+    const struct snapshot *s = c->gen->snap;
+    str host = h1_get(c->req->head, H1_HOST);
+    if (s->nkeys || !host.n)
+        return false;
+    for (uint32_t i = 0; i < s->nlistens; i++)
+        if (!s->listens[i].loopback)
+            return false;
+    return !is_loopback_name(host);
+}
+
+static bool origin_is_foreign(const struct call *c)
+{
+    const struct h1_head *h = c->req->head;
+    str site = h1_get(h, H1_SEC_FETCH_SITE), origin = h1_get(h, H1_ORIGIN),
+        host = h1_get(h, H1_HOST);
+    if (str_eq(site, STR("cross-site")))
+        return true;
+    if (!origin.n)
+        return false;
+    size_t at = str_find(origin, STR("://"));
+    return at == SIZE_MAX || !str_eq_nocase(str_from(origin, at + 3), host);
+}
+
+/* ---- keys */
+
+static str credential(const struct h1_head *h)
+{
+    str v = h1_get(h, H1_AUTHORIZATION), q;
+    if (str_has_prefix_nocase(v, STR("bearer ")))
+        return str_trim(str_from(v, 7));
+    if (v.n)
+        return v;
+    v = h1_get(h, H1_X_API_KEY);
+    if (!v.n)
+        v = h1_get(h, H1_X_GOOG_API_KEY);
+    if (!v.n && url_query(h->query, STR("key"), &q) == RC_OK)
+        v = q;
+    return v;
+}
+
+static bool authenticate(struct call *c)
+{
+    uint8_t sha[DIGEST_SHA256];
+    if (!c->gen->snap->nkeys)
+        return true;
+    str secret = credential(c->req->head);
+    digest_sha256(secret, sha);
+    c->key = conf_find_key(c->gen->snap, sha);
+    if (secret.n && c->key)
+        return true;
+    return refuse(c, ERR_AUTH,
+                  secret.n ? STR("The API key is not valid.")
+                           : STR("An API key is needed: send it as \"Authorization: Bearer KEY\" "
+                                 "or \"x-api-key: KEY\"."),
+                  STR_NONE);
+}
+
+/* Open to everyone: probes of balancers, and the bare address that agents ask for at start. */
+static bool is_open(const struct h1_head *h)
+{
+    bool read = h->method == H1_GET || h->method == H1_HEAD;
+    return read && (str_eq(h->path, STR("/livez")) || str_eq(h->path, STR("/readyz")) ||
+                    str_eq(h->path, STR("/health")) || str_eq(h->path, STR("/")));
+}
+
+/* ---- the body that is announced */
+
+static bool type_is_json(str type)
+{
+    str t = str_trim(str_head(type, str_find_char(type, ';')));
+    return !type.n || str_eq_nocase(t, STR("application/json")) ||
+           (str_has_prefix_nocase(t, STR("application/")) && t.n > 5 &&
+            str_eq_nocase(str_from(t, t.n - 5), STR("+json")));
+}
+
+static bool body_is_welcome(struct call *c)
+{
+    const struct h1_head *h = c->req->head;
+    str coding = h1_get(h, H1_CONTENT_ENCODING);
+    if (coding.n && !str_eq_nocase(coding, STR("identity")))
+        return refuse(c, ERR_MEDIA_TYPE,
+                      STR("A compressed request body is not accepted: send it as it is."),
+                      STR_NONE);
+    if (!type_is_json(h1_get(h, H1_CONTENT_TYPE)))
+        return refuse(c, ERR_MEDIA_TYPE,
+                      STR("The request body must be JSON: send content-type: application/json."),
+                      STR_NONE);
+    return true;
+}
+
+bool access_admit(struct call *c)
+{
+    const struct h1_head *h = c->req->head;
+    if (h->method == H1_CONNECT || h->method == H1_TRACE)
+        return refuse(c, ERR_METHOD, STR_NONE, STR_NONE);
+    if (!url_path_is_canonical(h->path))
+        return refuse(c, ERR_BAD_REQUEST, STR("The path is ambiguous."), STR_NONE);
+    if (host_is_foreign(c))
+        return refuse(c, ERR_FORBIDDEN, STR("This address answers to localhost only."), STR_NONE);
+    if (origin_is_foreign(c))
+        return refuse(c, ERR_FORBIDDEN,
+                      STR("Calls from web pages of other sites are not accepted."), STR_NONE);
+    c->local = c->front ? NULL : local_find(h->path);
+    if (c->local && is_open(h))
+        return true;
+    if (!authenticate(c))
+        return false;
+    if (!c->front && !c->local)
+        return refuse(c, ERR_NOT_FOUND, STR("There is nothing at this path."), STR("not_found"));
+    if (c->local && h->method != H1_GET && h->method != H1_HEAD)
+        return refuse(c, ERR_METHOD, STR("Use GET here."), STR_NONE);
+    if (c->front && h->method != H1_POST)
+        return refuse(c, ERR_METHOD, STR("Use POST here."), STR_NONE);
+    if (c->front && !body_is_welcome(c))
+        return false;
+    if (c->front && c->gate->draining)
+        return refuse(c, ERR_UNAVAILABLE, STR("The gateway is shutting down."), STR("draining"));
+    return true;
+}

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * body - a provider's whole answer: read to its end, looked at, then sent.
+ *
+ * Reading it whole before the first byte leaves is what makes a cut or garbled answer repairable
+ * elsewhere. With the same dialect on both sides the bytes go on as they are; else, or when the
+ * client asked for a stream (U46), the events of the body are encoded anew.
+ */
+#include "gate/gate_int.h"
+
+bool body_bytes(struct call *c, const char *p, size_t n)
+{
+    size_t most = c->mode == ANSWER_ERROR ? GATE_ERROR_BODY_MAX : GATE_ANSWER_MAX;
+    if (!c->inflating) {
+        if (c->mode == ANSWER_ERROR && buf_size(&c->whole) + n > most)
+            n = most - buf_size(&c->whole); /* of an error the beginning will do */
+        buf_add(&c->whole, str_of(p, n));
+        return !c->whole.failed;
+    }
+    str in = str_of(p, n);
+    enum rc rc;
+    do {
+        rc = decode_feed(&c->inflate, &in, &c->whole);
+    } while (rc == RC_AGAIN && buf_size(&c->whole) < most);
+    return rc == RC_OK && !c->whole.failed;
+}
+
+bool collect_prepare(struct call *c, bool borrow)
+{
+    c->collect = arena_new(&c->req->arena, struct ir_collect);
+    if (c->collect)
+        ir_collect_init(c->collect, &c->req->arena, borrow);
+    return c->collect != NULL;
+}
+
+bool encoder_prepare(struct call *c)
+{
+    const struct dialect_front *f = c->front->front;
+    struct front_opts o = {
+        .id = str_from(c->id, 4),
+        .model = c->peek.model,
+        .created = loop_unix_ms(c->gate->loop) / 1000,
+        .include_usage = c->peek.include_usage,
+        .input_estimate = count_estimate(c),
+    };
+    c->encoder = arena_alloc(&c->req->arena, f->stream_size);
+    if (c->encoder)
+        f->stream_init(c->encoder, &o);
+    return c->encoder != NULL;
+}
+
+static void bad_body(struct call *c, enum err kind, str why)
+{
+    struct fail f = {.kind = kind, .message = why};
+    if (c->failed)
+        f = c->fail;
+    struct attempt_failure af = {
+        .end = ATTEMPT_PRELUDE, .kind = f.kind, .retry_after_ms = f.retry_after_ms};
+    attempt_failed(c, &af, &f);
+}
+
+/* A whole reply from what was collected. */
+void collect_reply(struct call *c)
+{
+    struct arena *a = &c->req->arena;
+    struct front_opts o = {.id = str_from(c->id, 4),
+                           .model = c->peek.model,
+                           .created = loop_unix_ms(c->gate->loop) / 1000};
+    if (!c->wire)
+        c->wire = wire_take(c->gate);
+    struct rope *r = c->wire ? &c->wire->body : NULL;
+    struct iovec *iov = NULL;
+    if (r) {
+        rope_clear(r);
+        c->front->front->encode_body(&c->collect->response, &o, r);
+        iov = rope_failed(r) ? NULL : arena_alloc(a, rope_iov_count(r) * sizeof(*iov));
+    }
+    if (!iov || c->collect->failed) {
+        call_fail_kind(c, ERR_OVERLOADED, STR_NONE, STR_NONE);
+        return;
+    }
+    own_time_stop(c);
+    c->reply_status = 200;
+    c->committed = true;
+    call_reply_lines(c, STR("application/json"), &c->gate->lines);
+    reply_full(c->req, 200, buf_str(&c->gate->lines), iov, rope_iov(r, iov));
+}
+
+/* The client asked for a stream and the provider answered with a body: one burst of events. */
+static void reply_as_stream(struct call *c)
+{
+    if (stream_commit(c) && !c->gate->out.failed)
+        reply_data(c->req, buf_str(&c->gate->out), true);
+    else if (c->gate->out.failed)
+        reply_abort(c->req);
+}
+
+static void reply_as_is(struct call *c)
+{
+    own_time_stop(c);
+    c->reply_status = c->status;
+    c->committed = true;
+    call_reply_lines(c, STR("application/json"), &c->gate->lines);
+    reply_text(c->req, c->status, buf_str(&c->gate->lines), buf_str(&c->whole));
+}
+
+void body_end(struct call *c)
+{
+    struct gate *g = c->gate;
+    struct json_doc doc;
+    buf_clear(&g->out);
+    if (json_parse(&c->req->arena, buf_str(&c->whole), &doc, NULL) != RC_OK) {
+        bad_body(c, ERR_UPSTREAM, STR("The provider's answer is not valid JSON."));
+        return;
+    }
+    bool ok = c->peek.stream ? encoder_prepare(c) : c->same || collect_prepare(c, true);
+    if (ok)
+        c->bind->dialect->back->decode_body(json_root(&doc), &g->scratch, call_tap(c));
+    if (!ok || c->failed) {
+        bad_body(c, ERR_OVERLOADED, STR("Out of memory."));
+        return;
+    }
+    if (c->peek.stream) {
+        reply_as_stream(c);
+        return;
+    }
+    attempt_served(c);
+    if (c->same)
+        reply_as_is(c);
+    else
+        collect_reply(c);
+}

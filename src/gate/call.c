@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * call - one client request, from its head to its settlement.
+ *
+ *     on_head ── access ──> body ──> on_request ──> decode -> resolve -> plan -> attempt ──┐
+ *                  │                     │            (stages.def)          ^ └─ retry ─┐  │ WAIT
+ *                  └ refused             └ local endpoints                  └───────────┘  v
+ *     on_sent / on_gone  <──────────────── reply <──────────── the answer (stream.c, body.c)
+ *          └─> settle, release: once
+ */
+#include "gate/gate_int.h"
+
+#include "base/fmt.h"
+#include "base/num.h"
+
+struct call *call_of(struct request *r)
+{
+    return r->user;
+}
+
+typedef enum step (*stage_fn)(struct call *c);
+
+static const stage_fn stages[] = {
+#define STAGE(name) stage_##name,
+#include "gate/stages.def"
+#undef STAGE
+};
+
+/* Run the steps from `stage` on, until one waits or the call is over. */
+void call_resume(struct call *c, unsigned stage)
+{
+    while (stage < STAGE_COUNT) {
+        ASSERT(c->phase == CALL_READING || c->phase == CALL_SENDING);
+        if (stages[stage](c) != STEP_NEXT)
+            return;
+        stage++;
+    }
+}
+
+/* 128 bits: milliseconds, worker, counter and chance, so that ids are unique and sort by time. */
+static str new_id(struct gate *g, struct arena *a)
+{
+    char *p = arena_alloc(a, 36);
+    if (!p)
+        return STR("req_0");
+    memcpy(p, "req_", 4);
+    g->id_high = loop_unix_ms(g->loop) << 16 | (g->set.worker & 0xff) << 8;
+    g->id_low += 1 + rand_below(&g->rand, 1u << 20);
+    fmt_hex64(p + 4, g->id_high);
+    fmt_hex64(p + 20, g->id_low);
+    return str_of(p, 36);
+}
+
+static struct call *call_new(struct gate *g, struct request *r)
+{
+    struct call *c = arena_new(&r->arena, struct call);
+    if (!c)
+        return NULL;
+    c->gate = g;
+    c->req = r;
+    c->gen = g->gen;
+    c->gen->refs++;
+    c->mark_us = r->began_us;
+    c->finish = IR_FIN_OTHER;
+    c->reply_error = ERR_COUNT;
+    c->held = BUF_INIT(GATE_PRELUDE_MAX);
+    c->whole = BUF_INIT(GATE_ANSWER_MAX);
+    c->id = new_id(g, &r->arena);
+    c->phase = CALL_READING;
+    list_push_back(&g->calls, &c->link);
+    g->ncalls++;
+    r->user = c;
+    return c;
+}
+
+/* Give back all that is not the request's arena. Idempotent. */
+void call_release(struct call *c)
+{
+    struct gate *g = c->gate;
+    if (c->phase == CALL_OVER)
+        return;
+    c->phase = CALL_OVER;
+    if (c->on_wire)
+        exchange_cancel(&c->x);
+    c->on_wire = false;
+    alarm_stop(g->alarms, &c->alarm);
+    alarm_stop(g->alarms, &c->keepalive);
+    attempt_drop(c);
+    wire_give(g, c->wire);
+    c->wire = NULL;
+    sse_fini(&c->sse);
+    if (c->inflating)
+        decode_fini(&c->inflate);
+    c->inflating = false;
+    buf_fini(&c->held);
+    buf_fini(&c->whole);
+    list_remove(&c->link);
+    g->ncalls--;
+    gen_unref(g, c->gen);
+}
+
+/* ---- what the server tells us */
+
+static bool on_head(struct request *r)
+{
+    struct gate *g = server_user(request_server(r));
+    struct call *c = call_new(g, r);
+    if (!c) {
+        reply_text(r, 503, STR(""), STR("out of memory\n"));
+        return false;
+    }
+    c->front = dialect_route(r->head->path, r->head->query, &c->froute);
+    return access_admit(c);
+}
+
+static void on_request(struct request *r)
+{
+    struct call *c = call_of(r);
+    if (c->local)
+        local_serve(c);
+    else
+        call_resume(c, 0);
+}
+
+static void on_refuse(struct request *r, enum refusal why)
+{
+    struct gate *g = server_user(request_server(r));
+    struct call *c = call_of(r);
+    if (!c)
+        c = call_new(g, r);
+    if (!c) {
+        reply_text(r, 503, STR(""), STR("out of memory\n"));
+        return;
+    }
+    if (!c->front && r->head->path.n)
+        c->front = dialect_route(r->head->path, r->head->query, &c->froute);
+    str text = str_c(r->head->bad_why);
+    unsigned status = r->head->bad_status;
+    switch (why) {
+    case REFUSE_TOO_LARGE:
+        call_fail_kind(c, ERR_TOO_LARGE, text, STR_NONE);
+        return;
+    case REFUSE_TIMEOUT:
+        call_fail_kind(c, ERR_REQUEST_TIMEOUT, text, STR_NONE);
+        return;
+    case REFUSE_NO_MEMORY:
+    case REFUSE_OVERLOADED:
+        call_fail_kind(c, ERR_OVERLOADED, text, STR_NONE);
+        return;
+    case REFUSE_EXPECTATION:
+    case REFUSE_BAD:
+        break;
+    }
+    if (status == 400 && c->front) {
+        call_fail_kind(c, ERR_BAD_REQUEST, text, STR_NONE);
+        return;
+    }
+    c->reply_status = status; /* no dialect has a word for it: plain */
+    reply_text(r, status, STR("content-type: text/plain\r\n"),
+               arena_strf(&r->arena, STR_FMT "\n", STR_ARG(text)));
+}
+
+static void on_gone(struct request *r)
+{
+    struct call *c = call_of(r);
+    if (!c)
+        return;
+    call_settle(c, true);
+    call_release(c);
+}
+
+static void on_sent(struct request *r)
+{
+    struct call *c = call_of(r);
+    call_settle(c, false);
+    call_release(c);
+}
+
+static void on_drain(struct request *r)
+{
+    struct call *c = call_of(r);
+    if (!c->paused)
+        return;
+    c->paused = false;
+    if (c->on_wire)
+        exchange_resume(&c->x);
+}
+
+static str ping(struct request *r)
+{
+    struct call *c = call_of(r);
+    return c->front && c->front->front ? c->front->front->ping : STR(": ping\n\n");
+}
+
+const struct server_ops gate_server_ops = {
+    .on_head = on_head,
+    .on_request = on_request,
+    .on_refuse = on_refuse,
+    .on_gone = on_gone,
+    .on_drain = on_drain,
+    .on_sent = on_sent,
+    .ping = ping,
+};
+
+/* ---- the steps before the first attempt */
+
+static enum step bad_json(struct call *c, const struct json_error *e)
+{
+    str code = e->rc == RC_DUPLICATE ? STR("duplicate_key") : STR("invalid_json");
+    if (e->rc == RC_NOMEM) {
+        call_fail_kind(c, ERR_TOO_LARGE, STR("The request body has too many parts."), STR_NONE);
+        return STEP_DONE;
+    }
+    str text = arena_strf(&c->req->arena, "The request body is not valid JSON: %s at byte %zu.",
+                          e->what, e->offset);
+    call_fail_kind(c, ERR_BAD_REQUEST, text, code);
+    return STEP_DONE;
+}
+
+enum step stage_decode(struct call *c)
+{
+    struct arena *a = &c->req->arena;
+    struct json_error e;
+    if (json_parse(a, c->req->body, &c->doc, &e) != RC_OK)
+        return bad_json(c, &e);
+    struct fail f = {.kind = ERR_TOO_LARGE};
+    if (c->front->front->peek(json_root(&c->doc), &c->froute, a, &c->peek, &f) != RC_OK) {
+        call_fail(c, &f);
+        return STEP_DONE;
+    }
+    metric_add(&c->gate->set.metrics->counter[METRIC_BYTES_IN], c->req->body.n);
+    if (c->froute.op == FRONT_COUNT) {
+        count_serve(c);
+        return STEP_DONE;
+    }
+    return STEP_NEXT;
+}
+
+static enum step unknown_model(struct call *c)
+{
+    struct arena *a = &c->req->arena;
+    str near = conf_nearest_model(c->gen->snap, c->key, c->peek.model);
+    str text =
+        near.n ? arena_strf(a,
+                            "There is no model \"" STR_FMT "\" here. Did you mean \"" STR_FMT
+                            "\"? GET /v1/models lists them.",
+                            STR_ARG(c->peek.model), STR_ARG(near))
+               : arena_strf(a, "There is no model \"" STR_FMT "\" here. GET /v1/models lists them.",
+                            STR_ARG(c->peek.model));
+    call_fail_kind(c, ERR_NOT_FOUND, text, STR_NONE);
+    return STEP_DONE;
+}
+
+/* Milliseconds from x-request-timeout (seconds, or with a unit), where the client gives one. */
+static msec client_patience(const struct call *c)
+{
+    uint64_t ms;
+    str v = h1_get(c->req->head, H1_X_REQUEST_TIMEOUT);
+    if (!v.n)
+        return UINT64_MAX;
+    if (num_u64(v, &ms) == RC_OK)
+        return ms < UINT32_MAX ? ms * 1000 : UINT64_MAX;
+    return num_duration(v, &ms) == RC_OK ? ms : UINT64_MAX;
+}
+
+enum step stage_resolve(struct call *c)
+{
+    const struct snapshot *snap = c->gen->snap;
+    if (conf_resolve(snap, c->key, c->peek.model, &c->found) != RC_OK)
+        return unknown_model(c);
+    c->route = c->found.route;
+    msec patience = client_patience(c), total = snap->timeouts.total;
+    c->deadline = c->req->began + (patience < total ? patience : total);
+    c->phase = CALL_SENDING;
+    metric_add(&c->gate->set.metrics->in_flight, 1);
+    c->counted = true;
+    retry_budget_call(&c->gate->budget, loop_now(c->gate->loop));
+    return STEP_NEXT;
+}
+
+enum step stage_plan(struct call *c)
+{
+    plan_build(&c->plan, &c->gate->route, c->gen->snap, c->route, loop_now(c->gate->loop));
+    return STEP_NEXT;
+}

@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * gate - one worker's gate: its parts, its generations of configuration, its tick.
+ *
+ * A generation binds each provider of a snapshot to what this worker holds of it: the dialect, the
+ * origin with its pool, the metric series. Calls keep the generation they began with; the last one
+ * frees it (worker-local counts, no atomics on a call's way).
+ */
+#include "gate/gate_int.h"
+
+#include "base/mem.h"
+
+#define TICK_MS    1000
+#define LINES_MAX  (32u << 10)
+#define LOG_MAX    (64u << 10)
+#define OUT_MAX    (64u << 20)
+#define ARENA_BASE (8u << 20)
+
+/* ---- wires */
+
+struct wire *wire_take(struct gate *g)
+{
+    if (!list_is_empty(&g->wires)) {
+        struct wire *w = list_entry(g->wires.next, struct wire, link);
+        list_remove(&w->link);
+        g->nwires--;
+        return w;
+    }
+    struct wire *w = mem_zalloc(sizeof(*w));
+    if (!w)
+        return NULL;
+    list_init(&w->link);
+    w->head = BUF_INIT(LINES_MAX);
+    w->body = ROPE_INIT(GATE_REQUEST_MAX);
+    return w;
+}
+
+static void wire_free(struct wire *w)
+{
+    buf_fini(&w->head);
+    rope_fini(&w->body);
+    mem_free(w->iov);
+    mem_free(w);
+}
+
+#define WIRE_KEEP (64u << 10) /* a pooled wire keeps no larger buffer */
+
+void wire_give(struct gate *g, struct wire *w)
+{
+    if (!w)
+        return;
+    if (g->nwires >= GATE_WIRES) {
+        wire_free(w);
+        return;
+    }
+    buf_clear(&w->head);
+    if (w->body.own.cap > WIRE_KEEP)
+        rope_fini(&w->body);
+    rope_clear(&w->body);
+    list_push_front(&g->wires, &w->link);
+    g->nwires++;
+}
+
+/* ---- generations */
+
+static enum dialect_auth auth_of(enum conf_auth a)
+{
+    switch (a) {
+    case CONF_AUTH_DIALECT:
+        return AUTH_DEFAULT;
+    case CONF_AUTH_BEARER:
+        return AUTH_BEARER;
+    case CONF_AUTH_X_API_KEY:
+        return AUTH_X_API_KEY;
+    case CONF_AUTH_API_KEY:
+        return AUTH_API_KEY;
+    }
+    return AUTH_DEFAULT;
+}
+
+static enum rc bind_provider(struct gate *g, const struct conf_provider *p, struct binding *b)
+{
+    b->metric = metric_provider(g->set.metrics, p->name);
+    if (!b->metric)
+        return RC_NOMEM;
+    if (p->demo)
+        return RC_OK;
+    struct origin_spec spec = {
+        .tls = p->origin.https,
+        .host = p->origin.host,
+        .port = p->origin.port,
+        .ca_file = p->ca_file,
+        .tls_no_verify = !p->tls_verify,
+    };
+    if (p->proxy) {
+        spec.proxy_host = p->proxy->host;
+        spec.proxy_port = p->proxy->port;
+        spec.proxy_auth = secret_reveal(&p->proxy->authorization);
+    }
+    b->origin = client_origin(g->client, &spec);
+    b->dialect = dialect_find(p->dialect);
+    b->opts.auth = auth_of(p->auth);
+    b->opts.api_version = p->anthropic_version;
+    return !b->origin ? RC_NOMEM : b->dialect && b->dialect->back ? RC_OK : RC_CONFIG;
+}
+
+static enum rc gen_new(struct gate *g, struct snapshot *snap, struct gen **ret)
+{
+    struct gen *gen = mem_zalloc(sizeof(*gen));
+    if (!gen)
+        return RC_NOMEM;
+    gen->refs = 1;
+    gen->bindings = mem_zalloc((snap->nproviders + 1) * sizeof(*gen->bindings));
+    enum rc rc = gen->bindings ? RC_OK : RC_NOMEM;
+    for (uint32_t i = 0; rc == RC_OK && i < snap->nproviders; i++)
+        if (snap->providers[i].enabled)
+            rc = bind_provider(g, &snap->providers[i], &gen->bindings[i]);
+    if (rc != RC_OK) {
+        mem_free(gen->bindings);
+        mem_free(gen);
+        return rc;
+    }
+    gen->snap = snapshot_ref(snap);
+    *ret = gen;
+    return RC_OK;
+}
+
+void gen_unref(struct gate *g, struct gen *gen)
+{
+    (void)g;
+    if (--gen->refs)
+        return;
+    snapshot_unref(gen->snap);
+    mem_free(gen->bindings);
+    mem_free(gen);
+}
+
+static void set_limits(struct gate *g, const struct snapshot *s)
+{
+    uint32_t all = s->limits.connections ? s->limits.connections : UINT32_MAX;
+    struct server_limits l = {
+        .body_max = s->limits.body,
+        .arena_max = ARENA_BASE + (size_t)s->limits.body * 12, /* J6: nodes of a hostile body */
+        .conns_max = all / g->set.world->nworkers + 1,
+        .head_ms = s->client_timeouts.header,
+        .idle_ms = s->client_timeouts.keep_alive,
+        .body_grace_ms = s->client_timeouts.body_grace,
+        .body_min_rate = s->limits.body_rate,
+        .body_total_ms = s->client_timeouts.body_total,
+        .write_ms = s->client_timeouts.write,
+    };
+    server_set_limits(g->server, &l);
+}
+
+enum rc gate_reload(struct gate *g, struct snapshot *snap)
+{
+    struct gen *gen;
+    TRY(gen_new(g, snap, &gen));
+    struct gen *old = g->gen;
+    g->gen = gen;
+    set_limits(g, snap);
+    if (old)
+        gen_unref(g, old);
+    return RC_OK;
+}
+
+/* ---- the tick: pools shrink, gauges are set */
+
+static void on_tick(struct alarm *a)
+{
+    struct gate *g = (struct gate *)(void *)((char *)a - offsetof(struct gate, tick));
+    client_tick(g->client, loop_now(g->loop));
+    atomic_store_explicit(&g->set.metrics->connections, server_conns(g->server),
+                          memory_order_relaxed);
+    if (g->set.access)
+        atomic_store_explicit(&g->set.metrics->counter[METRIC_LOG_DROPPED],
+                              log_dropped(g->set.access), memory_order_relaxed);
+    if (alarm_set(g->alarms, a, loop_now(g->loop) + TICK_MS) != RC_OK)
+        return; /* no memory now: the next reload of the tick is lost, the calls go on */
+}
+
+/* ---- life */
+
+enum rc gate_new(const struct gate_setup *setup, struct snapshot *snap, struct gate **ret)
+{
+    struct gate *g = mem_zalloc(sizeof(*g));
+    if (!g)
+        return RC_NOMEM;
+    g->set = *setup;
+    g->loop = setup->loop;
+    list_init(&g->calls);
+    list_init(&g->wires);
+    g->out = BUF_INIT(OUT_MAX);
+    g->lines = BUF_INIT(LINES_MAX);
+    g->line = BUF_INIT(LOG_MAX);
+    rand_init(&g->rand, setup->seed);
+    g->id_low = rand_u64(&g->rand);
+    scratch_init(&g->scratch);
+    struct hash_key key = {rand_u64(&g->rand), rand_u64(&g->rand)};
+    enum rc rc = route_state_init(&g->route, key);
+    if (rc == RC_OK)
+        rc = alarms_new(g->loop, &g->alarms);
+    if (rc == RC_OK)
+        rc = client_new(g->loop, &g->client);
+    if (rc == RC_OK)
+        rc = server_new(g->loop, &gate_server_ops, g, &g->server);
+    if (rc == RC_OK)
+        rc = gate_reload(g, snap);
+    g->tick.fn = on_tick;
+    if (rc == RC_OK)
+        rc = alarm_set(g->alarms, &g->tick, loop_now(g->loop) + TICK_MS);
+    if (rc != RC_OK)
+        return rc; /* start-up only: the process ends */
+    *ret = g;
+    return RC_OK;
+}
+
+void gate_drain(struct gate *g)
+{
+    g->draining = true;
+    server_drain(g->server);
+}
+
+void gate_end_calls(struct gate *g)
+{
+    list_each_safe(it, tmp, &g->calls)
+    {
+        struct call *c = list_entry(it, struct call, link);
+        bool answered = c->req->draining || (c->req->replied && !c->stream_out);
+        if (c->route && !answered)
+            call_fail_kind(c, ERR_UNAVAILABLE, STR("The gateway is shutting down."),
+                           STR("draining"));
+    }
+}
+
+void gate_close(struct gate *g)
+{
+    server_close_all(g->server);
+    client_free(g->client);
+    g->client = NULL;
+    alarms_free(g->alarms);
+    g->alarms = NULL;
+}
+
+void gate_free(struct gate *g)
+{
+    CHECK(list_is_empty(&g->calls));
+    server_free(g->server);
+    if (g->gen)
+        gen_unref(g, g->gen);
+    list_each_safe(it, tmp, &g->wires) wire_free(list_entry(it, struct wire, link));
+    route_state_fini(&g->route);
+    scratch_fini(&g->scratch);
+    buf_fini(&g->out);
+    buf_fini(&g->lines);
+    buf_fini(&g->line);
+    mem_free(g);
+}
+
+unsigned gate_calls(const struct gate *g)
+{
+    return g->ncalls;
+}
+
+struct server *gate_server(struct gate *g)
+{
+    return g->server;
+}

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * gate - the life of a call: from the head of a request to its one settlement.
+ *
+ * One gate per worker, over that worker's server and client. A call runs through named steps
+ * (stages.def); a step that must wait returns WAIT and the callback it waits for runs the rest.
+ * Whatever happens, a call ends exactly once, in settle().
+ *
+ * Shared with other threads: nothing but the metric shards (read) and the snapshot (immutable).
+ */
+#pragma once
+#include "client/client.h"
+#include "conf/snapshot.h"
+#include "obs/log.h"
+#include "obs/metric.h"
+#include "server/server.h"
+
+struct gate;
+
+/* What the process knows and a worker shows: for /health and /metrics. Filled by app/, read by all.
+ */
+struct gate_world {
+    struct metric_shard *const *shards;
+    unsigned nworkers;
+    uint64_t started_unix_ms;
+    msec started;
+    _Atomic(const char *) reload_error; /* static or leaked text: last refused reload; NULL: none */
+    _Atomic bool draining;
+};
+
+struct gate_setup {
+    struct loop *loop;
+    unsigned worker;
+    struct gate_world *world;
+    struct metric_shard *metrics; /* this worker's */
+    struct log_ring *access;      /* NULL: no access log */
+    uint64_t seed;
+};
+
+enum rc gate_new(const struct gate_setup *setup, struct snapshot *snap,
+                 struct gate **ret) MUST_CHECK;
+void gate_free(struct gate *g); /* after gate_close and a run of the loop */
+
+/* A new generation: calls in flight keep theirs. Takes a reference. RC_NOMEM: the old one stays. */
+enum rc gate_reload(struct gate *g, struct snapshot *snap) MUST_CHECK;
+/* Stop taking connections seriously: idle ones close, replies say so. */
+void gate_drain(struct gate *g);
+/* The drain is over: end live streams with an error event in their dialect, then close. */
+void gate_end_calls(struct gate *g);
+/* Close everything; handles close while the loop runs on. */
+void gate_close(struct gate *g);
+unsigned gate_calls(const struct gate *g); /* in flight */
+struct server *gate_server(struct gate *g);

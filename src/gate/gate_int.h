@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* gate_int - what the files of gate/ share; not for other folders. */
+#pragma once
+#include "base/rope.h"
+#include "dialect/dialect.h"
+#include "gate/gate.h"
+#include "http/decode.h"
+#include "http/sse.h"
+#include "io/alarm.h"
+#include "route/plan.h"
+#include "route/retry.h"
+
+#define GATE_REQUEST_MAX    (96u << 20) /* bytes we write ourselves of one upstream request */
+#define GATE_ANSWER_MAX     (64u << 20) /* a whole answer that must be read */
+#define GATE_ERROR_BODY_MAX (256u << 10)
+#define GATE_PRELUDE_MAX    (256u << 10) /* what may be held back before the commit point */
+#define GATE_PAUSE_AT       (256u << 10) /* queued towards the client: the provider is paused (D5) */
+#define GATE_PING_MS        15000        /* of silence in an open stream: U27 */
+#define GATE_ATTEMPTS_MAX   8
+#define GATE_WIRES          64 /* pooled */
+
+enum step { STEP_NEXT, STEP_WAIT, STEP_DONE };
+
+/* A provider as this worker uses it. */
+struct binding {
+    const struct dialect *dialect; /* NULL: the demo */
+    struct origin *origin;
+    struct metric_provider *metric;
+    struct dialect_opts opts;
+};
+
+/* One generation of the configuration on this worker. */
+struct gen {
+    struct snapshot *snap;
+    struct binding *bindings; /* by provider index */
+    unsigned refs;
+};
+
+/* Buffers of a call while its request may still have to be sent again; pooled. */
+struct wire {
+    struct list link;
+    struct buf head;   /* request head */
+    struct rope body;  /* request body */
+    struct iovec *iov; /* of both */
+    size_t cap_iov;
+};
+
+struct attempt_record {
+    const struct conf_provider *provider;
+    str model;
+    enum err error; /* ERR_COUNT: it served */
+    unsigned status;
+    uint32_t ms;
+};
+
+enum call_phase { CALL_LOCAL, CALL_READING, CALL_SENDING, CALL_ANSWER, CALL_OVER };
+enum answer_mode { ANSWER_UNKNOWN, ANSWER_STREAM, ANSWER_BODY, ANSWER_ERROR };
+
+struct demo;
+
+struct call {
+    struct exchange x; /* first: an exchange is its call */
+    struct gate *gate;
+    struct request *req;
+    struct gen *gen;
+    struct list link; /* gate->calls */
+    enum call_phase phase;
+    str id;
+    const struct conf_key *key;
+
+    /* the request */
+    const struct dialect *front;
+    struct front_route froute;
+    struct json_doc doc;
+    struct ir_peek peek;
+    struct ir_request *ir; /* decoded when a translation needs it */
+    struct conf_found found;
+    const struct conf_route *route; /* where it is now: found.route or one of its fallbacks */
+    unsigned next_fallback;
+    struct plan plan;
+    struct ir_lossy lossy;
+
+    /* the attempt under way */
+    struct candidate *cand;
+    const struct binding *bind;
+    struct wire *wire;
+    struct attempt_record tried[GATE_ATTEMPTS_MAX];
+    unsigned attempts;
+    unsigned same_tries;
+    msec attempt_began;
+    msec deadline;
+    bool on_wire;           /* an exchange is under way */
+    bool same;              /* the client's own dialect */
+    struct alarm alarm;     /* a wait before a retry, or for the end of a message */
+    struct alarm keepalive; /* pings in a silent stream */
+    bool record_open;       /* the last of `tried` has not ended */
+    struct demo *demo;
+
+    /* the answer */
+    enum answer_mode mode;
+    unsigned status; /* of the provider */
+    struct reply_facts facts;
+    struct sse_parser sse;
+    struct decoder inflate; /* content-encoding, when there is one */
+    bool inflating;
+    void *decoder, *encoder;
+    struct buf held;  /* prelude of a stream, until its first content */
+    struct buf whole; /* a body that is read to its end */
+    struct ir_collect *collect;
+    str first_events; /* of the demo: what precedes the first word */
+    str run;          /* raw events that lie side by side in what was read */
+    bool content;     /* the first content was seen */
+    bool committed;   /* … and went to the client: nothing may be retried */
+    bool stream_out;  /* the head of a stream was given */
+    bool ended;       /* the terminal event was seen */
+    bool broken;      /* the stream ended with an error event */
+    bool paused;
+    msec last_out;
+    struct fail fail; /* what a decoder said */
+    bool failed;
+    struct usage usage;
+    enum ir_finish finish;
+    bool finished;
+
+    /* accounting */
+    usec mark_us; /* our own time runs since then; 0: the provider's turn */
+    uint64_t own_us;
+    uint64_t ttft_ms;
+    uint64_t bytes_answer;
+    unsigned reply_status;
+    enum err reply_error;               /* ERR_COUNT: none */
+    const struct local_endpoint *local; /* the path is ours: no provider is asked */
+    bool counted;
+};
+
+struct gate {
+    struct gate_setup set;
+    struct loop *loop;
+    struct server *server;
+    struct client *client;
+    struct alarms *alarms;
+    struct alarm tick;
+    struct gen *gen;
+    struct list calls;
+    unsigned ncalls;
+    struct route_state route;
+    struct retry_budget budget;
+    struct dialect_scratch scratch;
+    struct rand rand;
+    struct buf out;   /* events on their way to a client, within one callback */
+    struct buf lines; /* reply header lines */
+    struct buf line;  /* an access log line */
+    struct list wires;
+    unsigned nwires;
+    uint64_t id_high, id_low;
+    bool draining;
+};
+
+/* gate.c */
+struct wire *wire_take(struct gate *g);
+void wire_give(struct gate *g, struct wire *w); /* accepts NULL */
+void gen_unref(struct gate *g, struct gen *gen);
+
+/* call.c */
+extern const struct server_ops gate_server_ops;
+struct call *call_of(struct request *r);
+void call_resume(struct call *c, unsigned stage);
+enum stage_id {
+#define STAGE(name) STAGE_##name,
+#include "gate/stages.def"
+#undef STAGE
+    STAGE_COUNT
+};
+#define STAGE(name) enum step stage_##name(struct call *c);
+#include "gate/stages.def"
+#undef STAGE
+void call_release(struct call *c); /* stop everything it owns; before its request dies */
+
+/* access.c: who may come in. True: go on; false: answered. */
+bool access_admit(struct call *c);
+
+/* local.c: endpoints that no provider serves. */
+struct local_endpoint;
+const struct local_endpoint *local_find(str path); /* NULL: none */
+void local_serve(struct call *c);                  /* c->local, or a token count: answers */
+
+/* attempt.c */
+void attempt_failed(struct call *c, const struct attempt_failure *f, const struct fail *fail);
+bool decode_canonical(struct call *c); /* c->ir; false: answered already */
+void attempt_begin(struct call *c);    /* a record of c->cand is opened */
+void attempt_served(struct call *c);   /* the answer is whole or committed: health and record */
+void attempt_drop(struct call *c);     /* the client left: the record ends, nothing is learned */
+
+/* stream.c: an answer as events */
+bool stream_begin(struct call *c);
+void stream_bytes(struct call *c, const char *p, size_t n);
+void stream_keepalive(struct call *c);             /* from now on a silence is filled with pings */
+void stream_end(struct call *c);                   /* the provider's message is over */
+void stream_broken(struct call *c, enum err kind); /* … or was cut */
+bool stream_commit(struct call *c);                /* false: the call is over */
+void stream_say_error(struct call *c, const struct fail *f); /* in the stream, and end it */
+
+/* body.c: an answer as one body; and the two forms an answer can be turned into */
+bool body_bytes(struct call *c, const char *p, size_t n);
+void body_end(struct call *c);
+bool encoder_prepare(struct call *c);
+bool collect_prepare(struct call *c, bool borrow);
+void collect_reply(struct call *c);
+
+/* tap.c: what passing events teach us */
+struct ir_sink call_tap(struct call *c);
+void call_learn(struct call *c, const struct ir_event *ev);
+
+/* reply.c. After call_fail the call is over: it must not be touched. */
+bool stream_reply_begin(struct call *c); /* false: the call is over */
+void call_reply_lines(struct call *c, str content_type, struct buf *to);
+void call_fail(struct call *c, const struct fail *f); /* before or after the commit point */
+void call_fail_kind(struct call *c, enum err kind, str message, str code);
+void call_reply_error(struct call *c, const struct fail *f);
+
+/* settle.c */
+void call_settle(struct call *c, bool client_gone);
+
+/* count.c: /v1/messages/count_tokens and its kin */
+void count_serve(struct call *c);
+uint64_t count_estimate(struct call *c); /* prompt tokens; 0: cannot be told */
+
+/* demo.c */
+void demo_start(struct call *c);
+
+static inline const struct conf_provider *call_provider(const struct call *c)
+{
+    return c->cand ? c->cand->provider : NULL;
+}
+static inline void own_time_start(struct call *c)
+{
+    c->mark_us = loop_now_us();
+}
+static inline void own_time_stop(struct call *c)
+{
+    if (c->mark_us)
+        c->own_us += loop_now_us() - c->mark_us;
+    c->mark_us = 0;
+}

@@ -1,0 +1,334 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * local - what the gateway answers by itself: probes, figures, the list of models. One table.
+ */
+#include "gate/gate_int.h"
+
+#include <stdio.h>
+#include <unistd.h>
+
+#include "base/fmt.h"
+#include "base/num.h"
+#include "json/write.h"
+
+struct local_endpoint {
+    str path;
+    void (*serve)(struct call *c);
+};
+
+#define BODY_MAX (4u << 20)
+
+static void answer(struct call *c, unsigned status, str type, struct buf *body)
+{
+    str text = arena_dup(&c->req->arena, buf_str(body));
+    bool ok = !body->failed && text.p;
+    buf_fini(body);
+    c->reply_status = ok ? status : 503;
+    call_reply_lines(c, type, &c->gate->lines);
+    buf_lit(&c->gate->lines, "cache-control: no-store\r\n");
+    reply_text(c->req, c->reply_status, buf_str(&c->gate->lines),
+               ok ? text : STR("out of memory\n"));
+}
+
+static void answer_json(struct call *c, unsigned status, struct rope *r)
+{
+    struct buf flat = BUF_INIT(BODY_MAX);
+    rope_flatten(r, &flat);
+    flat.failed |= rope_failed(r);
+    rope_fini(r);
+    buf_add_char(&flat, '\n');
+    answer(c, status, STR("application/json"), &flat);
+}
+
+/* ---- /livez, /readyz */
+
+static void serve_livez(struct call *c)
+{
+    struct buf b = BUF_INIT(64);
+    buf_lit(&b, "ok\n");
+    answer(c, 200, STR("text/plain"), &b);
+}
+
+static void serve_readyz(struct call *c)
+{
+    struct gate_world *w = c->gate->set.world;
+    struct buf b = BUF_INIT(4096);
+    const char *bad = atomic_load(&w->reload_error);
+    if (atomic_load(&w->draining)) {
+        buf_lit(&b, "draining\n");
+        answer(c, 503, STR("text/plain"), &b);
+        return;
+    }
+    buf_lit(&b, "ready\n");
+    if (bad)
+        buf_addf(&b, "the last reload was refused, the configuration before it is in force: %s\n",
+                 bad);
+    answer(c, 200, STR("text/plain"), &b);
+}
+
+/* ---- /health */
+
+static uint64_t rss_bytes(void)
+{
+    uint64_t pages = 0;
+    char line[128];
+    FILE *f = fopen("/proc/self/statm", "re");
+    if (f && fgets(line, sizeof(line), f)) { /* "size resident shared ..." */
+        str rest = str_c(line);
+        str_cut(&rest, ' ');
+        if (num_u64(str_cut(&rest, ' '), &pages) != RC_OK)
+            pages = 0;
+    }
+    if (f)
+        fclose(f);
+    return pages * (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
+static void put_double(struct json_writer *w, double v)
+{
+    char text[32];
+    int n = snprintf(text, sizeof(text), "%.4f", v);
+    json_put_text(w, str_of(text, (size_t)n));
+}
+
+/* Details only for who may see them: a caller with a key, or, where none is asked for, one from
+ * this machine. */
+static bool may_see(const struct call *c)
+{
+    return c->key || (!c->gen->snap->nkeys && request_peer_is_loopback(c->req));
+}
+
+static void health_provider(struct call *c, struct json_writer *w, const struct conf_provider *p,
+                            unsigned *down)
+{
+    struct gate_world *world = c->gate->set.world;
+    struct metric_summary m;
+    metric_summarise(world->shards, world->nworkers, p->name, loop_now(c->gate->loop), &m);
+    double rate = m.window_calls ? (double)m.window_errors / (double)m.window_calls : 0;
+    bool failing = m.open || (m.window_calls >= 10 && rate > 0.5);
+    *down += failing;
+    json_key_str(w, p->name);
+    json_begin_object(w);
+    json_key(w, "status");
+    json_put_str(w, failing ? STR("unhealthy") : rate > 0.1 ? STR("degraded") : STR("healthy"));
+    json_key(w, "circuit");
+    json_put_str(w, m.open ? STR("open") : STR("closed"));
+    json_key(w, "error_rate");
+    put_double(w, rate);
+    json_key(w, "p50_ms");
+    json_put_u64(w, m.p50_ms);
+    json_key(w, "p95_ms");
+    json_put_u64(w, m.p95_ms);
+    json_key(w, "ttft_ms");
+    json_put_u64(w, m.ttft_ms);
+    json_key(w, "in_flight");
+    json_put_u64(w, m.in_flight);
+    json_key(w, "requests");
+    json_put_u64(w, m.calls);
+    json_key(w, "errors");
+    json_put_u64(w, m.errors);
+    json_end(w);
+}
+
+static void health_system(struct call *c, struct json_writer *w)
+{
+    struct gate_world *world = c->gate->set.world;
+    uint64_t conns = 0, streams = 0, in_flight = 0;
+    for (unsigned i = 0; i < world->nworkers; i++) {
+        conns += metric_get(&world->shards[i]->connections);
+        streams += metric_get(&world->shards[i]->streams);
+        in_flight += metric_get(&world->shards[i]->in_flight);
+    }
+    json_key(w, "system");
+    json_begin_object(w);
+    json_key(w, "rss_bytes");
+    json_put_u64(w, rss_bytes());
+    uv_rusage_t ru;
+    double cpu = 0;
+    double up = (double)(loop_now(c->gate->loop) - world->started) / 1000.0;
+    if (uv_getrusage(&ru) == 0 && up > 0)
+        cpu = 100.0 *
+              ((double)ru.ru_utime.tv_sec + (double)ru.ru_stime.tv_sec +
+               (double)(ru.ru_utime.tv_usec + ru.ru_stime.tv_usec) / 1e6) /
+              up;
+    json_key(w, "cpu_percent");
+    put_double(w, cpu);
+    json_key(w, "connections");
+    json_put_u64(w, conns);
+    json_key(w, "streams");
+    json_put_u64(w, streams);
+    json_key(w, "in_flight");
+    json_put_u64(w, in_flight);
+    json_key(w, "workers");
+    json_put_u64(w, world->nworkers);
+    json_end(w);
+}
+
+static void serve_health(struct call *c)
+{
+    struct gate_world *world = c->gate->set.world;
+    const struct snapshot *s = c->gen->snap;
+    struct rope r = ROPE_INIT(BODY_MAX), inner = ROPE_INIT(BODY_MAX);
+    struct json_writer w, pw;
+    unsigned down = 0, up = 0;
+    json_writer_init(&pw, &inner);
+    json_begin_object(&pw);
+    for (uint32_t i = 0; i < s->nproviders; i++) {
+        if (!s->providers[i].enabled)
+            continue;
+        health_provider(c, &pw, &s->providers[i], &down);
+        up++;
+    }
+    json_end(&pw);
+    bool draining = atomic_load(&world->draining), all = up && down == up;
+    char time[FMT_TIME_MAX];
+    json_writer_init(&w, &r);
+    json_begin_object(&w);
+    json_key(&w, "status");
+    json_put_str(&w, draining || all ? STR("unhealthy") : down ? STR("degraded") : STR("healthy"));
+    json_key(&w, "timestamp");
+    json_put_str(&w, str_of(time, fmt_time(time, loop_unix_ms(c->gate->loop))));
+    if (may_see(c)) {
+        json_key(&w, "version");
+        json_put_lit(&w, WEIR_VERSION);
+        json_key(&w, "uptime_s");
+        json_put_u64(&w, (loop_now(c->gate->loop) - world->started) / 1000);
+        json_key(&w, "providers");
+        json_put_text(&w, buf_str(&inner.own));
+        health_system(c, &w);
+        const char *bad = atomic_load(&world->reload_error);
+        if (bad) {
+            json_key(&w, "config_error");
+            json_put_str(&w, str_c(bad));
+        }
+    }
+    json_end(&w);
+    rope_fini(&inner);
+    answer_json(c, draining ? 503 : 200, &r);
+}
+
+/* ---- /metrics */
+
+static void serve_metrics(struct call *c)
+{
+    struct gate_world *w = c->gate->set.world;
+    struct buf b = BUF_INIT(BODY_MAX);
+    metric_write(w->shards, w->nworkers, &b);
+    answer(c, 200, STR("text/plain; version=0.0.4"), &b);
+}
+
+/* ---- /v1/models, in the asking client's shape */
+
+struct model_list {
+    struct call *c;
+    struct json_writer *w;
+    bool anthropic;
+    str first, last;
+    unsigned n;
+};
+
+static void put_model(struct model_list *l, str name, str owner)
+{
+    struct json_writer *w = l->w;
+    json_begin_object(w);
+    json_key(w, "id");
+    json_put_str(w, name);
+    if (l->anthropic) {
+        json_key(w, "type");
+        json_put_lit(w, "model");
+        json_key(w, "display_name");
+        json_put_str(w, name);
+        json_key(w, "created_at");
+        json_put_lit(w, "1970-01-01T00:00:00Z");
+    } else {
+        json_key(w, "object");
+        json_put_lit(w, "model");
+        json_key(w, "created");
+        json_put_u64(w, 0);
+        json_key(w, "owned_by");
+        json_put_str(w, owner);
+    }
+    json_end(w);
+    if (!l->n++)
+        l->first = name;
+    l->last = name;
+}
+
+static void list_models(struct model_list *l)
+{
+    const struct snapshot *s = l->c->gen->snap;
+    for (uint32_t i = 0; i < s->nmodels; i++)
+        if (conf_key_allows(l->c->key, s->models[i]))
+            put_model(l, s->models[i]->name, STR("weir"));
+    for (uint32_t i = 0; i < s->nproviders; i++) {
+        const struct conf_provider *p = &s->providers[i];
+        for (uint32_t k = 0; p->enabled && k < p->nmodels; k++) {
+            str name = arena_strf(&l->c->req->arena, STR_FMT "/" STR_FMT, STR_ARG(p->name),
+                                  STR_ARG(p->models[k]));
+            struct conf_route route = {.name = name};
+            if (name.p && conf_key_allows(l->c->key, &route))
+                put_model(l, name, p->name);
+        }
+    }
+}
+
+static void serve_models(struct call *c)
+{
+    struct rope r = ROPE_INIT(BODY_MAX);
+    struct json_writer w;
+    struct model_list l = {
+        .c = c, .w = &w, .anthropic = h1_find(c->req->head, STR("anthropic-version")).n != 0};
+    json_writer_init(&w, &r);
+    json_begin_object(&w);
+    if (!l.anthropic) {
+        json_key(&w, "object");
+        json_put_lit(&w, "list");
+    }
+    json_key(&w, "data");
+    json_begin_array(&w);
+    list_models(&l);
+    json_end(&w);
+    if (l.anthropic) {
+        json_key(&w, "has_more");
+        json_put_bool(&w, false);
+        json_key(&w, "first_id");
+        l.n ? json_put_str(&w, l.first) : json_put_null(&w);
+        json_key(&w, "last_id");
+        l.n ? json_put_str(&w, l.last) : json_put_null(&w);
+    }
+    json_end(&w);
+    answer_json(c, 200, &r);
+}
+
+/* ---- / : agents look here at start */
+
+static void serve_root(struct call *c)
+{
+    struct buf b = BUF_INIT(512);
+    buf_lit(&b, "{\"name\":\"weir\",\"version\":\"" WEIR_VERSION
+                "\",\"endpoints\":[\"/v1/chat/completions\",\"/v1/messages\",\"/v1/models\",\"/"
+                "health\",\"/metrics\"]}\n");
+    answer(c, 200, STR("application/json"), &b);
+}
+
+static const struct local_endpoint endpoints[] = {
+    {{"/", 1}, serve_root},
+    {{"/health", 7}, serve_health},
+    {{"/livez", 6}, serve_livez},
+    {{"/metrics", 8}, serve_metrics},
+    {{"/v1/models", 10}, serve_models},
+    {{"/readyz", 7}, serve_readyz},
+};
+
+const struct local_endpoint *local_find(str path)
+{
+    for (size_t i = 0; i < ARRAY_LEN(endpoints); i++)
+        if (str_eq(endpoints[i].path, path))
+            return &endpoints[i];
+    return NULL;
+}
+
+void local_serve(struct call *c)
+{
+    c->local->serve(c);
+}

@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * reply - the head of an answer, and every way to say no.
+ *
+ * Headers are an allow-list written here from nothing: what a provider sends as headers never
+ * reaches a client (F7).
+ */
+#include "gate/gate_int.h"
+
+#include "http/h1_write.h"
+
+static void weir_lines(struct call *c, struct buf *b)
+{
+    h1_write_header(b, STR("x-weir-request-id"), c->id);
+    str own = c->front && c->front->front ? c->front->front->id_header : STR_NONE;
+    h1_write_header(b, own.n ? own : STR("x-request-id"), c->id);
+    if (c->attempts) {
+        const struct attempt_record *t = &c->tried[c->attempts - 1];
+        h1_write_header(b, STR("x-weir-provider"), t->provider->name);
+        h1_write_header(b, STR("x-weir-model"), t->model);
+        h1_write_header_u64(b, STR("x-weir-attempts"), c->attempts);
+    }
+    if (c->route)
+        h1_write_header_u64(b, STR("x-weir-overhead-us"), c->own_us);
+}
+
+void call_reply_lines(struct call *c, str content_type, struct buf *b)
+{
+    buf_clear(b);
+    buf_lit(b, "content-type: ");
+    buf_add(b, content_type);
+    buf_lit(b, "\r\n");
+    if (c->peek.stream && c->route)
+        buf_lit(b, "cache-control: no-cache\r\nx-accel-buffering: no\r\n");
+    weir_lines(c, b);
+    if (c->lossy.n && !c->same) {
+        buf_lit(b, "x-weir-lossy: ");
+        ir_lossy_print(&c->lossy, b);
+        buf_lit(b, "\r\n");
+    }
+    if (c->route && c->route != c->found.route)
+        h1_write_header(b, STR("x-weir-fallback"), c->route->name);
+}
+
+/* The head of a stream, once: with the first content, or with the first ping of a long wait. */
+bool stream_reply_begin(struct call *c)
+{
+    if (c->stream_out)
+        return true;
+    own_time_stop(c);
+    call_reply_lines(c, c->front->front->stream_type, &c->gate->lines);
+    c->reply_status = 200;
+    c->stream_out = true;
+    metric_add(&c->gate->set.metrics->streams, 1);
+    return reply_start(c->req, 200, buf_str(&c->gate->lines));
+}
+
+static void error_lines(struct call *c, const struct fail *f, const struct front_error *e,
+                        struct buf *b)
+{
+    buf_clear(b);
+    buf_lit(b, "content-type: application/json\r\n");
+    weir_lines(c, b);
+    if (e->retry_after_s) {
+        h1_write_header_u64(b, STR("retry-after"), e->retry_after_s);
+        h1_write_header_u64(b, STR("retry-after-ms"), e->retry_after_ms);
+    }
+    if (e->should_retry_no)
+        buf_lit(b, "x-should-retry: false\r\n");
+    if (f->kind == ERR_METHOD)
+        buf_add(b, c->front ? STR("allow: POST\r\n") : STR("allow: GET, HEAD\r\n"));
+}
+
+/* The language of a caller whose path says nothing: that of the path's prefix, else OpenAI's. */
+static const struct dialect_front *words_of(const struct call *c)
+{
+    if (c->front && c->front->front)
+        return c->front->front;
+    str path = c->req->head->path;
+    const struct dialect *d =
+        dialect_find(str_has_prefix(path, STR("/v1/messages")) ? STR("anthropic") : STR("openai"));
+    return d->front;
+}
+
+void call_reply_error(struct call *c, const struct fail *f)
+{
+    struct arena *a = &c->req->arena;
+    struct front_error e = {0};
+    struct buf body = BUF_INIT(GATE_ERROR_BODY_MAX);
+    words_of(c)->encode_error(f, c->id, &e, &body);
+    str text = arena_dup(a, buf_str(&body));
+    buf_fini(&body);
+    own_time_stop(c);
+    error_lines(c, f, &e, &c->gate->lines);
+    c->reply_status = e.status;
+    c->reply_error = f->kind;
+    reply_text(c->req, e.status, buf_str(&c->gate->lines), text.p ? text : STR("{}"));
+}
+
+void call_fail(struct call *c, const struct fail *f)
+{
+    struct fail said = *f;
+    alarm_stop(c->gate->alarms, &c->alarm);
+    if (c->on_wire)
+        exchange_cancel(&c->x);
+    c->on_wire = false;
+    if (!c->stream_out) {
+        call_reply_error(c, &said);
+        return;
+    }
+    buf_clear(&c->gate->out);
+    buf_clear(&c->held);
+    c->run = STR_NONE;
+    if (!c->committed)
+        c->encoder = NULL; /* nothing of its stream was sent */
+    stream_say_error(c, &said);
+}
+
+void call_fail_kind(struct call *c, enum err kind, str message, str code)
+{
+    call_fail(c, &(struct fail){.kind = kind, .message = message, .code = code});
+}

@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * settle - the one end of every call: counters, histograms, one line in the access log.
+ *
+ * Usage is what the provider reported; where it reported none, what was delivered is estimated and
+ * said to be an estimate. The line is one JSON object, made without printf, and never waits.
+ */
+#include "gate/gate_int.h"
+
+#include "base/fmt.h"
+#include "json/write.h"
+
+#define BYTES_PER_TOKEN 4 /* of delivered text, when a provider gives no usage */
+
+/* ---- usage */
+
+static void complete_usage(struct call *c)
+{
+    struct usage *u = &c->usage;
+    if (!c->attempts || !c->committed)
+        return;
+    if ((u->has & USAGE_HAS_INPUT) && (u->has & USAGE_HAS_OUTPUT))
+        return;
+    if (!(u->has & USAGE_HAS_INPUT))
+        u->input_uncached = count_estimate(c);
+    if (!(u->has & USAGE_HAS_OUTPUT))
+        u->output =
+            c->bytes_answer / (c->stream_out ? 12 : BYTES_PER_TOKEN); /* events are mostly frame */
+    u->source = USAGE_ESTIMATED;
+}
+
+static void count_usage(struct call *c)
+{
+    const struct usage *u = &c->usage;
+    _Atomic uint64_t *p = c->bind->metric->counter;
+    metric_add(&p[METRIC_P_INPUT_TOKENS], usage_prompt(u));
+    metric_add(&p[METRIC_P_CACHED_TOKENS], u->cache_read);
+    metric_add(&p[METRIC_P_CACHE_WRITE_TOKENS], u->cache_write_5m + u->cache_write_1h);
+    metric_add(&p[METRIC_P_OUTPUT_TOKENS], u->output);
+    metric_add(&p[METRIC_P_REASONING_TOKENS], u->reasoning);
+}
+
+static void count_call(struct call *c, unsigned status, bool gone, uint64_t ms)
+{
+    struct metric_shard *m = c->gate->set.metrics;
+    metric_count(m, REQUESTS);
+    if (gone)
+        metric_count(m, CLIENT_GONE);
+    else if (status >= 500)
+        metric_count(m, REQUESTS_5XX);
+    else if (status >= 400)
+        metric_count(m, REQUESTS_4XX);
+    metric_add(&m->counter[METRIC_BYTES_OUT], c->req->bytes_out);
+    if (c->lossy.n && !c->same)
+        metric_count(m, LOSSY);
+    if (c->route && c->route != c->found.route)
+        metric_count(m, FALLBACKS);
+    if (c->counted)
+        metric_add(&m->in_flight, (uint64_t)-1);
+    if (c->stream_out)
+        metric_add(&m->streams, (uint64_t)-1);
+    if (!c->committed || !c->bind)
+        return;
+    hist_add(&m->total_ms, ms);
+    hist_add(&m->overhead_us, c->own_us);
+    hist_add(&c->bind->metric->total_ms, ms);
+    if (c->content && c->stream_out) {
+        hist_add(&m->ttft_ms, c->ttft_ms);
+        hist_add(&c->bind->metric->ttft_ms, c->ttft_ms);
+    }
+    count_usage(c);
+}
+
+/* ---- the log line */
+
+static void add_text(struct buf *b, str s)
+{
+    buf_add_char(b, '"');
+    json_escape(b, s);
+    buf_add_char(b, '"');
+}
+
+static void field_text(struct buf *b, const char *name, size_t n, str s)
+{
+    buf_add(b, str_of(name, n));
+    add_text(b, s);
+}
+
+static void field_u64(struct buf *b, const char *name, size_t n, uint64_t v)
+{
+    buf_add(b, str_of(name, n));
+    buf_add_u64(b, v);
+}
+
+#define TEXT(b, lit, s) field_text((b), lit, sizeof(lit) - 1, (s))
+#define U64(b, lit, v)  field_u64((b), lit, sizeof(lit) - 1, (v))
+
+static str source_name(uint8_t source)
+{
+    switch ((enum usage_source)source) {
+    case USAGE_NONE:
+        return STR("none");
+    case USAGE_ESTIMATED:
+        return STR("estimated");
+    case USAGE_COUNTED:
+        return STR("counted");
+    case USAGE_REPORTED:
+        return STR("reported");
+    }
+    return STR("none");
+}
+
+static void log_attempts(struct call *c, struct buf *b)
+{
+    buf_lit(b, ",\"attempts\":[");
+    for (unsigned i = 0; i < c->attempts; i++) {
+        const struct attempt_record *t = &c->tried[i];
+        if (i)
+            buf_add_char(b, ',');
+        TEXT(b, "{\"provider\":", t->provider->name);
+        TEXT(b, ",\"model\":", t->model);
+        U64(b, ",\"status\":", t->status);
+        if (t->error != ERR_COUNT)
+            TEXT(b, ",\"error\":", err_row(t->error)->name);
+        U64(b, ",\"ms\":", t->ms);
+        buf_add_char(b, '}');
+    }
+    buf_add_char(b, ']');
+}
+
+static void log_usage(const struct call *c, struct buf *b)
+{
+    const struct usage *u = &c->usage;
+    U64(b, ",\"usage\":{\"input_tokens\":", usage_prompt(u));
+    U64(b, ",\"output_tokens\":", u->output);
+    U64(b, ",\"cached_tokens\":", u->cache_read);
+    U64(b, ",\"reasoning_tokens\":", u->reasoning);
+    TEXT(b, ",\"source\":", source_name(u->source));
+    buf_add_char(b, '}');
+}
+
+static void log_call(struct call *c, unsigned status, uint64_t ms)
+{
+    struct buf *b = &c->gate->line;
+    const struct h1_head *h = c->req->head;
+    char time[FMT_TIME_MAX];
+    buf_clear(b);
+    TEXT(b, "{\"time\":", str_of(time, fmt_time(time, loop_unix_ms(c->gate->loop))));
+    TEXT(b, ",\"id\":", c->id);
+    if (c->key)
+        TEXT(b, ",\"key\":", c->key->name);
+    TEXT(b, ",\"method\":", h->method_text);
+    TEXT(b, ",\"path\":", h->path);
+    if (c->front)
+        TEXT(b, ",\"dialect\":", c->front->name);
+    U64(b, ",\"status\":", status);
+    if (c->reply_error != ERR_COUNT)
+        TEXT(b, ",\"error\":", err_row(c->reply_error)->name);
+    if (c->route) {
+        TEXT(b, ",\"model\":", c->peek.model);
+        if (c->attempts) {
+            const struct attempt_record *t = &c->tried[c->attempts - 1];
+            TEXT(b, ",\"provider\":", t->provider->name);
+            TEXT(b, ",\"target_model\":", t->model);
+        }
+        buf_add(b, c->peek.stream ? STR(",\"stream\":true") : STR(",\"stream\":false"));
+        log_attempts(c, b);
+        log_usage(c, b);
+        if (c->content)
+            U64(b, ",\"ttft_ms\":", c->ttft_ms);
+        U64(b, ",\"overhead_us\":", c->own_us);
+    }
+    U64(b, ",\"latency_ms\":", ms);
+    U64(b, ",\"bytes_in\":", c->req->body.n);
+    U64(b, ",\"bytes_out\":", c->req->bytes_out);
+    buf_lit(b, "}\n");
+    if (!b->failed)
+        log_put(c->gate->set.access, buf_str(b));
+}
+
+void call_settle(struct call *c, bool gone)
+{
+    if (c->phase == CALL_OVER)
+        return;
+    uint64_t ms = loop_now(c->gate->loop) - c->req->began;
+    unsigned status = gone ? 499 : c->reply_status;
+    if (gone)
+        c->reply_error = ERR_CLIENT_GONE;
+    complete_usage(c);
+    if (c->front)
+        count_call(c, status, gone, ms);
+    if (c->gate->set.access && (c->front || status >= 400))
+        log_call(c, status, ms);
+}

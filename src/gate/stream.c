@@ -1,0 +1,307 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * stream - a provider's event stream on its way to the client.
+ *
+ * Events are decoded one by one as their bytes come. With the same dialect on both sides the raw
+ * bytes of whole events travel on (a run of neighbours as one slice, uncopied) and decoding only
+ * taps; else each event is encoded anew into the worker's buffer. One read of the provider makes at
+ * most one write to the client.
+ *
+ * The commit point: nothing leaves before the first content. What comes earlier (the start event, a
+ * role, a ping) is held, so that a failure up to there may still be repaired elsewhere, unseen
+ * (U20, U25). After it a failure becomes the dialect's own error event, and the stream ends without
+ * its terminal event (U21, U22). The terminal event is held until the provider's message is over,
+ * so that it shares a write with the last chunk.
+ */
+#include "gate/gate_int.h"
+
+#define LAST_WAIT_MS 1000 /* for the end of a message whose terminal event has come */
+
+bool stream_begin(struct call *c)
+{
+    const struct dialect_back *b = c->bind->dialect->back;
+    sse_init(&c->sse, SSE_EVENT_MAX);
+    c->decoder = arena_alloc(&c->req->arena, b->decoder_size);
+    if (!c->decoder)
+        return false;
+    b->decoder_init(c->decoder, c->peek.include_usage);
+    if (!c->peek.stream)
+        return collect_prepare(c, false);
+    return c->same || encoder_prepare(c);
+}
+
+/* ---- raw events that lie side by side in what was read: one slice, not copied */
+
+static void flush_run(struct call *c)
+{
+    if (c->run.n)
+        buf_add(&c->gate->out, c->run);
+    c->run = STR_NONE;
+}
+
+/* `stays`: the bytes are there until stream_bytes returns. */
+static void forward(struct call *c, str raw, bool stays)
+{
+    if (c->run.n && c->run.p + c->run.n == raw.p && stays) {
+        c->run.n += raw.n;
+        return;
+    }
+    flush_run(c);
+    c->run = raw;
+    if (!stays)
+        flush_run(c);
+}
+
+/* ---- to the client */
+
+/* What is held, what was encoded, and the run: one write. False: the call is over. */
+static bool give(struct call *c, bool last)
+{
+    struct buf *out = &c->gate->out;
+    c->last_out = loop_now(c->gate->loop);
+    if (buf_size(&c->held)) {
+        flush_run(c);
+        buf_add(&c->held, buf_str(out));
+        if (!reply_data(c->req, buf_str(&c->held), last))
+            return false;
+        buf_fini(&c->held);
+        return true;
+    }
+    if (buf_size(out))
+        flush_run(c);
+    str bytes = buf_size(out) ? buf_str(out) : c->run;
+    c->run = STR_NONE;
+    return reply_data(c->req, bytes, last);
+}
+
+static void hold(struct call *c)
+{
+    flush_run(c);
+    buf_add(&c->held, buf_str(&c->gate->out));
+}
+
+bool stream_commit(struct call *c)
+{
+    if (c->committed)
+        return true;
+    c->committed = true;
+    attempt_served(c);
+    wire_give(c->gate, c->wire);
+    c->wire = NULL;
+    return stream_reply_begin(c);
+}
+
+/* Before the commit point: somebody else may try. After it: say so in the stream, and end it. */
+static void stream_fail(struct call *c)
+{
+    struct gate *g = c->gate;
+    if (c->on_wire)
+        exchange_cancel(&c->x);
+    c->on_wire = false;
+    alarm_stop(g->alarms, &c->alarm);
+    if (!c->committed) {
+        struct attempt_failure f = {
+            .end = ATTEMPT_PRELUDE, .kind = c->fail.kind, .retry_after_ms = c->fail.retry_after_ms};
+        struct fail fail = c->fail;
+        attempt_failed(c, &f, &fail);
+        return;
+    }
+    metric_add(&c->bind->metric->counter[METRIC_P_ERRORS], 1);
+    health_failure(c->cand->health, loop_now(g->loop)); /* a cut stream counts against the target */
+    flush_run(c);
+    stream_say_error(c, &c->fail);
+}
+
+void stream_say_error(struct call *c, const struct fail *f)
+{
+    const struct dialect_front *front = c->front->front;
+    struct ir_event ev = {.type = IR_EV_ERROR, .fail = f};
+    if (c->encoder)
+        front->encode_event(c->encoder, &ev, &c->gate->out);
+    else
+        front->encode_stream_error(f, c->id, &c->gate->out);
+    c->broken = true;
+    c->reply_error = f->kind;
+    metric_count(c->gate->set.metrics, STREAMS_BROKEN);
+    give(c, true);
+}
+
+static void set_fail(struct call *c, enum err kind, str why)
+{
+    if (c->failed)
+        return;
+    c->fail = (struct fail){.kind = kind, .message = why};
+    c->failed = true;
+}
+
+/* ---- bytes to events */
+
+static void take_event(struct call *c, const struct sse_event *ev, bool stays)
+{
+    const struct dialect_back *b = c->bind->dialect->back;
+    bool raw = !c->encoder && !c->collect;
+    switch (b->feed(c->decoder, &c->gate->scratch, ev, call_tap(c))) {
+    case FEED_END:
+        c->ended = true;
+        /* fall through */
+    case FEED_FORWARD:
+        if (raw)
+            forward(c, ev->raw, stays);
+        return;
+    case FEED_DROP:
+        return;
+    case FEED_ERROR:
+        set_fail(c, ERR_UPSTREAM, STR_NONE);
+        return;
+    }
+}
+
+static void take_events(struct call *c, str piece, bool stays)
+{
+    struct sse_event ev;
+    str in = piece;
+    while (!c->failed) {
+        switch (sse_next(&c->sse, &in, &ev)) {
+        case SSE_EVENT:
+            take_event(c, &ev, stays && ev.raw.p >= piece.p && ev.raw.p < piece.p + piece.n);
+            break;
+        case SSE_MORE:
+            return;
+        case SSE_TOO_BIG:
+            set_fail(c, ERR_UPSTREAM, STR("The provider sent an event that is too large."));
+            return;
+        }
+    }
+}
+
+static void take_compressed(struct call *c, str in)
+{
+    struct buf plain = BUF_INIT(2 * DECODE_STEP);
+    enum rc rc;
+    do {
+        buf_clear(&plain);
+        rc = decode_feed(&c->inflate, &in, &plain);
+        if (rc == RC_OK || rc == RC_AGAIN)
+            take_events(c, buf_str(&plain), false);
+        else
+            set_fail(c, ERR_UPSTREAM, STR("The provider's compressed answer is malformed."));
+    } while (rc == RC_AGAIN && !c->failed);
+    buf_fini(&plain);
+}
+
+static void on_last_wait(struct alarm *a)
+{
+    struct call *c = (struct call *)(void *)((char *)a - offsetof(struct call, alarm));
+    if (c->on_wire)
+        exchange_cancel(&c->x);
+    c->on_wire = false;
+    stream_end(c);
+}
+
+/* Nothing goes out now: before the commit point, or the end that waits for the message's end. */
+static void keep_back(struct call *c)
+{
+    struct gate *g = c->gate;
+    hold(c);
+    if (c->held.failed) {
+        set_fail(c, ERR_UPSTREAM, STR("The provider sends everything but an answer."));
+        stream_fail(c);
+        return;
+    }
+    if (!c->ended || c->alarm.at)
+        return;
+    c->alarm.fn = on_last_wait;
+    if (alarm_set(g->alarms, &c->alarm, loop_now(g->loop) + LAST_WAIT_MS) != RC_OK)
+        on_last_wait(&c->alarm);
+}
+
+void stream_bytes(struct call *c, const char *p, size_t n)
+{
+    struct gate *g = c->gate;
+    buf_clear(&g->out);
+    c->run = STR_NONE;
+    if (c->inflating)
+        take_compressed(c, str_of(p, n));
+    else
+        take_events(c, str_of(p, n), true);
+    if (g->out.failed)
+        set_fail(c, ERR_OVERLOADED, STR("Out of memory."));
+    if (c->failed) {
+        stream_fail(c);
+        return;
+    }
+    if (c->collect)
+        return;
+    if (c->content && !stream_commit(c))
+        return;
+    if (!c->committed || c->ended) {
+        keep_back(c);
+        return;
+    }
+    if ((c->run.n || buf_size(&g->out) || buf_size(&c->held)) && !give(c, false))
+        return;
+    if (c->on_wire && !c->paused && reply_queued(c->req) > GATE_PAUSE_AT) {
+        c->paused = true;
+        exchange_pause(&c->x);
+    }
+}
+
+/* ---- silence (U27): a ping now and then keeps client and proxies patient. The first one fixes the
+ * status 200, so it comes late; until content follows, a failed attempt may still be replaced. */
+
+static void on_silence(struct alarm *a)
+{
+    struct call *c = (struct call *)(void *)((char *)a - offsetof(struct call, keepalive));
+    msec now = loop_now(c->gate->loop);
+    if (now - c->last_out >= GATE_PING_MS) {
+        c->last_out = now;
+        if (!stream_reply_begin(c) || !reply_data(c->req, c->front->front->ping, false))
+            return;
+    }
+    stream_keepalive(c);
+}
+
+void stream_keepalive(struct call *c)
+{
+    if (!c->last_out)
+        c->last_out = loop_now(c->gate->loop);
+    c->keepalive.fn = on_silence;
+    if (alarm_set(c->gate->alarms, &c->keepalive, c->last_out + GATE_PING_MS) != RC_OK)
+        c->keepalive.at = 0; /* no memory: no pings */
+}
+
+/* ---- the end */
+
+void stream_end(struct call *c)
+{
+    struct gate *g = c->gate;
+    alarm_stop(g->alarms, &c->alarm);
+    buf_clear(&g->out);
+    c->run = STR_NONE;
+    bool whole = c->bind->dialect->back->end(c->decoder, call_tap(c));
+    if (!c->ended && (!whole || sse_pending(&c->sse))) {
+        stream_broken(c, ERR_UPSTREAM);
+        return;
+    }
+    if (c->collect) {
+        attempt_served(c);
+        collect_reply(c);
+        return;
+    }
+    if (stream_commit(c)) /* an empty answer is an answer */
+        give(c, true);
+}
+
+void stream_broken(struct call *c, enum err kind)
+{
+    if (c->ended) { /* all that matters had come */
+        stream_end(c);
+        return;
+    }
+    buf_clear(&c->gate->out);
+    c->run = STR_NONE;
+    set_fail(c, kind,
+             kind == ERR_TIMEOUT ? STR("The provider stopped in the middle of its answer.")
+                                 : STR("The provider's answer was cut off."));
+    stream_fail(c);
+}

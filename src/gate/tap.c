@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * tap - every canonical event of an answer passes here: usage, finish, failure and the first
+ * content are learned, then the event goes where the client's form needs it: to the stream encoder,
+ * to the collector of a whole body, or nowhere (the same dialect on both sides: raw bytes travel).
+ */
+#include "gate/gate_int.h"
+
+static str keep(struct call *c, str s)
+{
+    return s.n ? arena_dup(&c->req->arena, s) : s;
+}
+
+static void learn_fail(struct call *c, const struct fail *f)
+{
+    c->fail = *f;
+    c->fail.message = keep(c, f->message); /* the event's slices die with it */
+    c->fail.param = keep(c, f->param);
+    c->fail.code = keep(c, f->code);
+    c->failed = true;
+}
+
+void call_learn(struct call *c, const struct ir_event *ev)
+{
+    switch (ev->type) {
+    case IR_EV_USAGE:
+        usage_merge(&c->usage, ev->usage);
+        return;
+    case IR_EV_FINISH:
+        c->finish = ev->finish.reason;
+        c->finished = true;
+        return;
+    case IR_EV_ERROR:
+        learn_fail(c, ev->fail);
+        return;
+    case IR_EV_BLOCK_START:
+    case IR_EV_DELTA:
+        if (!c->content && ir_event_is_content(ev)) {
+            c->content = true;
+            c->ttft_ms = loop_now(c->gate->loop) - c->req->began;
+        }
+        return;
+    case IR_EV_START:
+    case IR_EV_BLOCK_STOP:
+    case IR_EV_PING:
+    case IR_EV_END:
+        return;
+    }
+}
+
+static void on_event(void *ctx, const struct ir_event *ev)
+{
+    struct call *c = ctx;
+    call_learn(c, ev);
+    if (c->failed)
+        return;
+    if (c->collect)
+        ir_collect_event(c->collect, ev);
+    else if (c->encoder)
+        c->front->front->encode_event(c->encoder, ev, &c->gate->out);
+}
+
+struct ir_sink call_tap(struct call *c)
+{
+    return (struct ir_sink){on_event, c};
+}

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* hist - bucket i holds [lower(i), lower(i + 1)). */
+#include "obs/hist.h"
+
+static unsigned bucket_of(uint64_t v)
+{
+    if (v < 4)
+        return (unsigned)v;
+    unsigned top = 63 - (unsigned)__builtin_clzll(v); /* v has top+1 bits */
+    unsigned i = (top - 1) * 4 + (unsigned)((v >> (top - 2)) & 3);
+    return i < HIST_BUCKETS ? i : HIST_BUCKETS - 1;
+}
+
+static uint64_t lower(unsigned i)
+{
+    if (i < 4)
+        return i;
+    unsigned top = i / 4 + 1;
+    return (uint64_t)(4 + i % 4) << (top - 2);
+}
+
+static void bump(_Atomic uint64_t *cell, uint64_t by)
+{
+    uint64_t v = atomic_load_explicit(cell, memory_order_relaxed);
+    atomic_store_explicit(cell, v + by, memory_order_relaxed);
+}
+
+void hist_add(struct hist *h, uint64_t v)
+{
+    bump(&h->cell[bucket_of(v)], 1);
+    bump(&h->sum, v);
+}
+
+void hist_view_add(struct hist_view *to, const struct hist *h)
+{
+    for (unsigned i = 0; i < HIST_BUCKETS; i++) {
+        uint64_t n = atomic_load_explicit(&h->cell[i], memory_order_relaxed);
+        to->cell[i] += n;
+        to->count += n;
+    }
+    to->sum += atomic_load_explicit(&h->sum, memory_order_relaxed);
+}
+
+uint64_t hist_quantile(const struct hist_view *v, double q)
+{
+    if (v->count == 0)
+        return 0;
+    uint64_t rank = (uint64_t)((double)(v->count - 1) * q), seen = 0;
+    for (unsigned i = 0; i < HIST_BUCKETS; i++) {
+        seen += v->cell[i];
+        if (seen > rank)
+            return i < 4 ? i : (lower(i) + lower(i + 1) - 1) / 2;
+    }
+    return lower(HIST_BUCKETS - 1);
+}
+
+uint64_t hist_count_to(const struct hist_view *v, uint64_t limit)
+{
+    uint64_t n = 0;
+    for (unsigned i = 0; i + 1 < HIST_BUCKETS && lower(i + 1) <= limit + 1; i++)
+        n += v->cell[i];
+    return n;
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * hist - a histogram of whole numbers with at most 12.5 % error: four buckets a power of two.
+ *
+ * One writer, any readers: cells are relaxed atomics that only the writer adds to, so a reader on
+ * another thread may be a moment behind, never wrong.
+ */
+#pragma once
+#include <stdatomic.h>
+#include <stdint.h>
+
+#define HIST_BUCKETS 128
+
+struct hist {
+    _Atomic uint64_t cell[HIST_BUCKETS];
+    _Atomic uint64_t sum;
+};
+
+/* A plain sum of histograms, for reading. */
+struct hist_view {
+    uint64_t cell[HIST_BUCKETS];
+    uint64_t sum, count;
+};
+
+void hist_add(struct hist *h, uint64_t v);
+void hist_view_add(struct hist_view *to, const struct hist *h);
+/* The value below which the share q (0..1) of all lies; 0 when there is none. */
+uint64_t hist_quantile(const struct hist_view *v, double q);
+/* How many values are <= limit, counting whole buckets only. */
+uint64_t hist_count_to(const struct hist_view *v, uint64_t limit);

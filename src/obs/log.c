@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * log - single-producer single-consumer byte rings and the thread behind them.
+ *
+ * The thread looks at the rings every LOOK_MS while there is traffic and falls back to IDLE_MS when
+ * there is none: a wake-up per line would cost the worker a system call. A line is never split over
+ * a drop: it goes in whole or not at all. A short or failed write drops what was not written, whole
+ * lines or not, and the next line starts behind a newline.
+ */
+#include "obs/log.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+
+#define LOOK_MS  20
+#define IDLE_MS  200
+#define STUCK_MS 2000
+
+struct log_ring {
+    _Atomic uint64_t head; /* written by the producer */
+    char pad_[56];
+    _Atomic uint64_t tail; /* written by the consumer */
+    _Atomic uint64_t dropped;
+    char data[LOG_RING_SIZE];
+};
+
+struct log {
+    struct log_ring **rings;
+    unsigned nrings;
+    char *path;
+    int fd;
+    bool own_fd, torn;
+    atomic_bool stop, reopen;
+    pthread_t thread;
+};
+
+bool log_put(struct log_ring *r, str line)
+{
+    uint64_t head = atomic_load_explicit(&r->head, memory_order_relaxed);
+    uint64_t tail = atomic_load_explicit(&r->tail, memory_order_acquire);
+    if (line.n > LOG_RING_SIZE - (head - tail)) {
+        atomic_fetch_add_explicit(&r->dropped, 1, memory_order_relaxed);
+        return false;
+    }
+    size_t at = head & (LOG_RING_SIZE - 1), first = LOG_RING_SIZE - at;
+    if (first > line.n)
+        first = line.n;
+    memcpy(r->data + at, line.p, first);
+    memcpy(r->data, line.p + first, line.n - first);
+    atomic_store_explicit(&r->head, head + line.n, memory_order_release);
+    return true;
+}
+
+uint64_t log_dropped(const struct log_ring *r)
+{
+    return atomic_load_explicit(&r->dropped, memory_order_relaxed);
+}
+
+static void open_file(struct log *l)
+{
+    if (!l->path)
+        return;
+    int fd = open(l->path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0640);
+    if (fd < 0)
+        return; /* the old file goes on */
+    if (l->own_fd)
+        close(l->fd);
+    l->fd = fd;
+    l->own_fd = true;
+}
+
+/* Write it all; what cannot be written is dropped. */
+static void write_out(struct log *l, struct log_ring *r, const char *p, size_t n)
+{
+    unsigned waits = 0;
+    if (l->torn && n) {
+        l->torn = write(l->fd, "\n", 1) != 1;
+    }
+    while (n) {
+        ssize_t k = write(l->fd, p, n);
+        if (k > 0) {
+            p += k;
+            n -= (size_t)k;
+            waits = 0;
+            continue;
+        }
+        if (k < 0 && errno == EINTR)
+            continue;
+        if (k < 0 && errno == EAGAIN &&
+            waits++ < STUCK_MS / LOOK_MS) { /* a pipe whose reader is slow */
+            struct pollfd pf = {.fd = l->fd, .events = POLLOUT};
+            poll(&pf, 1, LOOK_MS);
+            continue;
+        }
+        l->torn = true;
+        atomic_fetch_add_explicit(&r->dropped, 1, memory_order_relaxed);
+        return;
+    }
+}
+
+static bool empty_ring(struct log *l, struct log_ring *r)
+{
+    uint64_t tail = atomic_load_explicit(&r->tail, memory_order_relaxed);
+    uint64_t head = atomic_load_explicit(&r->head, memory_order_acquire);
+    if (head == tail)
+        return false;
+    while (tail != head) {
+        size_t at = tail & (LOG_RING_SIZE - 1), n = LOG_RING_SIZE - at;
+        if (n > head - tail)
+            n = (size_t)(head - tail);
+        write_out(l, r, r->data + at, n);
+        tail += n;
+        atomic_store_explicit(&r->tail, tail, memory_order_release);
+    }
+    return true;
+}
+
+static void *log_thread(void *arg)
+{
+    struct log *l = arg;
+    unsigned quiet = 0;
+    for (;;) {
+        bool last = atomic_load(&l->stop), any = false;
+        if (atomic_exchange(&l->reopen, false))
+            open_file(l);
+        for (unsigned i = 0; i < l->nrings; i++)
+            any |= empty_ring(l, l->rings[i]);
+        if (last)
+            return NULL;
+        quiet = any ? 0 : quiet + 1;
+        unsigned ms = quiet > 50 ? IDLE_MS : LOOK_MS;
+        nanosleep(&(struct timespec){.tv_nsec = (long)ms * 1000000}, NULL);
+    }
+}
+
+static void destroy(struct log *l)
+{
+    for (unsigned i = 0; l->rings && i < l->nrings; i++)
+        mem_free(l->rings[i]);
+    mem_free(l->rings);
+    mem_free(l->path);
+    if (l->own_fd)
+        close(l->fd);
+    mem_free(l);
+}
+
+enum rc log_new(const char *path, int fd, unsigned producers, struct log **ret)
+{
+    struct log *l = mem_zalloc(sizeof(*l));
+    if (!l)
+        return RC_NOMEM;
+    l->fd = fd;
+    l->nrings = producers;
+    l->rings = mem_zalloc(producers * sizeof(*l->rings));
+    bool ok = l->rings != NULL;
+    for (unsigned i = 0; ok && i < producers; i++)
+        ok = (l->rings[i] = mem_zalloc(sizeof(struct log_ring))) != NULL;
+    if (ok && path) {
+        size_t n = strlen(path) + 1;
+        l->path = mem_alloc(n);
+        ok = l->path != NULL;
+        if (ok)
+            memcpy(l->path, path, n);
+    }
+    if (!ok) {
+        destroy(l);
+        return RC_NOMEM;
+    }
+    open_file(l);
+    if ((path && !l->own_fd) || pthread_create(&l->thread, NULL, log_thread, l) != 0) {
+        destroy(l);
+        return RC_IO;
+    }
+    *ret = l;
+    return RC_OK;
+}
+
+void log_free(struct log *l)
+{
+    if (!l)
+        return;
+    atomic_store(&l->stop, true);
+    pthread_join(l->thread, NULL);
+    destroy(l);
+}
+
+struct log_ring *log_ring(struct log *l, unsigned producer)
+{
+    CHECK(producer < l->nrings);
+    return l->rings[producer];
+}
+
+void log_reopen(struct log *l)
+{
+    atomic_store(&l->reopen, true);
+}

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* metric - the shards: written by their worker, summed by whoever reads. */
+#include "obs/metric.h"
+
+#include "base/mem.h"
+
+struct metric_shard *metric_shard_new(void)
+{
+    return mem_zalloc(sizeof(struct metric_shard));
+}
+
+void metric_shard_free(struct metric_shard *m)
+{
+    if (!m)
+        return;
+    struct metric_provider *p = atomic_load(&m->providers);
+    while (p) {
+        struct metric_provider *next = atomic_load(&p->next);
+        mem_free(p);
+        p = next;
+    }
+    mem_free(m);
+}
+
+static struct metric_provider *find(const struct metric_shard *m, str name)
+{
+    struct metric_provider *p = atomic_load_explicit(&m->providers, memory_order_acquire);
+    while (p && !str_eq(p->name, name))
+        p = atomic_load_explicit(&p->next, memory_order_acquire);
+    return p;
+}
+
+struct metric_provider *metric_provider(struct metric_shard *m, str name)
+{
+    if (m->nproviders >= METRIC_PROVIDERS_MAX)
+        name = STR("other");
+    struct metric_provider *p = find(m, name);
+    if (p)
+        return p;
+    p = mem_zalloc(sizeof(*p) + name.n);
+    if (!p)
+        return NULL;
+    char *copy = (char *)(p + 1);
+    if (name.n)
+        memcpy(copy, name.p, name.n);
+    p->name = str_of(copy, name.n);
+    atomic_store(&p->next, atomic_load(&m->providers));
+    atomic_store_explicit(&m->providers, p, memory_order_release);
+    m->nproviders++;
+    return p;
+}
+
+void metric_provider_done(struct metric_provider *p, msec now, bool error)
+{
+    uint64_t slot = now / METRIC_WINDOW_MS;
+    struct metric_window *w = &p->window[slot % METRIC_WINDOW_SLOTS];
+    if (metric_get(&w->slot) != slot) {
+        atomic_store_explicit(&w->calls, 0, memory_order_relaxed);
+        atomic_store_explicit(&w->errors, 0, memory_order_relaxed);
+        atomic_store_explicit(&w->slot, slot, memory_order_relaxed);
+    }
+    metric_add(&w->calls, 1);
+    metric_add(&w->errors, error);
+}
+
+void metric_summarise(struct metric_shard *const *shards, unsigned n, str name, msec now,
+                      struct metric_summary *ret)
+{
+    struct hist_view total = {0}, ttft = {0};
+    *ret = (struct metric_summary){0};
+    for (unsigned i = 0; i < n; i++) {
+        const struct metric_provider *p = find(shards[i], name);
+        if (!p)
+            continue;
+        ret->calls += metric_get(&p->counter[METRIC_P_CALLS]);
+        ret->errors += metric_get(&p->counter[METRIC_P_ERRORS]);
+        ret->in_flight += metric_get(&p->in_flight);
+        ret->open |= metric_get(&p->circuit_open_until) > now;
+        hist_view_add(&total, &p->total_ms);
+        hist_view_add(&ttft, &p->ttft_ms);
+        for (unsigned k = 0; k < METRIC_WINDOW_SLOTS; k++) {
+            const struct metric_window *w = &p->window[k];
+            if (metric_get(&w->slot) + METRIC_WINDOW_SLOTS <= now / METRIC_WINDOW_MS)
+                continue;
+            ret->window_calls += metric_get(&w->calls);
+            ret->window_errors += metric_get(&w->errors);
+        }
+    }
+    ret->p50_ms = hist_quantile(&total, 0.50);
+    ret->p95_ms = hist_quantile(&total, 0.95);
+    ret->ttft_ms = hist_quantile(&ttft, 0.50);
+}

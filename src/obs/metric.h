@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * metric - counters, gauges and histograms of the process.
+ *
+ * Each worker has a shard that it alone writes, with relaxed stores and no lock prefix; whoever
+ * reads sums the shards. Per-provider series are found by name once per config generation and then
+ * kept as pointers; a shard's list of them only grows, so readers walk it without a lock. The
+ * number of names is capped, so that labels stay bounded.
+ */
+#pragma once
+#include "base/buf.h"
+#include "base/time.h"
+#include "obs/hist.h"
+
+#define METRIC_PROVIDERS_MAX 256
+#define METRIC_WINDOW_SLOTS  6
+#define METRIC_WINDOW_MS     10000 /* of a slot: error rates look at the last minute */
+
+enum metric_counter {
+#define COUNTER(id, name, help) METRIC_##id,
+#define PROVIDER(id, name, help)
+#include "obs/metric.def"
+#undef COUNTER
+#undef PROVIDER
+    METRIC_COUNT
+};
+
+enum metric_provider_counter {
+#define COUNTER(id, name, help)
+#define PROVIDER(id, name, help) METRIC_P_##id,
+#include "obs/metric.def"
+#undef COUNTER
+#undef PROVIDER
+    METRIC_P_COUNT
+};
+
+struct metric_window {
+    _Atomic uint64_t slot; /* time / METRIC_WINDOW_MS it counts for */
+    _Atomic uint64_t calls, errors;
+};
+
+struct metric_provider {
+    struct metric_provider *_Atomic next;
+    str name;
+    _Atomic uint64_t counter[METRIC_P_COUNT];
+    _Atomic uint64_t in_flight;
+    _Atomic uint64_t circuit_open_until; /* loop time; 0 = closed */
+    struct hist total_ms, ttft_ms;
+    struct metric_window window[METRIC_WINDOW_SLOTS];
+};
+
+struct metric_shard {
+    _Atomic uint64_t counter[METRIC_COUNT];
+    _Atomic uint64_t connections, streams, in_flight; /* gauges */
+    struct hist total_ms, ttft_ms, overhead_us;
+    struct metric_provider *_Atomic providers;
+    unsigned nproviders;
+};
+
+struct metric_shard *metric_shard_new(void);
+void metric_shard_free(struct metric_shard *m);
+
+static inline void metric_add(_Atomic uint64_t *cell, uint64_t by)
+{
+    atomic_store_explicit(cell, atomic_load_explicit(cell, memory_order_relaxed) + by,
+                          memory_order_relaxed);
+}
+
+static inline uint64_t metric_get(const _Atomic uint64_t *cell)
+{
+    return atomic_load_explicit(cell, memory_order_relaxed);
+}
+
+#define metric_count(shard, id) metric_add(&(shard)->counter[METRIC_##id], 1)
+
+/* The shard's series for a provider: found or made. Past the cap all share one named "other".
+ * NULL without memory. */
+struct metric_provider *metric_provider(struct metric_shard *m, str name);
+void metric_provider_done(struct metric_provider *p, msec now, bool error);
+
+/* What all shards say of one provider. */
+struct metric_summary {
+    uint64_t calls, errors, in_flight;
+    uint64_t window_calls, window_errors;
+    uint64_t p50_ms, p95_ms, ttft_ms;
+    bool open;
+};
+void metric_summarise(struct metric_shard *const *shards, unsigned n, str name, msec now,
+                      struct metric_summary *ret);
+
+/* The Prometheus text format, version 0.0.4. */
+void metric_write(struct metric_shard *const *shards, unsigned n, struct buf *to);

@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* metric_text - the Prometheus text format (version 0.0.4) of all shards together. */
+#include "base/check.h"
+#include "obs/metric.h"
+
+struct row {
+    const char *name, *help;
+};
+
+static const struct row counters[] = {
+#define COUNTER(id, name, help) {name, help},
+#define PROVIDER(id, name, help)
+#include "obs/metric.def"
+#undef COUNTER
+#undef PROVIDER
+};
+
+static const struct row provider_counters[] = {
+#define COUNTER(id, name, help)
+#define PROVIDER(id, name, help) {name, help},
+#include "obs/metric.def"
+#undef COUNTER
+#undef PROVIDER
+};
+
+static const uint64_t ms_limits[] = {5,    10,   25,    50,    100,   250,    500,    1000,
+                                     2500, 5000, 10000, 30000, 60000, 120000, 300000, 600000};
+static const uint64_t us_limits[] = {10, 25, 50, 100, 250, 500, 1000, 5000, 25000, 100000};
+
+static void head(struct buf *to, const struct row *r, const char *type)
+{
+    buf_addf(to, "# HELP %s %s\n# TYPE %s %s\n", r->name, r->help, r->name, type);
+}
+
+/* A label's value: backslash, quote and newline escaped, as the format asks. */
+static void label(struct buf *to, str v)
+{
+    for (size_t i = 0; i < v.n; i++) {
+        if (v.p[i] == '\\' || v.p[i] == '"')
+            buf_add_char(to, '\\');
+        if (v.p[i] == '\n')
+            buf_lit(to, "\\n");
+        else
+            buf_add_char(to, v.p[i]);
+    }
+}
+
+static void histogram(struct buf *to, const struct row *r, const struct hist_view *v,
+                      const uint64_t *limits, size_t n, double unit)
+{
+    head(to, r, "histogram");
+    for (size_t i = 0; i < n; i++)
+        buf_addf(to, "%s_bucket{le=\"%g\"} %llu\n", r->name, (double)limits[i] / unit,
+                 (unsigned long long)hist_count_to(v, limits[i]));
+    buf_addf(to, "%s_bucket{le=\"+Inf\"} %llu\n%s_sum %g\n%s_count %llu\n", r->name,
+             (unsigned long long)v->count, r->name, (double)v->sum / unit, r->name,
+             (unsigned long long)v->count);
+}
+
+static void write_counters(struct metric_shard *const *shards, unsigned n, struct buf *to)
+{
+    for (unsigned c = 0; c < METRIC_COUNT; c++) {
+        uint64_t sum = 0;
+        for (unsigned i = 0; i < n; i++)
+            sum += metric_get(&shards[i]->counter[c]);
+        head(to, &counters[c], "counter");
+        buf_addf(to, "%s %llu\n", counters[c].name, (unsigned long long)sum);
+    }
+}
+
+static void gauge(struct buf *to, const char *name, const char *help, uint64_t v)
+{
+    head(to, &(struct row){name, help}, "gauge");
+    buf_addf(to, "%s %llu\n", name, (unsigned long long)v);
+}
+
+static void write_gauges(struct metric_shard *const *shards, unsigned n, struct buf *to)
+{
+    uint64_t conns = 0, streams = 0, in_flight = 0;
+    for (unsigned i = 0; i < n; i++) {
+        conns += metric_get(&shards[i]->connections);
+        streams += metric_get(&shards[i]->streams);
+        in_flight += metric_get(&shards[i]->in_flight);
+    }
+    gauge(to, "weir_connections", "open client connections", conns);
+    gauge(to, "weir_streams", "open streams", streams);
+    gauge(to, "weir_requests_in_flight", "model calls being served", in_flight);
+}
+
+/* Is this the first shard that knows the name? Each provider is written once. */
+static bool first_sight(struct metric_shard *const *shards, unsigned at, str name)
+{
+    for (unsigned i = 0; i < at; i++) {
+        struct metric_provider *p =
+            atomic_load_explicit(&shards[i]->providers, memory_order_acquire);
+        for (; p; p = atomic_load_explicit(&p->next, memory_order_acquire))
+            if (str_eq(p->name, name))
+                return false;
+    }
+    return true;
+}
+
+static uint64_t provider_sum(struct metric_shard *const *shards, unsigned n, str name, unsigned c)
+{
+    uint64_t sum = 0;
+    for (unsigned i = 0; i < n; i++) {
+        struct metric_provider *p =
+            atomic_load_explicit(&shards[i]->providers, memory_order_acquire);
+        for (; p; p = atomic_load_explicit(&p->next, memory_order_acquire))
+            if (str_eq(p->name, name))
+                sum += metric_get(&p->counter[c]);
+    }
+    return sum;
+}
+
+static void write_providers(struct metric_shard *const *shards, unsigned n, struct buf *to)
+{
+    for (unsigned c = 0; c < METRIC_P_COUNT; c++) {
+        head(to, &provider_counters[c], "counter");
+        for (unsigned i = 0; i < n; i++) {
+            struct metric_provider *p =
+                atomic_load_explicit(&shards[i]->providers, memory_order_acquire);
+            for (; p; p = atomic_load_explicit(&p->next, memory_order_acquire)) {
+                if (!first_sight(shards, i, p->name))
+                    continue;
+                buf_addf(to, "%s{provider=\"", provider_counters[c].name);
+                label(to, p->name);
+                buf_addf(to, "\"} %llu\n", (unsigned long long)provider_sum(shards, n, p->name, c));
+            }
+        }
+    }
+}
+
+void metric_write(struct metric_shard *const *shards, unsigned n, struct buf *to)
+{
+    struct hist_view total = {0}, ttft = {0}, overhead = {0};
+    for (unsigned i = 0; i < n; i++) {
+        hist_view_add(&total, &shards[i]->total_ms);
+        hist_view_add(&ttft, &shards[i]->ttft_ms);
+        hist_view_add(&overhead, &shards[i]->overhead_us);
+    }
+    write_counters(shards, n, to);
+    write_gauges(shards, n, to);
+    write_providers(shards, n, to);
+    histogram(to, &(struct row){"gen_ai_server_request_duration_seconds", "model call duration"},
+              &total, ms_limits, ARRAY_LEN(ms_limits), 1e3);
+    histogram(
+        to, &(struct row){"gen_ai_server_time_to_first_token_seconds", "time to the first content"},
+        &ttft, ms_limits, ARRAY_LEN(ms_limits), 1e3);
+    histogram(
+        to,
+        &(struct row){"weir_overhead_seconds", "time spent in weir before the request was sent"},
+        &overhead, us_limits, ARRAY_LEN(us_limits), 1e6);
+}

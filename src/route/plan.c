@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* plan - candidates in order; see the header. */
+#include "route/plan.h"
+
+#include "base/mem.h"
+
+#define TURNS_MAX 4096 /* routes with an account; past it weights are taken in the order written \
+                        */
+#define TARGETS_MAX 64
+#define ID_MAX      512
+
+struct turn {
+    uint32_t n;
+    str name;
+    int64_t account[];
+};
+
+enum rc route_state_init(struct route_state *s, struct hash_key key)
+{
+    *s = (struct route_state){0};
+    health_init(&s->health, key);
+    map_init(&s->turns, key);
+    return RC_OK;
+}
+
+void route_state_fini(struct route_state *s)
+{
+    size_t pos = 0;
+    const struct map_slot *slot;
+    while ((slot = map_next(&s->turns, &pos)))
+        mem_free(slot->value);
+    map_fini(&s->turns);
+    health_fini(&s->health);
+}
+
+static struct turn *turn_of(struct route_state *s, const struct conf_route *r)
+{
+    struct turn *t = map_get(&s->turns, r->name);
+    if (t && t->n == r->ntargets)
+        return t;
+    if (t) { /* the route changed in a reload */
+        map_take(&s->turns, r->name);
+        mem_free(t);
+    } else if (s->turns.count >= TURNS_MAX) {
+        return NULL;
+    }
+    t = mem_zalloc(sizeof(*t) + r->ntargets * sizeof(int64_t) + r->name.n);
+    if (!t)
+        return NULL;
+    t->n = r->ntargets;
+    char *name = (char *)(t->account + t->n);
+    memcpy(name, r->name.p, r->name.n);
+    t->name = str_of(name, r->name.n);
+    if (map_put(&s->turns, t->name, t, NULL) != RC_OK) {
+        mem_free(t);
+        return NULL;
+    }
+    return t;
+}
+
+/* Identity of a credential, and with a model of a target. The key itself is only hashed into it. */
+static struct health *record(struct route_state *s, const struct conf_provider *p, uint32_t key,
+                             str model)
+{
+    char id[ID_MAX];
+    size_t n = 0;
+    str parts[3] = {p->name, p->origin.text, model};
+    uint64_t h = p->nkeys ? hash_bytes(s->health.map.key, secret_reveal(&p->keys[key])) : 0;
+    memcpy(id, &h, sizeof(h));
+    n = sizeof(h);
+    for (int i = 0; i < 3; i++) {
+        size_t take = parts[i].n < (ID_MAX - n - 1) / 2 ? parts[i].n : (ID_MAX - n - 1) / 2;
+        if (take)
+            memcpy(id + n, parts[i].p, take);
+        n += take;
+        id[n++] = '\0';
+    }
+    return health_get(&s->health, str_of(id, n));
+}
+
+static bool candidate_of(struct route_state *s, const struct snapshot *snap,
+                         const struct conf_target *t, uint32_t key, struct candidate *ret)
+{
+    const struct conf_provider *p = &snap->providers[t->provider];
+    *ret = (struct candidate){.target = t, .provider = p, .key = key};
+    ret->credential = record(s, p, key, STR(""));
+    ret->health = record(s, p, key, t->model);
+    return ret->credential && ret->health;
+}
+
+/* Both records together: the worse one. */
+static enum health_state state_of(const struct candidate *c, msec now)
+{
+    enum health_state a = health_state(c->credential, now), b = health_state(c->health, now);
+    return a > b ? a : b;
+}
+
+static uint32_t key_count(const struct conf_provider *p)
+{
+    return p->nkeys ? p->nkeys : 1;
+}
+
+/* Add the target's usable keys, beginning with the one whose turn it is. */
+static void add_target(struct plan *p, struct route_state *s, const struct snapshot *snap,
+                       const struct conf_target *t, msec now)
+{
+    uint32_t n = key_count(&snap->providers[t->provider]);
+    uint64_t first = n > 1 ? s->key_turn++ : 0;
+    for (uint32_t i = 0; i < n && p->n < PLAN_MAX; i++) {
+        struct candidate *c = &p->c[p->n];
+        if (!candidate_of(s, snap, t, (uint32_t)((first + i) % n), c))
+            continue;
+        enum health_state state = state_of(c, now);
+        if (state == HEALTH_OK || (state == HEALTH_HALF_OPEN && !c->health->probing)) {
+            c->probe = state == HEALTH_HALF_OPEN;
+            p->n++;
+        }
+    }
+}
+
+static bool can_serve(struct route_state *s, const struct snapshot *snap,
+                      const struct conf_target *t, msec now)
+{
+    uint32_t n = key_count(&snap->providers[t->provider]);
+    for (uint32_t i = 0; i < n; i++) {
+        struct candidate c;
+        if (candidate_of(s, snap, t, i, &c) && state_of(&c, now) <= HEALTH_HALF_OPEN)
+            return true;
+    }
+    return false;
+}
+
+/* Smooth weighted round robin over the targets in `ok`; the chosen index. */
+static uint32_t choose(struct route_state *s, const struct conf_route *r, const bool *ok,
+                       uint32_t n)
+{
+    struct turn *t = turn_of(s, r);
+    int64_t total = 0;
+    uint32_t best = UINT32_MAX;
+    for (uint32_t i = 0; i < n; i++) {
+        if (!ok[i])
+            continue;
+        int64_t w = r->targets[i].weight;
+        total += w;
+        if (t)
+            t->account[i] += w;
+        if (best == UINT32_MAX || (t && t->account[i] > t->account[best]) ||
+            (r->targets[best].weight == 0 && w > 0))
+            best = i;
+    }
+    if (t && best != UINT32_MAX)
+        t->account[best] -= total;
+    return best;
+}
+
+/* Nothing can serve: a broken target is probed; else say what stands in the way. */
+static void panic(struct plan *p, struct route_state *s, const struct snapshot *snap,
+                  const struct conf_route *r, uint32_t n, msec now)
+{
+    msec soonest = UINT64_MAX;
+    bool limited = false, refused = false;
+    for (uint32_t i = 0; i < n; i++) {
+        uint32_t keys = key_count(&snap->providers[r->targets[i].provider]);
+        for (uint32_t k = 0; k < keys; k++) {
+            struct candidate c;
+            if (!candidate_of(s, snap, &r->targets[i], k, &c))
+                continue;
+            enum health_state state = state_of(&c, now);
+            msec at = health_ready_at(c.credential, now), at2 = health_ready_at(c.health, now);
+            at = at > at2 ? at : at2;
+            soonest = at < soonest ? at : soonest;
+            limited |= state == HEALTH_COOLING;
+            refused |= state == HEALTH_REFUSED;
+            if (p->n == 0 && (state == HEALTH_OPEN || state == HEALTH_HALF_OPEN) &&
+                !c.health->probing) {
+                c.probe = true;
+                p->c[p->n++] = c;
+            }
+        }
+    }
+    p->why = limited ? ERR_RATE_LIMITED : refused ? ERR_UPSTREAM_AUTH : ERR_UNAVAILABLE;
+    p->ready_at = soonest == UINT64_MAX ? now : soonest;
+}
+
+void plan_build(struct plan *p, struct route_state *s, const struct snapshot *snap,
+                const struct conf_route *r, msec now)
+{
+    bool ok[TARGETS_MAX];
+    uint32_t n = r->ntargets < TARGETS_MAX ? r->ntargets : TARGETS_MAX;
+    p->n = p->next = 0;
+    p->why = ERR_UNAVAILABLE;
+    p->ready_at = now;
+    if (n == 1) {
+        add_target(p, s, snap, &r->targets[0], now);
+    } else {
+        for (uint32_t i = 0; i < n; i++)
+            ok[i] = can_serve(s, snap, &r->targets[i], now);
+        uint32_t first = choose(s, r, ok, n);
+        while (first != UINT32_MAX && p->n < PLAN_MAX) { /* then by weight, in the order written */
+            ok[first] = false;
+            add_target(p, s, snap, &r->targets[first], now);
+            first = UINT32_MAX;
+            for (uint32_t i = 0; i < n; i++)
+                if (ok[i] &&
+                    (first == UINT32_MAX || r->targets[i].weight > r->targets[first].weight))
+                    first = i;
+        }
+    }
+    if (p->n == 0)
+        panic(p, s, snap, r, n, now);
+}
+
+struct candidate *plan_next(struct plan *p, msec now)
+{
+    while (p->next < p->n) {
+        struct candidate *c = &p->c[p->next++];
+        enum health_state state = state_of(c, now);
+        if (state == HEALTH_REFUSED || state == HEALTH_COOLING)
+            continue; /* learned while this call was under way */
+        if (c->probe && c->health->probing)
+            continue;
+        if (c->probe)
+            c->health->probing = true;
+        return c;
+    }
+    return NULL;
+}

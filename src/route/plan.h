@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * plan - which targets a call tries, and in which order.
+ *
+ * Built for one route at a time: the strategy chooses the first target among those that can serve,
+ * the others follow by weight; each target contributes its keys, the next key in turn first, so
+ * that a limited key is replaced before the provider is. What is cooling, open or refused is left
+ * out. When that leaves nothing, a broken target is tried all the same, one probe at a time (panic
+ * rule); a rate-limited or refused one is not: then `why` says what to answer, and `ready_at` when.
+ *
+ * Smooth weighted round robin (as nginx): each choice adds its weight to every target's account and
+ * takes the total from the chosen one's. The accounts are the worker's own, by route name.
+ */
+#pragma once
+#include "base/rand.h"
+#include "conf/snapshot.h"
+#include "route/health.h"
+
+#define PLAN_MAX 16
+
+struct candidate {
+    const struct conf_target *target;
+    const struct conf_provider *provider;
+    uint32_t key; /* index into provider->keys; 0 when it has none */
+    struct health *credential, *health;
+    bool probe; /* half-open or panic: the one probe */
+};
+
+struct plan {
+    struct candidate c[PLAN_MAX];
+    unsigned n, next;
+    /* n == 0: */
+    enum err why;
+    msec ready_at;
+};
+
+/* What one worker keeps between calls. */
+struct route_state {
+    struct health_table health;
+    struct map turns; /* route name -> struct turn */
+    uint64_t key_turn;
+};
+
+enum rc route_state_init(struct route_state *s, struct hash_key key) MUST_CHECK;
+void route_state_fini(struct route_state *s);
+
+void plan_build(struct plan *p, struct route_state *s, const struct snapshot *snap,
+                const struct conf_route *route, msec now);
+/* The next candidate that still may be tried at `now`; NULL: none left. Marks probes. */
+struct candidate *plan_next(struct plan *p, msec now);

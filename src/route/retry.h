@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * retry - may a failed attempt be followed by another one, and where. RELIABILITY §7 is the
+ * specification; this is its table as a pure function.
+ */
+#pragma once
+#include "base/rand.h"
+#include "base/time.h"
+#include "ir/error.h"
+
+#define RETRY_MAX_WAIT_MS 2000 /* a call waits no longer in line: U11 */
+#define RETRY_BACKOFF_MS  100  /* base of the full-jitter backoff */
+#define RETRY_WINDOW_MS   10000
+#define RETRY_SHARE       5 /* one retry for five calls … */
+#define RETRY_FLOOR       3 /* … and a few more in any window */
+
+/* Where an attempt ended. */
+enum attempt_end {
+    ATTEMPT_NOT_SENT,   /* no connection, or no request byte left */
+    ATTEMPT_NO_ANSWER,  /* request sent, connection lost before a byte of the answer: U4 */
+    ATTEMPT_TIMED_OUT,  /* no first byte in time: U28 */
+    ATTEMPT_BAD_ANSWER, /* a head or body that cannot be used: U6-U9, U34, U45 */
+    ATTEMPT_STATUS,     /* a whole answer that is an error */
+    ATTEMPT_PRELUDE,    /* a 200 that failed before its first content: U20, U25 */
+};
+
+struct attempt_failure {
+    enum attempt_end end;
+    enum err kind;
+    unsigned status; /* of the provider; 0: none */
+    uint64_t retry_after_ms;
+    bool replay;     /* config: what got no answer may be sent again */
+    bool same_tried; /* this target was already tried twice */
+};
+
+enum retry_where {
+    RETRY_NOWHERE,
+    RETRY_ELSEWHERE,
+    RETRY_ANYWHERE /* elsewhere, else the same again */
+};
+
+struct retry_rule {
+    enum retry_where where;
+    uint64_t wait_ms; /* before trying the same target again */
+};
+
+struct retry_rule retry_decide(const struct attempt_failure *f, struct rand *r);
+
+/* Does the failure count against the target (breaker)? 429, 4xx and our own limits do not. */
+bool retry_is_failure(const struct attempt_failure *f);
+/* The credential is no good: U12, U18. */
+bool retry_is_refusal(const struct attempt_failure *f);
+
+/* At most RETRY_SHARE-th of the calls of a window, and a floor: so that an outage is not doubled.
+ */
+struct retry_budget {
+    msec window;
+    unsigned calls, retries;
+};
+void retry_budget_call(struct retry_budget *b, msec now);
+bool retry_budget_take(struct retry_budget *b, msec now);

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * server - HTTP/1.1 towards clients: connections, requests, replies. One server per worker.
+ *
+ * A connection reads one head, asks the handler whether the body may come (on_head: authentication
+ * needs headers only), reads the body whole and bounded, hands the request over (on_request) and
+ * carries the reply. One request at a time: what a client pipelines waits in a bounded buffer. The
+ * connection goes on reading while a request is served, for that is how it learns that the client
+ * went away.
+ *
+ * A FIN is no farewell (D3: a client may half-close and wait for its answer). On FIN the server
+ * probes: inside a stream with the dialect's ping, before the head with an interim 100 response
+ * that every client skips. A peer that is really gone answers with a reset, and on_gone follows.
+ *
+ * Owns: connections, requests (pooled) and their arenas, body memory.   Thread: one loop.
+ * Limits: struct server_limits; breaking one is answered and the connection closed.
+ */
+#pragma once
+#include <sys/uio.h>
+
+#include "base/arena.h"
+#include "http/h1.h"
+#include "io/sock.h"
+
+struct server;
+struct conn;
+
+struct server_limits {
+    uint64_t body_max;      /* bytes of a request body */
+    size_t arena_max;       /* bytes of a request's arena */
+    unsigned conns_max;     /* connections of this worker */
+    uint64_t head_ms;       /* from the first byte of a head to its end: D7 */
+    uint64_t idle_ms;       /* keep-alive without a byte */
+    uint64_t body_grace_ms; /* then at least body_min_rate: D8 */
+    uint64_t body_min_rate; /* bytes per second */
+    uint64_t body_total_ms;
+    uint64_t write_ms; /* a client that takes nothing for so long is gone: D5 */
+};
+
+/* Why the server itself refuses a request. The handler words the answer in the caller's dialect. */
+enum refusal {
+    REFUSE_BAD,         /* malformed: head->bad_status, head->bad_why */
+    REFUSE_TOO_LARGE,   /* body over body_max */
+    REFUSE_TIMEOUT,     /* head or body too slow */
+    REFUSE_EXPECTATION, /* Expect other than 100-continue */
+    REFUSE_NO_MEMORY,
+    REFUSE_OVERLOADED, /* too many connections */
+};
+
+/* One request and its reply. Freed by the server when the reply ended or the client went. */
+struct request {
+    struct arena arena; /* dies with the request */
+    const struct h1_head *head;
+    str body; /* whole, from on_request on */
+    struct conn *conn;
+    void *user;    /* the handler's */
+    usec began_us; /* when the head was complete */
+    msec began;
+    uint64_t bytes_out;
+    /* private to server/ */
+    struct list link;
+    str held_head;  /* reply head that waits for the first body bytes */
+    char *body_mem; /* from the body pool */
+    size_t body_cap;
+    bool replied; /* a head was given */
+    bool head_sent;
+    bool chunked;
+    bool draining; /* everything was given; the queue is not empty yet */
+    bool gone;     /* the client is gone: on_gone was or will be called */
+};
+
+struct server_ops {
+    /* The head is here; no body byte was looked at. True: read the body, then on_request. False:
+     * the handler has replied (or will); a body that was announced is never read and the connection
+     * closes after the reply. */
+    bool (*on_head)(struct request *r);
+    void (*on_request)(struct request *r);
+    /* Answer a refused request, at once, with reply_full. r->head may be incomplete: method, target
+     * and path are there when they could be read. */
+    void (*on_refuse)(struct request *r, enum refusal why);
+    /* The client is gone before the reply ended. The request is freed after this call. */
+    void (*on_gone)(struct request *r);
+    /* What was queued has been taken by the client: a paused producer may go on. */
+    void (*on_drain)(struct request *r);
+    /* The reply was sent to its last byte. The request is freed after this call. */
+    void (*on_sent)(struct request *r);
+    /* Bytes that mean nothing to a client in mid-stream (": ping\n\n"). */
+    str (*ping)(struct request *r);
+};
+
+enum rc server_new(struct loop *l, const struct server_ops *ops, void *user,
+                   struct server **ret) MUST_CHECK;
+void server_free(struct server *s); /* after server_close_all and a run of the loop */
+void *server_user(struct server *s);
+void server_set_limits(struct server *s, const struct server_limits *limits);
+/* A connection was accepted; takes the fd. tls may be NULL. */
+void server_accept(struct server *s, int fd, struct tls_ctx *tls);
+/* From now on idle connections close and replies say "connection: close". */
+void server_drain(struct server *s);
+void server_close_all(struct server *s);
+unsigned server_conns(const struct server *s);
+unsigned server_requests(const struct server *s); /* in flight */
+struct server *request_server(const struct request *r);
+/* The peer's address as text, in the request's arena. */
+str request_peer(struct request *r);
+bool request_peer_is_loopback(const struct request *r);
+
+/* ---- the reply. Header lines come ready: "name: value\r\n" each, no blank line; the server adds
+ * date-independent framing (content-length or chunked, connection). */
+
+/* A whole reply. The body's memory must stay until on_sent (the request's arena does). */
+void reply_full(struct request *r, unsigned status, str header_lines, const struct iovec *body,
+                size_t n);
+static inline void reply_text(struct request *r, unsigned status, str header_lines, str body)
+{
+    struct iovec v = {.iov_len = body.n};
+    memcpy(&v.iov_base, &body.p, sizeof(body.p));
+    reply_full(r, status, header_lines, &v, 1);
+}
+/* A stream: the head goes out with the first bytes (or with reply_flush). These return false when
+ * the request is over (the client is gone, or `last` was sent): it must not be touched again. */
+bool reply_start(struct request *r, unsigned status, str header_lines) MUST_CHECK;
+/* Some bytes; copied if they cannot leave at once. `last` ends the reply in the same write. */
+bool reply_data(struct request *r, str bytes, bool last);
+bool reply_flush(struct request *r); /* send a held head alone */
+size_t reply_queued(const struct request *r);
+/* Cut the connection without a proper end: the only way left to say that a stream is broken. */
+void reply_abort(struct request *r);

@@ -1,0 +1,280 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The plan, the health of targets and the rules of retrying, under a clock that the test moves. */
+#include "../unit.h"
+
+#include "route/plan.h"
+#include "route/retry.h"
+
+static struct secret keys_a[2], keys_b[1];
+static struct conf_provider providers[3];
+static struct snapshot snap;
+static struct route_state state;
+
+static int setup(void **unused)
+{
+    (void)unused;
+    keys_a[0] = secret_of(STR("ka0"));
+    keys_a[1] = secret_of(STR("ka1"));
+    keys_b[0] = secret_of(STR("kb"));
+    memset(providers, 0, sizeof(providers));
+    providers[0] = (struct conf_provider){
+        .name = STR("a"), .origin = {.text = STR("http://a")}, .keys = keys_a, .nkeys = 2};
+    providers[1] = (struct conf_provider){
+        .name = STR("b"), .origin = {.text = STR("http://b")}, .keys = keys_b, .nkeys = 1};
+    providers[2] = (struct conf_provider){.name = STR("c"), .origin = {.text = STR("http://c")}};
+    memset(&snap, 0, sizeof(snap));
+    snap.providers = providers;
+    snap.nproviders = 3;
+    return route_state_init(&state, (struct hash_key){1, 2}) == RC_OK ? 0 : -1;
+}
+
+static int teardown(void **unused)
+{
+    (void)unused;
+    route_state_fini(&state);
+    return 0;
+}
+
+#define ROUTE(list)       \
+    ((struct conf_route){ \
+        .name = STR("r"), .logical = true, .targets = (list), .ntargets = ARRAY_LEN(list)})
+
+static void test_weights_are_honoured(void **unused)
+{
+    (void)unused;
+    struct conf_target t[] = {{0, 70, STR("m")}, {1, 20, STR("m")}, {2, 10, STR("m")}};
+    struct conf_route r = ROUTE(t);
+    unsigned seen[3] = {0};
+    for (int i = 0; i < 10000; i++) {
+        struct plan p;
+        plan_build(&p, &state, &snap, &r, 1000);
+        assert_int_equal(p.n, 4); /* a has two keys */
+        seen[p.c[0].target->provider]++;
+    }
+    assert_int_equal(seen[0], 7000);
+    assert_int_equal(seen[1], 2000);
+    assert_int_equal(seen[2], 1000);
+}
+
+static void test_smooth(void **unused)
+{
+    (void)unused;
+    struct conf_target t[] = {{0, 2, STR("m")}, {1, 1, STR("m")}};
+    struct conf_route r = ROUTE(t);
+    char order[7] = {0};
+    for (int i = 0; i < 6; i++) {
+        struct plan p;
+        plan_build(&p, &state, &snap, &r, 1000);
+        order[i] = p.c[0].provider->name.p[0];
+    }
+    assert_string_equal(order, "abaaba"); /* never all of one, then all of the other */
+}
+
+static void test_weight_zero_is_a_reserve(void **unused)
+{
+    (void)unused;
+    struct conf_target t[] = {{0, 0, STR("m")}, {1, 1, STR("m")}};
+    struct conf_route r = ROUTE(t);
+    for (int i = 0; i < 10; i++) {
+        struct plan p;
+        plan_build(&p, &state, &snap, &r, 1000);
+        assert_str(p.c[0].provider->name, "b");
+        assert_str(p.c[1].provider->name, "a");
+    }
+}
+
+static void test_keys_take_turns(void **unused)
+{
+    (void)unused;
+    struct conf_target t[] = {{0, 1, STR("m")}};
+    struct conf_route r = ROUTE(t);
+    struct plan p;
+    plan_build(&p, &state, &snap, &r, 1000);
+    uint32_t first = p.c[0].key;
+    assert_int_equal(p.n, 2);
+    assert_int_equal(p.c[1].key, 1 - first);
+    plan_build(&p, &state, &snap, &r, 1000);
+    assert_int_equal(p.c[0].key, 1 - first);
+}
+
+/* U11: a limited key cools until its Retry-After, clamped; then it serves again. */
+static void test_u11_cooling(void **unused)
+{
+    (void)unused;
+    struct conf_target t[] = {{1, 1, STR("m")}};
+    struct conf_route r = ROUTE(t);
+    struct plan p;
+    plan_build(&p, &state, &snap, &r, 1000);
+    struct candidate *c = plan_next(&p, 1000);
+    health_cool(c->health, 1000, 5000);
+    plan_build(&p, &state, &snap, &r, 2000);
+    assert_int_equal(p.n, 0);
+    assert_int_equal(p.why, ERR_RATE_LIMITED);
+    assert_int_equal(p.ready_at, 6000);
+    plan_build(&p, &state, &snap, &r, 6000);
+    assert_int_equal(p.n, 1);
+    health_cool(c->health, 6000, UINT64_MAX);
+    assert_int_equal(health_ready_at(c->health, 6000), 6000 + HEALTH_COOL_MAX_MS);
+    health_cool(c->health, 6000, 0);
+    assert_int_equal(health_ready_at(c->health, 6000), 6000 + HEALTH_COOL_MIN_MS);
+}
+
+/* U12, U18: a refused credential is out for all its models; the other key of the provider serves.
+ */
+static void test_u18_refused_credential(void **unused)
+{
+    (void)unused;
+    struct conf_target t[] = {{0, 1, STR("m")}}, other[] = {{0, 1, STR("n")}};
+    struct conf_route r = ROUTE(t), r2 = ROUTE(other);
+    struct plan p;
+    plan_build(&p, &state, &snap, &r, 1000);
+    uint32_t bad = p.c[0].key;
+    health_refuse(p.c[0].credential, 1000);
+    plan_build(&p, &state, &snap, &r2, 1001);
+    assert_int_equal(p.n, 1);
+    assert_int_equal(p.c[0].key, 1 - bad);
+    health_refuse(p.c[0].credential, 1001);
+    plan_build(&p, &state, &snap, &r, 1002);
+    assert_int_equal(p.n, 0);
+    assert_int_equal(p.why, ERR_UPSTREAM_AUTH);
+    plan_build(&p, &state, &snap, &r, 1002 + HEALTH_REFUSED_MS);
+    assert_int_equal(p.n, 2); /* looked at again */
+}
+
+/* U14: five failures open the breaker; the others serve; half-open lets one probe through. */
+static void test_u14_breaker(void **unused)
+{
+    (void)unused;
+    struct conf_target t[] = {{1, 1, STR("m")}, {2, 1, STR("m")}};
+    struct conf_route r = ROUTE(t);
+    struct plan p;
+    plan_build(&p, &state, &snap, &r, 1000);
+    struct health *b = NULL;
+    for (unsigned i = 0; i < p.n; i++)
+        if (p.c[i].target->provider == 1)
+            b = p.c[i].health;
+    for (int i = 0; i < HEALTH_FAIL_MAX; i++)
+        health_failure(b, 1000);
+    assert_int_equal(health_state(b, 1001), HEALTH_OPEN);
+    for (int i = 0; i < 4; i++) {
+        plan_build(&p, &state, &snap, &r, 1001);
+        assert_int_equal(p.n, 1);
+        assert_str(p.c[0].provider->name, "c");
+    }
+    msec later = 1000 + HEALTH_OPEN_MS;
+    plan_build(&p, &state, &snap, &r, later);
+    assert_int_equal(p.n, 2);
+    struct candidate *c = plan_next(&p, later);
+    while (c && c->target->provider != 1)
+        c = plan_next(&p, later);
+    assert_non_null(c);
+    assert_true(c->health->probing);
+    plan_build(&p, &state, &snap, &r, later);
+    assert_int_equal(p.n, 1); /* the probe is under way */
+    health_failure(c->health, later);
+    assert_int_equal(health_ready_at(c->health, later), later + 2 * HEALTH_OPEN_MS);
+    health_success(c->health);
+    assert_int_equal(health_state(c->health, later), HEALTH_OK);
+}
+
+/* U15: when all are broken one is tried all the same, one at a time. */
+static void test_u15_panic(void **unused)
+{
+    (void)unused;
+    struct conf_target t[] = {{1, 1, STR("m")}};
+    struct conf_route r = ROUTE(t);
+    struct plan p;
+    plan_build(&p, &state, &snap, &r, 1000);
+    for (int i = 0; i < HEALTH_FAIL_MAX; i++)
+        health_failure(p.c[0].health, 1000);
+    plan_build(&p, &state, &snap, &r, 1001);
+    assert_int_equal(p.n, 1);
+    assert_non_null(plan_next(&p, 1001));
+    plan_build(&p, &state, &snap, &r, 1002);
+    assert_int_equal(p.n, 0);
+    assert_int_equal(p.why, ERR_UNAVAILABLE);
+}
+
+static struct retry_rule decide(struct attempt_failure f)
+{
+    struct rand r;
+    rand_init(&r, 1);
+    return retry_decide(&f, &r);
+}
+
+static void test_retry_table(void **unused)
+{
+    (void)unused;
+    struct attempt_failure f = {.end = ATTEMPT_STATUS, .kind = ERR_BAD_REQUEST, .status = 400};
+    assert_int_equal(decide(f).where, RETRY_NOWHERE); /* U17 */
+    f = (struct attempt_failure){.end = ATTEMPT_STATUS, .kind = ERR_INTERNAL, .status = 500};
+    assert_int_equal(decide(f).where, RETRY_ANYWHERE); /* U13 */
+    f.same_tried = true;
+    assert_int_equal(decide(f).where, RETRY_ELSEWHERE); /* at most once at the same */
+    f = (struct attempt_failure){
+        .end = ATTEMPT_STATUS, .kind = ERR_RATE_LIMITED, .status = 429, .retry_after_ms = 1500};
+    assert_int_equal(decide(f).where, RETRY_ANYWHERE); /* U11: short enough to wait in line */
+    assert_int_equal(decide(f).wait_ms, 1500);
+    f.retry_after_ms = 30000;
+    assert_int_equal(decide(f).where, RETRY_ELSEWHERE);
+    f = (struct attempt_failure){.end = ATTEMPT_STATUS, .kind = ERR_UPSTREAM_AUTH, .status = 401};
+    assert_int_equal(decide(f).where, RETRY_ELSEWHERE); /* U18 */
+    assert_true(retry_is_refusal(&f));
+    assert_false(retry_is_failure(&f));
+    f = (struct attempt_failure){.end = ATTEMPT_NO_ANSWER, .kind = ERR_UPSTREAM};
+    assert_int_equal(decide(f).where, RETRY_NOWHERE); /* U4 with replay: never */
+    f.replay = true;
+    assert_int_equal(decide(f).where, RETRY_ELSEWHERE);
+    f = (struct attempt_failure){.end = ATTEMPT_NOT_SENT, .kind = ERR_UNAVAILABLE};
+    assert_int_equal(decide(f).where, RETRY_ANYWHERE); /* U1 */
+    assert_true(retry_is_failure(&f));
+    f = (struct attempt_failure){.end = ATTEMPT_STATUS, .kind = ERR_RATE_LIMITED, .status = 429};
+    assert_false(retry_is_failure(&f)); /* 429 cools, it does not eject */
+}
+
+/* U15: retries stay a small share of the calls. */
+static void test_retry_budget(void **unused)
+{
+    (void)unused;
+    struct retry_budget b = {0};
+    unsigned got = 0;
+    for (int i = 0; i < 1000; i++) {
+        retry_budget_call(&b, 5000);
+        got += retry_budget_take(&b, 5000);
+    }
+    assert_true(got <= 1000 / RETRY_SHARE + RETRY_FLOOR);
+    assert_true(got >= 1000 / RETRY_SHARE);
+    assert_true(retry_budget_take(&b, 5000 + RETRY_WINDOW_MS)); /* a new window */
+}
+
+static void test_records_are_bounded(void **unused)
+{
+    (void)unused;
+    char id[32];
+    for (int i = 0; i < 3 * HEALTH_RECORDS_MAX; i++) {
+        memset(id, 0, sizeof(id));
+        memcpy(id, &i, sizeof(i));
+        assert_non_null(health_get(&state.health, str_of(id, sizeof(id))));
+    }
+    assert_true(state.health.map.count <= HEALTH_RECORDS_MAX);
+}
+
+#define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(test_weights_are_honoured),
+        TEST(test_smooth),
+        TEST(test_weight_zero_is_a_reserve),
+        TEST(test_keys_take_turns),
+        TEST(test_u11_cooling),
+        TEST(test_u18_refused_credential),
+        TEST(test_u14_breaker),
+        TEST(test_u15_panic),
+        TEST(test_retry_table),
+        TEST(test_retry_budget),
+        TEST(test_records_are_bounded),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
