@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What every end-to-end test is given: fake providers, and the weir under test."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "fakes"))
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+import fronts  # noqa: E402
+import gateway as gateways  # noqa: E402
+import upstream as upstreams  # noqa: E402
+
+
+def pytest_sessionstart(session):
+    if not session.config.option.collectonly and not gateways.binary().exists():
+        pytest.exit(f"there is no {gateways.binary()} to test: build it, or set WEIR_BIN", 3)
+
+
+@pytest.fixture
+def upstream():
+    """A factory of fake providers, stopped after the test."""
+    made = []
+
+    def make(dialect="openai", *script, **options):
+        made.append(upstreams.Upstream(dialect, *script, **options))
+        return made[-1]
+
+    yield make
+    for up in made:
+        up.stop()
+
+
+@pytest.fixture
+def weir(tmp_path):
+    """A factory of gateways: weir(config text) or weir(upstream, …). Each is stopped after the test and
+    must then end well."""
+    made = []
+
+    def make(*what, **options):
+        text = what[0] if isinstance(what[0], str) else None
+        settings = {k: options.pop(k) for k in ("extra", "timeouts", "options", "workers") if k in options}
+        folder = tmp_path / f"weir{len(made)}"
+        folder.mkdir()
+        made.append(None)
+        made[-1] = gateways.Gateway(folder, text or gateways.config(*what, **settings), **options)
+        return made[-1]
+
+    yield make
+    try:
+        for one in filter(None, made):
+            one.stop()
+    finally:
+        for one in filter(None, made):
+            one.kill()
+
+
+@pytest.fixture(params=fronts.FRONTS, ids=lambda f: f.name)
+def front(request):
+    return request.param
+
+
+@pytest.fixture(params=fronts.DIALECTS)
+def back(request):
+    return request.param

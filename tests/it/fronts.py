@@ -1,0 +1,234 @@
+# SPDX-License-Identifier: Apache-2.0
+"""fronts - the two client languages: how to ask in each, and how to read what comes back.
+
+`CHAT` and `MESSAGES` share one interface, so that a test about behaviour runs in both. `read` turns a
+response (streamed or whole) into an Answer; `assert_error` holds one against the table of errors.
+"""
+
+import json
+from dataclasses import dataclass, field
+
+import http1
+
+
+@dataclass
+class Answer:
+    text: str = ""
+    thinking: str = ""
+    tools: list = field(default_factory=list)  # (id, name, arguments as a value)
+    finish: str = ""  # in Chat's words
+    usage: dict = field(default_factory=dict)
+    error: dict = None  # of an error inside the stream
+    ended: bool = False  # with the dialect's own proper end
+    events: list = field(default_factory=list)
+
+
+class Front:
+    def auth(self, key):
+        return [] if key is None else [self.key_header(key)]
+
+    def call(self, port, body, key=None, headers=(), **options):
+        return http1.call(port, "POST", self.path, body, self.auth(key) + list(headers), **options)
+
+    def ask(self, port, text="hi", model="m", stream=False, key=None, headers=(), tls=None, **fields):
+        """Ask one question; the response as it came (see read)."""
+        return self.call(port, self.body(text, model, stream, **fields), key, headers, tls=tls)
+
+    def read(self, response):
+        kind = response.get("content-type") or ""
+        if kind.startswith("text/event-stream"):
+            return self.read_stream(response.body)
+        return self.read_whole(response.json)
+
+
+class Chat(Front):
+    name, path, dialect = "chat", "/v1/chat/completions", "openai"
+
+    def key_header(self, key):
+        return ("Authorization", f"Bearer {key}")
+
+    def body(self, text="hi", model="m", stream=False, tools=(), messages=None, **fields):
+        body = {"model": model, "messages": messages or [{"role": "user", "content": text}]}
+        if stream:
+            body.update(stream=True, stream_options={"include_usage": True})
+        if tools:
+            body["tools"] = [{"type": "function", "function": {"name": n, "description": f"The tool {n}.",
+                              "parameters": {"type": "object", "properties": {}}}} for n in tools]
+        return {**body, **fields}
+
+    def read_whole(self, got):
+        message = got["choices"][0]["message"]
+        tools = [(t["id"], t["function"]["name"], json.loads(t["function"]["arguments"]))
+                 for t in message.get("tool_calls") or ()]
+        u = got["usage"]
+        return Answer(message.get("content") or "", message.get("reasoning_content") or "", tools,
+                      got["choices"][0]["finish_reason"],
+                      {"input": u["prompt_tokens"], "output": u["completion_tokens"]}, ended=True)
+
+    def read_stream(self, data):
+        a, calls = Answer(events=http1.events(data)), {}
+        for name, text in a.events:
+            assert not a.ended, f"an event after [DONE]: {text!r}"
+            if text == "[DONE]":
+                a.ended = True
+                continue
+            chunk = json.loads(text)
+            if chunk.get("error"):
+                a.error = chunk["error"]
+                continue
+            if chunk.get("usage"):
+                u = chunk["usage"]
+                a.usage = {"input": u["prompt_tokens"], "output": u["completion_tokens"]}
+            for choice in chunk["choices"]:
+                delta = choice["delta"]
+                a.text += delta.get("content") or ""
+                a.thinking += delta.get("reasoning_content") or ""
+                for part in delta.get("tool_calls") or ():
+                    call = calls.setdefault(part["index"], ["", "", ""])
+                    call[0] += part.get("id") or ""
+                    call[1] += (part.get("function") or {}).get("name") or ""
+                    call[2] += (part.get("function") or {}).get("arguments") or ""
+                a.finish = choice.get("finish_reason") or a.finish
+        a.tools = [(i, n, json.loads(t) if a.ended else t) for i, n, t in calls.values()]
+        return a
+
+
+class Messages(Front):
+    name, path, dialect = "messages", "/v1/messages", "anthropic"
+    finishes = {"end_turn": "stop", "max_tokens": "length", "tool_use": "tool_calls"}
+
+    def key_header(self, key):
+        return ("x-api-key", key)
+
+    def auth(self, key):
+        return [("anthropic-version", "2023-06-01")] + super().auth(key)
+
+    def body(self, text="hi", model="m", stream=False, tools=(), messages=None, **fields):
+        body = {"model": model, "max_tokens": 100, "messages": messages or [{"role": "user", "content": text}]}
+        if stream:
+            body["stream"] = True
+        if tools:
+            body["tools"] = [{"name": n, "description": f"The tool {n}.",
+                              "input_schema": {"type": "object", "properties": {}}} for n in tools]
+        return {**body, **fields}
+
+    def read_whole(self, got):
+        a = Answer(finish=self.finishes.get(got["stop_reason"], got["stop_reason"]), ended=True)
+        for block in got["content"]:
+            a.text += block.get("text") or ""
+            a.thinking += block.get("thinking") or ""
+            if block["type"] == "tool_use":
+                a.tools.append((block["id"], block["name"], block["input"]))
+        a.usage = self.usage(got["usage"])
+        return a
+
+    @staticmethod
+    def usage(u):
+        cached = (u.get("cache_read_input_tokens") or 0) + (u.get("cache_creation_input_tokens") or 0)
+        return {"input": u.get("input_tokens", 0) + cached, "output": u["output_tokens"]}
+
+    def read_stream(self, data):
+        a, arguments, opened = Answer(events=http1.events(data)), {}, []
+        for name, text in a.events:
+            assert not a.ended, f"an event after message_stop: {text!r}"
+            e = json.loads(text)
+            assert name == e["type"], f"event {name!r} carries {e['type']!r}"
+            if name == "error":
+                a.error = e["error"]
+            elif name == "message_start":
+                assert not opened and not a.usage, "a second message_start"
+                a.usage = self.usage(e["message"]["usage"])
+            elif name == "content_block_start":
+                assert e["index"] == len(opened), f"block {e['index']} follows {opened}"
+                opened.append(e["content_block"])
+                a.text += e["content_block"].get("text") or ""
+            elif name == "content_block_delta":
+                delta = e["delta"]
+                a.text += delta.get("text") or ""
+                a.thinking += delta.get("thinking") or ""
+                index = e["index"]
+                arguments[index] = arguments.get(index, "") + (delta.get("partial_json") or "")
+            elif name == "message_delta":
+                a.finish = self.finishes.get(e["delta"]["stop_reason"], e["delta"]["stop_reason"])
+                a.usage = {**a.usage, "output": e["usage"]["output_tokens"]}
+                if "input_tokens" in e["usage"]:
+                    a.usage = self.usage(e["usage"])
+            elif name == "message_stop":
+                a.ended = True
+        a.tools = [(b["id"], b["name"], json.loads(arguments.get(i) or "{}") if a.ended else arguments.get(i))
+                   for i, b in enumerate(opened) if b["type"] == "tool_use"]
+        return a
+
+
+CHAT, MESSAGES = Chat(), Messages()
+FRONTS = (CHAT, MESSAGES)
+DIALECTS = ("openai", "anthropic")
+
+# RELIABILITY §6: canonical -> (Chat: status, type, code or None for any), (Messages: status, type)
+ERRORS = {
+    "bad_request": ((400, "invalid_request_error", None), (400, "invalid_request_error")),
+    "context_length": ((400, "invalid_request_error", "context_length_exceeded"), (400, "invalid_request_error")),
+    "auth": ((401, "invalid_request_error", "invalid_api_key"), (401, "authentication_error")),
+    "forbidden": ((403, "invalid_request_error", "permission_denied"), (403, "permission_error")),
+    "not_found": ((404, "invalid_request_error", "model_not_found"), (404, "not_found_error")),
+    "method": ((405, "invalid_request_error", None), (405, "invalid_request_error")),
+    "request_timeout": ((408, "invalid_request_error", "request_timeout"), (408, "invalid_request_error")),
+    "too_large": ((413, "invalid_request_error", "request_too_large"), (413, "request_too_large")),
+    "media_type": ((415, "invalid_request_error", "unsupported_media_type"), (415, "invalid_request_error")),
+    "rate_limited": ((429, "requests", "rate_limit_exceeded"), (429, "rate_limit_error")),
+    "upstream": ((502, "server_error", "upstream_error"), (502, "api_error")),
+    "upstream_auth": ((502, "server_error", "upstream_auth_error"), (502, "api_error")),
+    "unavailable": ((503, "service_unavailable_error", None), (503, "api_error")),
+    "overloaded": ((503, "service_unavailable_error", "server_is_overloaded"), (529, "overloaded_error")),
+    "timeout": ((504, "server_error", "timeout"), (504, "timeout_error")),
+}
+# Where repeating the same request can't help, the SDKs must be told not to.
+PERMANENT = {"bad_request", "context_length", "auth", "forbidden", "not_found", "method", "too_large",
+             "media_type", "upstream_auth"}
+
+
+def assert_stream_error(front, answer, canonical):
+    """An error inside a stream: in the dialect's form, of that kind, and no proper end after it."""
+    assert answer.error, f"no error event in {answer.events[-4:]}"
+    row = ERRORS[canonical]
+    want = row[0][1] if front is CHAT else row[1][1]
+    assert answer.error["type"] == want, answer.error
+    assert answer.error["message"]
+    assert not answer.ended, f"a proper end after an error: {answer.events[-3:]}"
+
+
+def assert_error(front, response, *canonical):
+    """The response is one of these errors, whole and in the front's own words."""
+    got = response.json
+    assert response.complete, response
+    assert (response.get("content-type") or "").startswith("application/json"), response
+    if front is CHAT:
+        error = got["error"]
+        assert set(error) >= {"message", "type", "param", "code"}, got
+        seen = (response.status, error["type"], error["code"])
+        wanted = [ERRORS[c][0] for c in canonical]
+        hit = [c for c, w in zip(canonical, wanted) if seen[:2] == w[:2] and w[2] in (None, seen[2])]
+        assert response.get("x-request-id"), response
+    else:
+        error = got["error"]
+        assert got["type"] == "error" and got["request_id"], got
+        seen = (response.status, error["type"])
+        wanted = [ERRORS[c][1] for c in canonical]
+        hit = [c for c, w in zip(canonical, wanted) if seen == w]
+        assert response.get("request-id") == got["request_id"], response
+    assert hit, f"{seen} is none of {wanted}: {got}"
+    assert error["message"], got
+    assert response.get("x-weir-request-id"), response
+    if hit[0] in PERMANENT:
+        assert response.get("x-should-retry") == "false", response
+    return error
+
+
+def assert_served(front, response, text, provider=None):
+    """A whole answer with exactly this text, by this provider."""
+    assert response.status == 200 and response.complete, response
+    answer = front.read(response)
+    assert answer.ended and answer.text == text, answer
+    if provider:
+        assert response.get("x-weir-provider") == provider, response
+    return answer
