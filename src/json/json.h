@@ -12,6 +12,8 @@
  *                      node 3 NUMBER  1
  *                      node 4 STRING  x
  *
+ * What is wrong is told with its place, as an offset and as a path: messages[3].content.
+ *
  * Lone surrogate escapes (\ud800) and \u0000 are accepted here; unescaping turns a lone surrogate
  * into U+FFFD.
  */
@@ -35,6 +37,7 @@ enum json_type {
 
 #define JSON_DEPTH_MAX 128
 #define JSON_NODES_MAX (8u << 20)
+#define JSON_PATH_MAX  128
 
 struct json_node {
     uint32_t off, len; /* string: between the quotes; else the whole text */
@@ -53,6 +56,9 @@ struct json_error {
     enum rc rc;       /* RC_SYNTAX RC_UTF8 RC_DUPLICATE RC_DEPTH RC_LIMIT RC_NOMEM */
     size_t offset;    /* byte at which it was seen */
     const char *what; /* static text: "expected ':' after the key" */
+    /* Where it was, NUL-terminated and cut where it is too long; "" is the outermost value. Keys
+     * stand as in the source, still escaped. Of a duplicate key, the path with that key. */
+    char path[JSON_PATH_MAX];
 };
 
 /* Parse exactly one document (blanks around it allowed). Nodes live in `a`. src.n < 4 GiB.
@@ -60,7 +66,8 @@ struct json_error {
 enum rc json_parse(struct arena *a, str src, struct json_doc *ret,
                    struct json_error *err) MUST_CHECK;
 /* The same over caller-owned nodes, for small texts on hot paths (stream events): no allocation;
- * RC_LIMIT when `cap` nodes do not do. */
+ * RC_LIMIT when `cap` nodes do not do (an object of more than 32 keys borrows free ones at its end,
+ * about as many as it has keys). */
 enum rc json_parse_into(struct json_node *nodes, uint32_t cap, str src, struct json_doc *ret,
                         struct json_error *err) MUST_CHECK;
 

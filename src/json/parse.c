@@ -22,9 +22,9 @@
  * foretells the rest; what no text can exceed (a node is at least a byte and a comma) caps the
  * guess, so that even [0,0,0... costs 8 bytes a byte and no more.
  */
-#include "base/mem.h"
 #include "json/json.h"
 #include "json/keys_int.h"
+#include "json/path_int.h"
 #include "json/scan_int.h"
 
 #define TEXT_MAX    UINT32_MAX
@@ -47,13 +47,13 @@ struct parser {
     bool avx2;
     uint8_t escaped;   /* of the last string: 0 or JSON_F_ESCAPED */
     struct frame *top; /* the innermost open container; frames itself: none */
-    struct json_error err;
+    struct json_flaw flaw;
     struct frame frames[JSON_DEPTH_MAX + 1];
 };
 
 static const char *fail(struct parser *p, enum rc rc, const char *at, const char *what)
 {
-    p->err = (struct json_error){rc, (size_t)(at - p->begin), what};
+    p->flaw = (struct json_flaw){rc, at, what};
     return NULL;
 }
 
@@ -95,6 +95,8 @@ static const char *more_nodes(struct parser *p, const char *s)
         room = p->room + p->room / 2;
     if (room > most)
         room = most;
+    if (room > JSON_NODES_MAX)
+        room = JSON_NODES_MAX;
     ASSERT(room > p->n);
     return resize(p, room) ? s : fail(p, RC_NOMEM, s, "out of memory");
 }
@@ -124,7 +126,7 @@ static const char *skip_blanks(const char *s, const char *end)
 /* To the next byte that is no blank: mostly the one it stands on. */
 static inline const char *skip(const struct parser *p, const char *s)
 {
-    if (WEIR_LIKELY(s<p->end && * s> ' '))
+    if (WEIR_LIKELY(s != p->end && *s > ' '))
         return s;
     return skip_blanks(s, p->end);
 }
@@ -140,14 +142,13 @@ static inline char peek(const struct parser *p, const char *s)
 static __attribute__((noinline)) const char *string_end(struct parser *p, const char *s)
 {
     const char *e = NULL;
-    struct json_flaw flaw;
     bool escaped = false;
     if (p->avx2 && p->end - s > NEAR_END)
         e = json_scan_avx2(s, p->end, &escaped);
     if (!e) {
-        e = json_scan_exact(s, p->end, &escaped, &flaw);
+        e = json_scan_exact(s, p->end, &escaped, &p->flaw);
         if (!e)
-            return fail(p, flaw.rc, flaw.at, flaw.what);
+            return NULL;
     }
     p->escaped = escaped ? JSON_F_ESCAPED : 0;
     return e;
@@ -380,6 +381,22 @@ static const char *value(struct parser *p, const char *s)
     return s;
 }
 
+static enum rc refuse(const struct parser *p, struct json_error *err)
+{
+    if (!err)
+        return p->flaw.rc;
+    struct json_doc doc = doc_of(p);
+    uint32_t opened[JSON_DEPTH_MAX];
+    size_t depth = (size_t)(p->top - p->frames);
+    for (size_t i = 0; i < depth; i++)
+        opened[i] = p->frames[i + 1].node;
+    err->rc = p->flaw.rc;
+    err->offset = (size_t)(p->flaw.at - p->begin);
+    err->what = p->flaw.what;
+    json_path_write(&doc, opened, depth, err->path);
+    return p->flaw.rc;
+}
+
 static enum rc run(struct parser *p, struct json_doc *ret, struct json_error *err)
 {
     p->avx2 = json_scan_has_avx2();
@@ -391,55 +408,52 @@ static enum rc run(struct parser *p, struct json_doc *ret, struct json_error *er
         if (s != p->end)
             s = fail(p, RC_SYNTAX, s, "more text behind the value");
     }
-    if (!s) {
-        if (err)
-            *err = p->err;
-        return p->err.rc;
-    }
+    if (!s)
+        return refuse(p, err);
     if (p->arena)
         arena_trim(p->arena, p->nodes, p->room * sizeof(p->nodes[0]), p->n * sizeof(p->nodes[0]));
     *ret = doc_of(p);
     return RC_OK;
 }
 
-static enum rc too_long(struct json_error *err)
+/* Before the first byte. */
+static enum rc refuse_at_once(enum rc rc, const char *what, struct json_error *err)
 {
     if (err)
-        *err = (struct json_error){RC_LIMIT, 0, "the text is too long"};
-    return RC_LIMIT;
+        *err = (struct json_error){.rc = rc, .what = what};
+    return rc;
+}
+
+static void begin(struct parser *p, str src, struct arena *a)
+{
+    p->begin = src.p ? src.p : "";
+    p->end = p->begin + src.n;
+    p->arena = a;
+    p->nodes = NULL;
+    p->n = p->cap = 0;
+    p->room = 0;
 }
 
 enum rc json_parse(struct arena *a, str src, struct json_doc *ret, struct json_error *err)
 {
-    if (src.n >= TEXT_MAX)
-        return too_long(err);
     struct parser p;
-    p.begin = src.p ? src.p : "";
-    p.end = p.begin + src.n;
-    p.arena = a;
-    p.nodes = NULL;
-    p.n = p.cap = 0;
-    p.room = 0;
+    if (src.n >= TEXT_MAX)
+        return refuse_at_once(RC_LIMIT, "the text is too long", err);
+    begin(&p, src, a);
     size_t room = src.n / 64 + FIRST_NODES, most = most_nodes(&p, p.begin);
-    if (!resize(&p, room < most ? room : most)) {
-        if (err)
-            *err = (struct json_error){RC_NOMEM, 0, "out of memory"};
-        return RC_NOMEM;
-    }
+    if (!resize(&p, room < most ? room : most))
+        return refuse_at_once(RC_NOMEM, "out of memory", err);
     return run(&p, ret, err);
 }
 
 enum rc json_parse_into(struct json_node *nodes, uint32_t cap, str src, struct json_doc *ret,
                         struct json_error *err)
 {
-    if (src.n >= TEXT_MAX)
-        return too_long(err);
     struct parser p;
-    p.begin = src.p ? src.p : "";
-    p.end = p.begin + src.n;
-    p.arena = NULL;
+    if (src.n >= TEXT_MAX)
+        return refuse_at_once(RC_LIMIT, "the text is too long", err);
+    begin(&p, src, NULL);
     p.nodes = nodes;
-    p.n = 0;
     p.cap = cap < JSON_NODES_MAX ? cap : JSON_NODES_MAX;
     p.room = cap;
     return run(&p, ret, err);

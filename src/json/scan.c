@@ -11,7 +11,7 @@
 #include "base/utf8.h"
 #include "json/text_int.h"
 
-#if !defined(__SSE2__)
+#if !JSON_SSE2
 #define ONES  0x0101010101010101ULL
 #define HIGHS 0x8080808080808080ULL
 
@@ -31,7 +31,7 @@ static bool is_plain(unsigned char c)
 
 const char *json_scan_plain(const char *s, const char *end)
 {
-#if defined(__SSE2__)
+#if JSON_SSE2
     for (; end - s >= 16; s += 16) {
         unsigned m = json_scan_mask(s);
         if (m)

@@ -23,7 +23,7 @@
  */
 #include "json/scan_int.h"
 
-#if defined(__x86_64__)
+#if JSON_AVX2
 #include <immintrin.h>
 
 #include "base/check.h"

@@ -20,8 +20,17 @@
 #include "base/rc.h"
 #include "base/str.h"
 
-#if defined(__SSE2__)
+/* JSON_PORTABLE: do without vector instructions, so that the tests see what other machines run. */
+#if defined(__SSE2__) && !defined(JSON_PORTABLE)
+#define JSON_SSE2 1
 #include <emmintrin.h>
+#else
+#define JSON_SSE2 0
+#endif
+#if defined(__x86_64__) && !defined(JSON_PORTABLE)
+#define JSON_AVX2 1
+#else
+#define JSON_AVX2 0
 #endif
 
 #define JSON_SCAN_SHORT 32 /* bytes that must be readable for json_scan_short */
@@ -37,7 +46,7 @@ struct json_flaw {
  */
 const char *json_scan_exact(const char *s, const char *end, bool *escaped, struct json_flaw *flaw);
 
-#if defined(__x86_64__)
+#if JSON_AVX2
 /* The compiler's start-up code has asked the processor; this is a load and a test. */
 static inline bool json_scan_has_avx2(void)
 {
@@ -62,7 +71,7 @@ static inline const char *json_scan_avx2(const char *s, const char *end, bool *e
  */
 const char *json_scan_plain(const char *s, const char *end);
 
-#if defined(__SSE2__)
+#if JSON_SSE2
 /* A bit for each of 16 bytes: set where the byte is not plain. The bit is the byte's highest: it is
  * set beyond ASCII, and after taking 32 from a control character. */
 static inline unsigned json_scan_mask(const char *s)
@@ -78,7 +87,7 @@ static inline unsigned json_scan_mask(const char *s)
 /* The closing quote if it is among the first 32 bytes with plain text before it, else NULL. */
 static inline const char *json_scan_short(const char *s)
 {
-#if defined(__SSE2__)
+#if JSON_SSE2
     unsigned m = json_scan_mask(s) | json_scan_mask(s + 16) << 16;
     if (m == 0)
         return NULL;
