@@ -25,7 +25,9 @@ def run_once(group, variant, proxy, upstream, plan):
     options += ["--warmup", plan.warmup if group.warmup is None else group.warmup]
     port = proxy.port_for(group.stream)
     cores = ONE_CORE if group.pinned else None
-    return tools.load(port, *options, pids=proxy.pids, upstream_pids=upstream.pids, cores=cores)
+    figures = tools.load(port, *options, pids=proxy.pids, upstream_pids=upstream.pids, cores=cores)
+    proxy.empty_log()
+    return figures
 
 
 def variants_for(proxy, variants, translates):

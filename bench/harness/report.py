@@ -1,24 +1,38 @@
 # SPDX-License-Identifier: Apache-2.0
 """The table: one line a metric, the proxies beside each other, ratios, goals."""
 
+import statistics
+
 import rows
 import tools
 
 NAME_WIDTH = 30
 CELL = 10
+RATIO = 24  # "1.02 × (0.95–1.10)"
+LIMIT = 14
 
 
 def values(metric, results, variant, name):
-    """The metric of each round, or []."""
+    """The metric of each round, or []. The direct way is always untranslated."""
     figures = results.get(variant, {}).get(name, [])
-    direct = results.get(variant, {}).get("direct", [])
+    direct = results.get(rows.PLAIN[variant], {}).get("direct", [])
     return [metric.value(d, direct[i] if i < len(direct) else None) for i, d in enumerate(figures)]
 
 
-def ratio(ours, theirs):
-    """Median of the ratios within each round: slow drifts of the machine cancel out."""
-    pairs = [(a, b) for a, b in zip(ours, theirs) if a is not None and b]
-    return tools.median([a / b for a, b in pairs])
+def ratios(ours, theirs):
+    """The ratio within each round: slow drifts of the machine cancel out."""
+    return [a / b for a, b in zip(ours, theirs) if a is not None and b]
+
+
+def ratio_cell(seen):
+    """Median, and between what lies the middle half."""
+    if not seen:
+        return ""
+    text = f"{tools.median(seen):.2f} ×"
+    if len(seen) >= 3:
+        low, _, high = statistics.quantiles(seen, n=4, method="inclusive")
+        text += f" ({low:.2f}–{high:.2f})"
+    return text
 
 
 def judge(limit, value, to_nginx):
@@ -34,35 +48,33 @@ def number(value, digits):
 
 
 def metric_lines(metric, group, variant, results, names, weirs):
-    """Lines of cells, and what was judged: [(text, verdict, limit)]."""
+    """One line of cells, and what was judged on it."""
     plain = rows.PLAIN[variant]
-    cells = []
+    cells, verdicts = [], []
     for name in names:
-        source = variant if name in weirs or name == "direct" and variant in results else plain
-        seen = values(metric, results, source if name != "direct" else plain, name)
+        seen = values(metric, results, variant if name in weirs else plain, name)
         cells.append(number(tools.median(seen), metric.digits))
     line = f"  {metric.text:{NAME_WIDTH - 2}}" + "".join(f"{c:>{CELL}}" for c in cells)
-    verdicts = []
     nginx = values(metric, results, plain, "nginx")
     for name in weirs:
         ours = values(metric, results, variant, name)
-        to_nginx = ratio(ours, nginx)
-        line += f"{number(to_nginx, 2) + ' ×' if to_nginx is not None else '':>{CELL}}"
+        seen = ratios(ours, nginx)
+        line += f"{ratio_cell(seen):>{RATIO}}  "
         for limit in metric.goals.get(variant, (None, None)):
-            verdict = judge(limit, tools.median(ours), to_nginx) if limit else ""
-            line += f"   {f'{limit} {verdict}' if limit else '':<12}"
-            if limit and verdict:
+            verdict = judge(limit, tools.median(ours), tools.median(seen)) if limit else ""
+            line += f"{f'{limit} {verdict}' if limit else '':<{LIMIT}}"
+            if verdict:
                 verdicts.append((group.name, variant, metric.text, str(limit), verdict))
     if not weirs:
-        goal = [str(limit) for limit in metric.goals.get(variant, ()) if limit]
-        line += f"   {', '.join(goal)}"
+        goals = [str(limit) for limit in metric.goals.get(variant, ()) if limit]
+        line += f"   {', '.join(goals)}"
     return line.rstrip(), verdicts
 
 
 def header(names, weirs):
     line = " " * NAME_WIDTH + "".join(f"{n:>{CELL}}" for n in names)
     for name in weirs:
-        line += f"{name + '/nginx':>{CELL}}   {'goal':<12}   {'aim':<12}"
+        line += f"{name + ' / nginx':>{RATIO}}  {'goal':<{LIMIT}}{'aim':<{LIMIT}}"
     return (line if weirs else line + "   goal, aim").rstrip()
 
 

@@ -49,6 +49,7 @@ def run(proxy, upstream, calls):
             if figures["errors"]:
                 tools.say(f"{' '.join(map(str, options))}: {figures['first_error']}")
         samples.append(memory["rss_kb"])
+        proxy.empty_log()
         seconds = time.monotonic() - begin
         print(
             f"{done:>12,} {seconds:>9.1f} {memory['rss_kb']:>9,} {memory['pss_kb']:>9,}"

@@ -4,6 +4,7 @@
 import json
 import os
 import pathlib
+import random
 import shutil
 import socket
 import statistics
@@ -67,17 +68,32 @@ def load(to, *options, pids=(), upstream_pids=(), cores=None, progress=None):
     return json.loads(done.stdout)
 
 
+def port_candidates():
+    """Ports outside the range that connections get theirs from: thousands of open streams would else
+    take the port of a proxy while it is started anew."""
+    with open("/proc/sys/net/ipv4/ip_local_port_range", encoding="ascii") as f:
+        first = int(f.read().split()[0])
+    low = 10000 if first > 12000 else 1024
+    numbers = list(range(low, first if first > low + 1000 else 60000))
+    random.shuffle(numbers)
+    yield from numbers
+
+
+CANDIDATES = port_candidates()
+
+
 def free_ports(count):
-    """Ports that were free a moment ago."""
-    sockets = []
-    for _ in range(count):
-        s = socket.socket()
-        s.bind(("127.0.0.1", 0))
-        sockets.append(s)
-    ports = [s.getsockname()[1] for s in sockets]
-    for s in sockets:
-        s.close()
-    return ports
+    """Ports that nothing listens on, never the same one twice in a run."""
+    found = []
+    while len(found) < count:
+        port = next(CANDIDATES)
+        with socket.socket() as s:
+            try:
+                s.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+        found.append(port)
+    return found
 
 
 def fill(template, words):
