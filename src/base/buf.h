@@ -33,7 +33,7 @@ static inline size_t buf_size(const struct buf *b)
 
 static inline str buf_str(const struct buf *b)
 {
-    return str_of(b->p + b->off, b->len - b->off);
+    return str_of(b->off ? b->p + b->off : b->p, b->len - b->off); /* p may be NULL */
 }
 
 /* Room for n more bytes behind the live part: where to write them, or NULL (then failed). */

@@ -48,7 +48,8 @@ static inline bool str_has_suffix(str s, str suffix)
 /* From `at` to the end; at > n gives an empty slice. */
 static inline str str_from(str s, size_t at)
 {
-    return at > s.n ? (str){s.p + s.n, 0} : (str){s.p + at, s.n - at};
+    size_t n = at < s.n ? at : s.n;
+    return (str){n ? s.p + n : s.p, s.n - n}; /* p may be NULL */
 }
 
 /* The first n bytes, or all. */
