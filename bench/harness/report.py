@@ -58,7 +58,7 @@ def metric_lines(metric, group, variant, results, names, weirs):
     nginx = values(metric, results, plain, "nginx")
     for name in weirs:
         ours = values(metric, results, variant, name)
-        seen = ratios(ours, nginx)
+        seen = ratios(ours, nginx) if metric.compare else []
         line += f"{ratio_cell(seen):>{RATIO}}  "
         for limit in metric.goals.get(variant, (None, None)):
             verdict = judge(limit, tools.median(ours), tools.median(seen)) if limit else ""
