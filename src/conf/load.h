@@ -22,6 +22,7 @@
 struct conf_source {
     const char *path;     /* --config; NULL: searched for, see conf_find_file */
     const char *data_dir; /* --data; NULL: $WEIR_DATA, else beside the file */
+    const char *listen;   /* --listen: instead of what the file says; NULL: the file's */
     /* For tests and for a pasted text: parsed instead of a file, which then only lends its name to
      * messages. Absent (p == NULL): read the file. */
     str text;

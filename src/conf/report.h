@@ -38,6 +38,9 @@ PRINTF_LIKE(5, 6)
 void conf_note(struct conf_report *r, enum conf_note_kind kind, uint32_t line, uint32_t column,
                const char *fmt, ...);
 
+/* As much of `s` as a message may hold: whole characters, at most 64 bytes. */
+str conf_brief(str s);
+
 static inline bool conf_report_failed(const struct conf_report *r)
 {
     return r->of[CONF_ERROR].count != 0;

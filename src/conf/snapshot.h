@@ -136,6 +136,7 @@ struct conf_provider {
     const str *models; /* as declared, or as other parts of the file name them */
     uint32_t nmodels;
     bool models_open; /* none was declared: it may serve any name */
+    str serves;       /* beginnings of model names known to be its own, separated by blanks */
     str region;
     struct conf_rates rates;
     struct conf_timeouts timeouts;
@@ -176,7 +177,8 @@ struct conf_budget {
 struct conf_key {
     str name;
     uint8_t sha256[CONF_SHA256];
-    const str *models; /* names it may call, a trailing '*' matches the rest; none: all */
+    struct secret plain; /* for `weir env` and `weir code` on this machine; never compared */
+    const str *models;   /* names it may call, a trailing '*' matches the rest; none: all */
     uint32_t nmodels;
     struct conf_budget budget;
     struct conf_rates rates;
@@ -261,10 +263,10 @@ struct conf_found {
 };
 
 /* Resolve the model of a request, in this order: a logical model; "provider/model" or
- * "provider,model"; a bare model that exactly one provider serves; the `default` scenario. Exact
- * case wins over another case. A trailing "[1m]" (Claude Code's mark of a long context) is dropped
- * when the name is not known with it. `key` may be NULL; a route it may not call is not found.
- * No allocation, no lock. RC_NOTFOUND. */
+ * "provider,model"; a bare model that exactly one provider serves; the `default` scenario; the only
+ * provider there is, if it lists no models. Exact case wins over another case. A trailing "[1m]"
+ * (Claude Code's mark of a long context) is dropped when the name is not known with it. `key` may
+ * be NULL; a route it may not call is not found. No allocation, no lock. RC_NOTFOUND. */
 enum rc conf_resolve(const struct snapshot *s, const struct conf_key *key, str model,
                      struct conf_found *ret) MUST_CHECK;
 /* May this key (NULL: anyone) call the route? To be asked for each fallback route. */

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * build_int - from the configuration as written (raw.h) to the snapshot: what its parts share.
+ *
+ * Order matters and is kept by conf_build: listeners and keys, then providers, then routes (which
+ * name providers), then what names routes. Each part notes its faults and goes on; the caller looks
+ * at the report once, at the end. RC_NOMEM is the only other failure.
+ */
+#pragma once
+#include "conf/load.h"
+#include "conf/preset.h"
+#include "conf/raw.h"
+
+#define CONF_NAME_MAX 128 /* bytes of a provider's, model's or key's name */
+
+struct builder {
+    const struct conf_source *src;
+    struct conf_report *report;
+    struct arena *arena;
+    const struct raw_root *raw;
+    struct snapshot *s;
+    str dir;  /* of the file; relative paths are meant from here */
+    bool ccr; /* a claude-code-router file: what it got wrong is forgiven, with a warning */
+    bool no_file;
+    struct conf_provider *providers; /* s->providers while it is being filled */
+};
+
+enum rc conf_build(struct builder *b) MUST_CHECK;
+enum rc build_providers(struct builder *b) MUST_CHECK;
+enum rc build_routes(struct builder *b) MUST_CHECK;
+
+/* The place of `key` in the section that stood at `node`; of the section when the key is not there.
+ * node may be NULL: line 0. */
+struct place {
+    uint32_t line, column;
+};
+struct place place_of(const struct conf_node *node, const char *key);
+/* Of item i of a list of texts. */
+struct place place_of_item(const struct raw_texts *list, uint32_t i);
+
+#define BUILD_FAULT(b, place_, ...) \
+    conf_note((b)->report, CONF_ERROR, (place_).line, (place_).column, __VA_ARGS__)
+#define BUILD_WARN(b, place_, ...) \
+    conf_note((b)->report, CONF_WARNING, (place_).line, (place_).column, __VA_ARGS__)
+
+/* A path of the file, from the file's own folder when it is relative. Absent: out of memory. */
+str build_path(struct builder *b, str path);
+/* As build_path; also notes a fault when it cannot be read. */
+str build_readable(struct builder *b, struct place at, const char *what, str path);
+/* A name fit for an address: not empty, short, no control characters, none of `refused`. */
+bool build_name_ok(struct builder *b, struct place at, const char *what, str name,
+                   const char *refused);
+
+/* The proxy for one origin: the provider's own setting, the file's, the environment's. */
+enum rc build_proxy(struct builder *b, const struct raw_provider *raw,
+                    const struct conf_origin *origin, const struct conf_proxy **ret) MUST_CHECK;
+
+/* What claude-code-router's `transformer` says about the language. */
+struct ccr_language {
+    str dialect; /* wire dialect or preset; absent: nothing said */
+    bool bearer;
+};
+void ccr_read_transformer(struct builder *b, const struct conf_node *n, struct ccr_language *ret);
+/* Do the file's top-level keys show that it was written for claude-code-router? */
+bool ccr_is_file(const struct conf_node *root);
+
+/* build_language.c: which language a provider speaks, and where. */
+struct language {
+    const struct preset *preset; /* NULL: none known */
+    str wire;                    /* absent: none this build can speak; a fault was noted */
+    str url;                     /* the base or endpoint to use; absent: none is known */
+    bool own_host;               /* the URL is the preset's own: its key may be sent there */
+    bool bearer;                 /* claude-code-router's UseBearer */
+};
+enum rc build_language(struct builder *b, const struct raw_provider *raw,
+                       struct language *ret) MUST_CHECK;
+
+/* "provider/model", "provider,model" or a bare model. How much is believed:
+ *   WRITTEN  a name in a configuration: a slash behind no provider's name is a slip, unless a
+ * provider lists the whole as a model; a bare model may go to the only provider there is KNOWN    a
+ * request: some provider lists the model, or it has one of a known provider's names GUESSED  a
+ * request nothing else takes: to the only provider there is, if it lists nothing */
+enum direct_trust { DIRECT_WRITTEN, DIRECT_KNOWN, DIRECT_GUESSED };
+enum direct { DIRECT_FOUND, DIRECT_NO_PROVIDER, DIRECT_AMBIGUOUS, DIRECT_UNKNOWN };
+enum direct conf_find_direct(const struct snapshot *s, str name, enum direct_trust trust,
+                             struct conf_target *ret);

@@ -1,0 +1,406 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * build_provider - providers, from wherever they come: `providers`, claude-code-router's
+ * `Providers`, `security.apiKeys`, the environment, or the built-in demo when there is nothing at
+ * all.
+ *
+ * They are gathered as raw providers first, so that one function makes each of them real.
+ */
+#include "base/auto.h"
+#include "base/map.h"
+#include "conf/build_int.h"
+#include "conf/env.h"
+#include "conf/nearest.h"
+#include "conf/url.h"
+
+/* --- gathering -------------------------------------------------------------------------------- */
+
+struct gathered {
+    struct raw_provider *p;
+    uint32_t n, room;
+};
+
+static uint32_t count_presets(void)
+{
+    uint32_t n = 0;
+    while (presets[n].name)
+        n++;
+    return n;
+}
+
+static struct raw_provider *find_gathered(const struct gathered *g, str name)
+{
+    for (uint32_t i = 0; i < g->n; i++)
+        if (str_eq_nocase(g->p[i].name, name))
+            return &g->p[i];
+    return NULL;
+}
+
+static struct raw_provider *add(struct gathered *g, str name, const struct conf_node *node)
+{
+    ASSERT(g->n < g->room);
+    struct raw_provider *p = &g->p[g->n++];
+    *p = (struct raw_provider){.at = {node}, .name = name, .enabled = true, .tls_verify = true};
+    return p;
+}
+
+static void gather_list(struct gathered *g, const struct raw_list *list)
+{
+    const struct raw_provider *rows = list->p;
+    for (uint32_t i = 0; i < list->n; i++)
+        if (rows[i].name.n) /* else it was noted */
+            g->p[g->n++] = rows[i];
+}
+
+/* security.apiKeys: a key for a provider that is there, or all that a known one needs. */
+static void gather_security(struct builder *b, struct gathered *g)
+{
+    const struct raw_pair *pairs = b->raw->security.api_keys.p;
+    for (uint32_t i = 0; i < b->raw->security.api_keys.n; i++) {
+        const struct raw_pair *pair = &pairs[i];
+        if (!pair->values.n) {
+            if (pair->node->kind == CONF_SCALAR)
+                BUILD_FAULT(b, place_of(pair->node, NULL),
+                            "security.apiKeys." STR_FMT " is empty; give a value or remove it",
+                            STR_ARG(conf_brief(pair->name)));
+            continue;
+        }
+        struct raw_provider *p = find_gathered(g, pair->name);
+        if (!p)
+            p = add(g, pair->name, pair->node);
+        if (!p->keys.n)
+            p->keys = pair->values;
+    }
+}
+
+/* The first of the preset's variables that is set; absent: none. */
+static str preset_key(const struct builder *b, const struct preset *p)
+{
+    str names = str_c(p->env), value = STR_NONE;
+    while (names.p && !value.p) {
+        str name = str_cut(&names, ' ');
+        if (name.n)
+            value = conf_getenv_set(b->src->env, name);
+    }
+    return value;
+}
+
+static void gather_env(struct builder *b, struct gathered *g)
+{
+    for (const struct preset *p = presets; p->name; p++) {
+        bool known_base = p->ways[0].base[0] != '\0';
+        if (known_base && preset_key(b, p).p)
+            add(g, str_c(p->name), NULL);
+    }
+}
+
+static enum rc gather(struct builder *b, struct gathered *g)
+{
+    const struct raw_root *raw = b->raw;
+    uint32_t room =
+        raw->providers.n + raw->ccr.providers.n + raw->security.api_keys.n + count_presets();
+    *g = (struct gathered){arena_array(b->arena, struct raw_provider, room), 0, room};
+    if (!g->p)
+        return RC_NOMEM;
+    gather_list(g, &raw->providers);
+    gather_list(g, &raw->ccr.providers);
+    gather_security(b, g);
+    if (b->no_file)
+        gather_env(b, g);
+    return RC_OK;
+}
+
+/* --- one provider ----------------------------------------------------------------------------- */
+
+static str trim_slashes(str path)
+{
+    while (path.n && path.p[path.n - 1] == '/')
+        path = str_head(path, path.n - 1);
+    return path;
+}
+
+/* Cut the URL's path where the dialect's own begins. */
+static enum rc set_paths(struct builder *b, const struct raw_provider *raw, const struct url *u,
+                         struct conf_provider *p)
+{
+    const struct wire *w = wire_find(p->dialect);
+    str path = trim_slashes(u->path), endpoint = str_c(w->endpoint), extra = str_c(w->extra);
+    bool cut = str_has_suffix(path, endpoint);
+    if (cut)
+        path = trim_slashes(str_head(path, path.n - endpoint.n));
+    else if (extra.n && str_has_suffix(path, extra))
+        path = trim_slashes(str_head(path, path.n - extra.n));
+    else if (raw->endpoint_url.n && !raw->base_url.n && u->path.n > 1)
+        p->endpoint = u->path;
+    p->base_path = arena_dup(b->arena, path);
+    p->query = u->query;
+    return p->base_path.p ? RC_OK : RC_NOMEM;
+}
+
+static enum rc set_url(struct builder *b, const struct raw_provider *raw, str text,
+                       struct conf_provider *p)
+{
+    struct url u;
+    const char *bad = conf_url_parse(b->arena, text, &u);
+    if (bad) /* build_language has parsed it before: only memory can be missing */
+        return RC_NOMEM;
+    if (!url_origin(b->arena, &u, &p->origin))
+        return RC_NOMEM;
+    return set_paths(b, raw, &u, p);
+}
+
+static enum rc set_keys(struct builder *b, const struct raw_provider *raw, const struct language *l,
+                        struct conf_provider *p)
+{
+    const struct raw_secrets *given = raw->keys.n ? &raw->keys : &raw->ccr_keys;
+    str env = !given->n && l->preset && l->own_host ? preset_key(b, l->preset) : STR_NONE;
+    p->keys = given->p;
+    p->nkeys = given->n;
+    if (env.n) {
+        struct secret *one = arena_new(b->arena, struct secret);
+        str copy = arena_dup(b->arena, env);
+        if (!one || !copy.p)
+            return RC_NOMEM;
+        *one = secret_of(copy);
+        p->keys = one;
+        p->nkeys = 1;
+    }
+    if (p->nkeys || !l->preset || l->preset->keyless || !l->own_host || !p->enabled)
+        return RC_OK;
+    struct place at = place_of(raw->at.node, NULL);
+    str var = str_c(l->preset->env), name = conf_brief(p->name);
+    var = str_cut(&var, ' ');
+    if (b->ccr) {
+        p->enabled = false;
+        BUILD_WARN(b, at, "provider '" STR_FMT "' is left out: it has no api_key", STR_ARG(name));
+    } else {
+        BUILD_FAULT(b, at, "provider '" STR_FMT "' has no key; add apiKey%s" STR_FMT, STR_ARG(name),
+                    var.n ? ", or set " : "", STR_ARG(var));
+    }
+    return RC_OK;
+}
+
+static msec pick(msec own, msec all)
+{
+    return own ? own : all;
+}
+
+static void set_timeouts(const struct builder *b, const struct raw_provider *raw,
+                         struct conf_provider *p)
+{
+    const struct conf_timeouts *all = &b->s->timeouts;
+    const struct raw_timeouts *own = &raw->timeouts;
+    p->timeouts = (struct conf_timeouts){pick(own->connect, all->connect), pick(own->tls, all->tls),
+                                         pick(own->first_byte, all->first_byte),
+                                         pick(own->idle, all->idle), pick(own->total, all->total)};
+}
+
+static bool is_token(str s)
+{
+    static const char marks[] = "!#$%&'*+-.^_`|~";
+    for (size_t i = 0; i < s.n; i++) {
+        char c = s.p[i], l = (char)(c | 32);
+        if (!(l >= 'a' && l <= 'z') && !(c >= '0' && c <= '9') &&
+            str_find_char(str_of(marks, sizeof(marks) - 1), c) == SIZE_MAX)
+            return false;
+    }
+    return s.n != 0;
+}
+
+static bool is_value(str s)
+{
+    for (size_t i = 0; i < s.n; i++)
+        if (((unsigned char)s.p[i] < 0x20 && s.p[i] != '\t') || s.p[i] == 0x7f)
+            return false;
+    return true;
+}
+
+/* Headers that frame the message or carry the key are weir's own business. */
+static const char *refuse_header(str name)
+{
+    static const char *const ours[] = {"host",
+                                       "content-length",
+                                       "transfer-encoding",
+                                       "connection",
+                                       "te",
+                                       "trailer",
+                                       "upgrade",
+                                       "expect",
+                                       "keep-alive",
+                                       "proxy-authorization",
+                                       "proxy-connection",
+                                       "accept-encoding"};
+    static const char *const keys[] = {"authorization", "x-api-key", "api-key", "x-goog-api-key"};
+    if (!is_token(name))
+        return "is no header name; correct it";
+    for (size_t i = 0; i < ARRAY_LEN(ours); i++)
+        if (str_eq_nocase(name, str_c(ours[i])))
+            return "is set by weir itself; remove it";
+    for (size_t i = 0; i < ARRAY_LEN(keys); i++)
+        if (str_eq_nocase(name, str_c(keys[i])))
+            return "carries a key; use apiKey and auth";
+    return NULL;
+}
+
+static enum rc set_headers(struct builder *b, const struct raw_provider *raw,
+                           struct conf_provider *p)
+{
+    const struct raw_pair *pairs = raw->headers.p;
+    struct conf_header *all = arena_array(b->arena, struct conf_header, raw->headers.n);
+    if (!all)
+        return RC_NOMEM;
+    for (uint32_t i = 0; i < raw->headers.n; i++) {
+        const struct raw_pair *pair = &pairs[i];
+        const char *bad = refuse_header(pair->name);
+        if (!bad && pair->values.n > 1)
+            bad = "has a list; give one value";
+        if (!bad && pair->values.n && !is_value(secret_reveal(&pair->values.p[0])))
+            bad = "has a control character in its value; remove it";
+        if (bad)
+            BUILD_FAULT(b, place_of(pair->node, NULL), "header '" STR_FMT "' %s",
+                        STR_ARG(conf_brief(pair->name)), bad);
+        all[i].name = pair->name;
+        if (pair->values.n)
+            all[i].value = pair->values.p[0];
+    }
+    p->headers = all;
+    p->nheaders = raw->headers.n;
+    return RC_OK;
+}
+
+/* What goes into a header must be fit for one. */
+static void check_values(struct builder *b, const struct raw_provider *raw,
+                         const struct conf_provider *p)
+{
+    for (uint32_t i = 0; i < p->nkeys; i++)
+        if (!is_value(secret_reveal(&p->keys[i])))
+            BUILD_FAULT(b, place_of(raw->at.node, "apiKey"),
+                        "the apiKey of provider '" STR_FMT
+                        "' has a control character in it (a line end?); remove it",
+                        STR_ARG(conf_brief(p->name)));
+    if (!is_value(p->anthropic_version))
+        BUILD_FAULT(b, place_of(raw->at.node, "anthropicVersion"),
+                    "anthropicVersion has a control character in it; remove it");
+}
+
+static enum rc set_reach(struct builder *b, const struct raw_provider *raw, struct conf_provider *p)
+{
+    TRY(build_proxy(b, raw, &p->origin, &p->proxy));
+    if (raw->ca_file.n)
+        p->ca_file = build_readable(b, place_of(raw->at.node, "caFile"), "caFile", raw->ca_file);
+    else if (b->raw->ca_file.n)
+        p->ca_file = build_path(b, b->raw->ca_file);
+    p->tls_verify = raw->tls_verify;
+    if (!p->tls_verify)
+        BUILD_WARN(b, place_of(raw->at.node, "tlsVerify"),
+                   "provider '" STR_FMT
+                   "': certificates are not checked; anyone in between can read "
+                   "its key",
+                   STR_ARG(conf_brief(p->name)));
+    return set_headers(b, raw, p);
+}
+
+static enum rc build_provider(struct builder *b, const struct raw_provider *raw,
+                              struct conf_provider *p)
+{
+    struct language l;
+    *p = (struct conf_provider){.index = p->index, .name = raw->name, .enabled = raw->enabled};
+    if (!build_name_ok(b, place_of(raw->at.node, "name"), "the provider's name", p->name, "/,"))
+        return RC_OK;
+    TRY(build_language(b, raw, &l));
+    p->region = raw->region;
+    p->models = raw->models.p;
+    p->nmodels = raw->models.n;
+    p->models_open = raw->models.n == 0;
+    p->rates = (struct conf_rates){raw->limits.rpm, raw->limits.tpm, raw->limits.concurrency};
+    p->anthropic_version = raw->anthropic_version;
+    p->transforms = raw->transforms;
+    p->auth = l.bearer && !raw->auth ? CONF_AUTH_BEARER : (enum conf_auth)raw->auth;
+    if (l.preset) {
+        p->preset = str_c(l.preset->name);
+        p->serves = str_c(l.preset->serves);
+    }
+    set_timeouts(b, raw, p);
+    if (!l.wire.p) {
+        p->enabled = false; /* left out with a warning, or refused: then nothing comes of it */
+        return RC_OK;
+    }
+    p->dialect = l.wire;
+    if (!l.url.n) {
+        BUILD_FAULT(b, place_of(raw->at.node, NULL),
+                    "provider '" STR_FMT "' needs a baseURL; add it", STR_ARG(conf_brief(p->name)));
+        return RC_OK;
+    }
+    TRY(set_url(b, raw, l.url, p));
+    TRY(set_keys(b, raw, &l, p));
+    check_values(b, raw, p);
+    return set_reach(b, raw, p);
+}
+
+/* --- all of them ------------------------------------------------------------------------------ */
+
+static void set_demo(struct conf_provider *p)
+{
+    static const str models[] = {{"demo", 4}};
+    *p = (struct conf_provider){.name = STR("demo"),
+                                .preset = STR("demo"),
+                                .dialect = STR("demo"),
+                                .enabled = true,
+                                .demo = true,
+                                .base_path = STR(""),
+                                .models = models,
+                                .nmodels = 1,
+                                .tls_verify = true};
+}
+
+static enum rc check_twins(struct builder *b, const struct gathered *g)
+{
+    AUTO(map_fini) struct map seen;
+    map_init(&seen, (struct hash_key){0, 0});
+    for (uint32_t i = 0; i < g->n; i++) {
+        void *old = NULL;
+        TRY(map_put(&seen, g->p[i].name, &g->p[i], &old));
+        if (!old)
+            continue;
+        const struct raw_provider *first = old;
+        BUILD_FAULT(b, place_of(g->p[i].at.node, "name"),
+                    "the provider name '" STR_FMT "' is given twice (first in line %u); rename one",
+                    STR_ARG(conf_brief(g->p[i].name)), place_of(first->at.node, "name").line);
+    }
+    return RC_OK;
+}
+
+static void refuse_none(struct builder *b)
+{
+    BUILD_FAULT(
+        b, place_of(b->raw->at.node, NULL),
+        "no provider is given; add `providers: [ { name: openai } ]` (its key is then taken "
+        "from OPENAI_API_KEY)");
+}
+
+enum rc build_providers(struct builder *b)
+{
+    struct gathered g;
+    TRY(gather(b, &g));
+    if (!g.n && !b->no_file) {
+        if (!conf_report_failed(b->report))
+            refuse_none(b);
+        return RC_OK;
+    }
+    TRY(check_twins(b, &g));
+    uint32_t n = g.n ? g.n : 1;
+    b->providers = arena_array(b->arena, struct conf_provider, n);
+    if (!b->providers)
+        return RC_NOMEM;
+    for (uint32_t i = 0; i < g.n; i++) {
+        b->providers[i].index = i;
+        TRY(build_provider(b, &g.p[i], &b->providers[i]));
+    }
+    if (!g.n) {
+        set_demo(&b->providers[0]);
+        b->s->demo = true;
+    }
+    b->s->providers = b->providers;
+    b->s->nproviders = n;
+    return RC_OK;
+}

@@ -1,0 +1,419 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * build_route - logical models, fallback lists and scenarios: every name made a pointer.
+ *
+ * Logical models get their structs first, so that fallback lists may name any of them in any order.
+ * A name that leads nowhere is told with its place and the nearest one that does. What leads to a
+ * provider that is switched off is dropped with a warning; a model with nothing left is a fault.
+ */
+#include "base/auto.h"
+#include "base/map.h"
+#include "conf/build_int.h"
+#include "conf/nearest.h"
+
+struct routes {
+    struct builder *b;
+    struct conf_route *models; /* the logical ones, as many as rows */
+    struct map by_name;
+};
+
+/* --- names ------------------------------------------------------------------------------------ */
+
+static void fault_provider(struct builder *b, struct place at, str name)
+{
+    struct nearest near;
+    str provider = name;
+    size_t end = str_find_char(name, ',');
+    provider = str_head(name, end != SIZE_MAX ? end : str_find_char(name, '/'));
+    nearest_init(&near, provider);
+    for (uint32_t i = 0; i < b->s->nproviders; i++)
+        nearest_offer(&near, b->providers[i].name);
+    BUILD_FAULT(b, at, "'" STR_FMT "': no provider is named '" STR_FMT "'%s" STR_FMT "%s",
+                STR_ARG(conf_brief(name)), STR_ARG(conf_brief(provider)),
+                near.best.p ? "; did you mean '" : "; add it under providers", STR_ARG(near.best),
+                near.best.p ? "'?" : "");
+}
+
+static void fault_unknown(struct builder *b, struct place at, str name)
+{
+    struct nearest near;
+    nearest_init(&near, name);
+    const struct raw_model *rows = b->raw->models.p;
+    for (uint32_t i = 0; i < b->raw->models.n; i++)
+        nearest_offer(&near, rows[i].name);
+    for (uint32_t i = 0; i < b->s->nproviders; i++)
+        for (uint32_t k = 0; k < b->providers[i].nmodels; k++)
+            nearest_offer(&near, b->providers[i].models[k]);
+    BUILD_FAULT(b, at, "'" STR_FMT "' is no model known here%s" STR_FMT "%s",
+                STR_ARG(conf_brief(name)),
+                near.best.p ? "; did you mean '" : "; write provider/model", STR_ARG(near.best),
+                near.best.p ? "'?" : "");
+}
+
+/* A listed model that is not in its provider's list is often a slip, but the provider knows best.
+ */
+static void warn_unlisted(struct builder *b, struct place at, const struct conf_target *t)
+{
+    const struct conf_provider *p = &b->providers[t->provider];
+    struct nearest near;
+    nearest_init(&near, t->model);
+    for (uint32_t i = 0; i < p->nmodels; i++) {
+        if (str_eq(p->models[i], t->model))
+            return;
+        nearest_offer(&near, p->models[i]);
+    }
+    if (!p->models_open)
+        BUILD_WARN(
+            b, at, "provider '" STR_FMT "' does not list the model '" STR_FMT "'%s" STR_FMT "%s",
+            STR_ARG(conf_brief(p->name)), STR_ARG(conf_brief(t->model)),
+            near.best.p ? "; did you mean '" : "", STR_ARG(near.best), near.best.p ? "'?" : "");
+}
+
+/* One target of `name`. False: there is none, and that was noted. */
+static bool find_target(struct builder *b, struct place at, str name, struct conf_target *ret)
+{
+    switch (conf_find_direct(b->s, name, DIRECT_WRITTEN, ret)) {
+    case DIRECT_NO_PROVIDER:
+        fault_provider(b, at, name);
+        return false;
+    case DIRECT_AMBIGUOUS:
+        BUILD_FAULT(b, at, "more than one provider serves '" STR_FMT "'; write provider/model",
+                    STR_ARG(conf_brief(name)));
+        return false;
+    case DIRECT_UNKNOWN:
+        fault_unknown(b, at, name);
+        return false;
+    case DIRECT_FOUND:
+        break;
+    }
+    const struct conf_provider *p = &b->providers[ret->provider];
+    if (!ret->model.n) {
+        BUILD_FAULT(b, at, "'" STR_FMT "': the model is missing; write provider/model",
+                    STR_ARG(conf_brief(name)));
+        return false;
+    }
+    if (!p->enabled) {
+        BUILD_WARN(b, at, "'" STR_FMT "' is left out, as its provider is",
+                   STR_ARG(conf_brief(name)));
+        return false;
+    }
+    warn_unlisted(b, at, ret);
+    return true;
+}
+
+/* A route for one target, to be named by a scenario or a fallback list. NULL: out of memory. */
+static struct conf_route *direct_route(struct builder *b, const struct conf_target *t)
+{
+    struct conf_route *r = arena_new(b->arena, struct conf_route);
+    struct conf_target *copy = arena_new(b->arena, struct conf_target);
+    str name = arena_strf(b->arena, STR_FMT "/" STR_FMT, STR_ARG(b->providers[t->provider].name),
+                          STR_ARG(t->model));
+    if (!r || !copy || !name.p)
+        return NULL;
+    *copy = *t;
+    *r = (struct conf_route){
+        .name = name, .strategy = b->s->routing.strategy, .targets = copy, .ntargets = 1};
+    return r;
+}
+
+/* A logical model, or one target. *ret NULL: none, and that was noted. */
+static enum rc find_route(struct routes *x, struct place at, str name, struct conf_route **ret)
+{
+    struct conf_target t;
+    *ret = map_get(&x->by_name, name);
+    if (*ret || !find_target(x->b, at, name, &t))
+        return RC_OK;
+    *ret = direct_route(x->b, &t);
+    return *ret ? RC_OK : RC_NOMEM;
+}
+
+/* --- fallback lists --------------------------------------------------------------------------- */
+
+static enum rc build_fallback(struct routes *x, const struct raw_texts *list,
+                              struct conf_route *route)
+{
+    struct builder *b = x->b;
+    if (!b->s->routing.fallback || !list->n)
+        return RC_OK;
+    const struct conf_route **all = arena_array(b->arena, const struct conf_route *, list->n);
+    if (!all)
+        return RC_NOMEM;
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < list->n; i++) {
+        struct place at = place_of_item(list, i);
+        struct conf_route *to;
+        TRY(find_route(x, at, list->p[i], &to));
+        if (to == route || (to && str_eq(to->name, route->name)))
+            BUILD_FAULT(b, at, "'" STR_FMT "' falls back to itself; remove it",
+                        STR_ARG(conf_brief(route->name)));
+        else if (to)
+            all[n++] = to;
+    }
+    route->fallback = all;
+    route->nfallback = n;
+    return RC_OK;
+}
+
+/* --- logical models --------------------------------------------------------------------------- */
+
+/* The text that names a target, from `use` or from `provider` and `model`. Absent: noted. */
+static str target_name(struct builder *b, const struct raw_target *raw)
+{
+    struct place at = place_of(raw->at.node, NULL);
+    if (raw->use.n && (raw->provider.n || raw->model.n))
+        BUILD_FAULT(b, at, "a target has either `use` or `provider` and `model`; remove one");
+    else if (raw->use.n)
+        return raw->use;
+    else if (raw->provider.n && raw->model.n)
+        return arena_strf(b->arena, STR_FMT "/" STR_FMT, STR_ARG(raw->provider),
+                          STR_ARG(raw->model));
+    else
+        BUILD_FAULT(b, at, "a target needs `use: provider/model`; add it");
+    return STR_NONE;
+}
+
+static enum rc build_targets(struct builder *b, const struct raw_model *raw,
+                             struct conf_route *route)
+{
+    const struct raw_target *rows = raw->targets.p;
+    struct conf_target *all = arena_array(b->arena, struct conf_target, raw->targets.n);
+    if (!all)
+        return RC_NOMEM;
+    uint32_t n = 0;
+    uint64_t weight = 0;
+    bool failed = false;
+    for (uint32_t i = 0; i < raw->targets.n; i++) {
+        str name = target_name(b, &rows[i]);
+        struct place at = place_of(rows[i].at.node, "use");
+        uint32_t errors = b->report->of[CONF_ERROR].count;
+        if (name.p && find_target(b, at, name, &all[n])) {
+            all[n].weight = rows[i].weight;
+            weight += rows[i].weight;
+            n++;
+        }
+        failed = failed || !name.p || b->report->of[CONF_ERROR].count != errors;
+    }
+    route->targets = all;
+    route->ntargets = n;
+    struct place at = place_of(raw->at.node, "targets");
+    if (!n && !failed)
+        BUILD_FAULT(b, at, "model '" STR_FMT "' has no target%s; add one",
+                    STR_ARG(conf_brief(raw->name)), raw->targets.n ? " left" : "");
+    if (n && !weight)
+        BUILD_FAULT(b, at, "all targets of model '" STR_FMT "' have weight 0; give one a weight",
+                    STR_ARG(conf_brief(raw->name)));
+    return RC_OK;
+}
+
+static enum rc name_model(struct routes *x, const struct raw_model *raw, struct conf_route *route)
+{
+    struct builder *b = x->b;
+    struct place at = place_of(raw->at.node, "name");
+    void *old = NULL;
+    route->name = raw->name;
+    route->logical = true;
+    route->strategy = raw->strategy == OPTION_WORD_UNSET ? b->s->routing.strategy
+                                                         : (enum conf_strategy)raw->strategy;
+    if (!raw->name.n || !build_name_ok(b, at, "the model's name", raw->name, ""))
+        return RC_OK;
+    TRY(map_put(&x->by_name, raw->name, route, &old));
+    if (old) {
+        const struct raw_model *rows = b->raw->models.p;
+        const struct raw_model *first = &rows[(struct conf_route *)old - x->models];
+        BUILD_FAULT(b, at, "the model '" STR_FMT "' is given twice (first in line %u); rename one",
+                    STR_ARG(conf_brief(raw->name)), place_of(first->at.node, "name").line);
+    }
+    return RC_OK;
+}
+
+static enum rc build_models(struct routes *x)
+{
+    struct builder *b = x->b;
+    const struct raw_model *rows = b->raw->models.p;
+    uint32_t n = b->raw->models.n;
+    const struct conf_route **all = arena_array(b->arena, const struct conf_route *, n);
+    x->models = arena_array(b->arena, struct conf_route, n);
+    if (!all || !x->models)
+        return RC_NOMEM;
+    for (uint32_t i = 0; i < n; i++) {
+        TRY(name_model(x, &rows[i], &x->models[i]));
+        all[i] = &x->models[i];
+    }
+    for (uint32_t i = 0; i < n; i++) {
+        TRY(build_targets(b, &rows[i], &x->models[i]));
+        TRY(build_fallback(x, &rows[i].fallback, &x->models[i]));
+    }
+    b->s->models = all;
+    b->s->nmodels = n;
+    return RC_OK;
+}
+
+/* --- scenarios -------------------------------------------------------------------------------- */
+
+/* What one scenario says: weir's own section first, then claude-code-router's. */
+static const struct raw_slot *slot_of(const struct raw_root *raw, enum conf_scenario i)
+{
+    const struct raw_slot *own = &raw->routing.scenarios.slot[i];
+    return own->use.n ? own : &raw->ccr.router.slot[i];
+}
+
+static enum rc build_scenario(struct routes *x, enum conf_scenario i)
+{
+    struct builder *b = x->b;
+    const struct raw_slot *slot = slot_of(b->raw, i);
+    const struct raw_texts *list =
+        slot->fallback.n ? &slot->fallback : &b->raw->ccr.fallback.list[i];
+    if (!slot->use.n)
+        return RC_OK;
+    struct conf_route *route;
+    TRY(find_route(x, place_of(slot->at.node, "use"), slot->use, &route));
+    if (!route)
+        return RC_OK;
+    if (list->n) { /* a list of its own: the route is not the model's any more */
+        struct conf_route *copy = arena_new(b->arena, struct conf_route);
+        if (!copy)
+            return RC_NOMEM;
+        *copy = *route;
+        TRY(build_fallback(x, list, copy));
+        route = copy;
+    }
+    b->s->routing.scenarios[i] = route;
+    return RC_OK;
+}
+
+/* Without a file, the first provider's best known model answers what nobody else would. */
+static enum rc default_scenario(struct builder *b)
+{
+    const struct conf_route **slot = &b->s->routing.scenarios[CONF_SCENARIO_DEFAULT];
+    for (uint32_t i = 0; i < b->s->nproviders && !*slot; i++) {
+        const struct conf_provider *p = &b->providers[i];
+        const struct preset *preset = preset_find(p->preset);
+        struct conf_target t = {i, 1, p->demo ? p->models[0] : STR_NONE};
+        if (preset)
+            t.model = str_c(preset->flagship);
+        if (!p->enabled || !t.model.n)
+            continue;
+        *slot = direct_route(b, &t);
+        if (!*slot)
+            return RC_NOMEM;
+    }
+    return RC_OK;
+}
+
+static void set_routing(struct builder *b)
+{
+    const struct raw_routing *raw = &b->raw->routing;
+    struct conf_routing *r = &b->s->routing;
+    r->strategy = (enum conf_strategy)raw->strategy;
+    r->fallback = raw->fallback;
+    r->attempts = raw->fallback ? raw->attempts : 1;
+    r->replay = raw->replay == RAW_REPLAY_ONCE;
+    r->weight_response_time = raw->weights.response_time;
+    r->weight_error_rate = raw->weights.error_rate;
+    r->weight_cost = raw->weights.cost;
+    r->rules = raw->rules;
+    const struct raw_scenarios *ccr = &b->raw->ccr.router;
+    bool own = conf_get(raw->scenarios.at.node, STR("longContextThreshold")) != NULL;
+    r->long_context_threshold =
+        own || !ccr->at.node ? raw->scenarios.long_context_threshold : ccr->long_context_threshold;
+}
+
+/* --- what routes say about providers ---------------------------------------------------------- */
+
+typedef void each_target_fn(const struct conf_target *t, void *arg);
+
+static void each_target(const struct builder *b, each_target_fn *fn, void *arg)
+{
+    const struct snapshot *s = b->s;
+    for (uint32_t i = 0; i < s->nmodels; i++)
+        for (uint32_t k = 0; k < s->models[i]->ntargets; k++)
+            fn(&s->models[i]->targets[k], arg);
+    for (int i = 0; i < CONF_SCENARIO_COUNT; i++)
+        if (s->routing.scenarios[i] && !s->routing.scenarios[i]->logical)
+            fn(&s->routing.scenarios[i]->targets[0], arg);
+}
+
+/* One provider's models while they are gathered. */
+struct learner {
+    uint32_t provider;
+    uint32_t count; /* targets of this provider, the same model counted again */
+    str *models;
+    uint32_t n;
+    struct map seen;
+    enum rc rc;
+};
+
+static void learner_fini(struct learner *l)
+{
+    map_fini(&l->seen);
+}
+
+static void count_target(const struct conf_target *t, void *arg)
+{
+    struct learner *l = arg;
+    l->count += t->provider == l->provider;
+}
+
+static void learn(struct learner *l, str model)
+{
+    void *old = NULL;
+    if (l->rc == RC_OK)
+        l->rc = map_put(&l->seen, model, l, &old);
+    if (l->rc == RC_OK && !old)
+        l->models[l->n++] = model;
+}
+
+static void learn_target(const struct conf_target *t, void *arg)
+{
+    struct learner *l = arg;
+    if (t->provider == l->provider)
+        learn(l, t->model);
+}
+
+/* A model that a target names is one its provider serves: bare requests for it find it there. */
+static enum rc learn_models(struct builder *b, struct conf_provider *p)
+{
+    AUTO(learner_fini) struct learner l = {.provider = p->index};
+    map_init(&l.seen, (struct hash_key){0, 0});
+    each_target(b, count_target, &l);
+    if (!l.count)
+        return RC_OK;
+    l.models = arena_array(b->arena, str, p->nmodels + l.count);
+    if (!l.models)
+        return RC_NOMEM;
+    for (uint32_t i = 0; i < p->nmodels; i++)
+        learn(&l, p->models[i]);
+    each_target(b, learn_target, &l);
+    TRY(l.rc);
+    p->models = l.models;
+    p->nmodels = l.n;
+    return RC_OK;
+}
+
+static enum rc build_all(struct routes *x)
+{
+    struct builder *b = x->b;
+    set_routing(b);
+    TRY(build_models(x));
+    for (int i = 0; i < CONF_SCENARIO_COUNT; i++)
+        TRY(build_scenario(x, (enum conf_scenario)i));
+    if (b->no_file)
+        TRY(default_scenario(b));
+    if (conf_report_failed(b->report))
+        return RC_OK;
+    for (uint32_t i = 0; i < b->s->nproviders; i++)
+        TRY(learn_models(b, &b->providers[i]));
+    return RC_OK;
+}
+
+static void routes_fini(struct routes *x)
+{
+    map_fini(&x->by_name);
+}
+
+enum rc build_routes(struct builder *b)
+{
+    AUTO(routes_fini) struct routes x = {.b = b};
+    map_init(&x.by_name, (struct hash_key){0, 0});
+    return build_all(&x);
+}

@@ -1,0 +1,482 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * options - the option table: every key of a configuration, in the order docs/config.md shows them.
+ *
+ * A new option is a row here and a field in raw.h; what it does stands in build*.c. Help texts are
+ * English sentences without a final stop. Defaults are written as a user would write them.
+ */
+#include "conf/raw.h"
+
+#define ROWS(a) a, ARRAY_LEN(a)
+
+/* --- words ------------------------------------------------------------------------------------ */
+
+static const struct option_word strategy_words[] = {
+#define STRATEGY(id, name, active, help) {name, active, help},
+#include "conf/strategies.def"
+#undef STRATEGY
+    {0},
+};
+
+static const struct option_word replay_words[] = {
+    {"once", true, "sent again, to another target, when not one byte of an answer came"},
+    {"never", true, "never sent again once it was sent whole"},
+    {0},
+};
+
+static const struct option_word auth_words[] = {
+    {"dialect", true, "as the dialect does it"},
+    {"bearer", true, "Authorization: Bearer KEY"},
+    {"x-api-key", true, "x-api-key: KEY"},
+    {"api-key", true, "api-key: KEY"},
+    {0},
+};
+
+static const struct option_word level_words[] = {
+    {"error", true, "what someone must look at"},
+    {"warn", true, "what may become an error"},
+    {"info", true, "starts, stops, reloads"},
+    {"debug", true, "everything, never a body or a key"},
+    {0},
+};
+
+static const struct option_word format_words[] = {
+    {"json", true, "one JSON object a line"},
+    {"text", true, "for eyes"},
+    {0},
+};
+
+static const struct option_word action_words[] = {
+    {"notify", true, "say so"},
+    {"switch_provider", true, "take the provider out until it recovers"},
+    {"fallback", true, "answer from the fallback model while it lasts"},
+    {0},
+};
+
+static const struct option_word period_words[] = {
+    {"day", true, "UTC days"},
+    {"week", true, "from Monday"},
+    {"month", true, "calendar months"},
+    {"total", true, "never starts anew"},
+    {0},
+};
+
+/* --- process ---------------------------------------------------------------------------------- */
+
+#define AT(field) offsetof(struct raw_tls, field)
+static const struct option tls_rows[] = {
+    {"cert", OPTION_TEXT, OPTION_REQUIRED, AT(cert), .help = "PEM file with the certificate chain"},
+    {"key", OPTION_TEXT, OPTION_REQUIRED, AT(key), .help = "PEM file with the private key"},
+};
+#undef AT
+
+#define AT(field) offsetof(struct raw_limits, field)
+static const struct option limits_rows[] = {
+    {"body", OPTION_BYTES, 0, AT(body), "32MiB", 1024, 1ull << 30,
+     .help = "longest request body; a longer one is refused with 413"},
+    {"bodyRate", OPTION_BYTES, 0, AT(body_rate), "1KiB", 0, 1ull << 30,
+     .help = "bytes a second a body must bring after clientTimeouts.bodyGrace; 0 switches it off"},
+    {"connections", OPTION_U32, 0, AT(connections), "0", 0, 1000000,
+     .help = "client connections at once; 0: as many as file descriptors allow"},
+};
+#undef AT
+
+#define HOURS(n)  ((n)*3600000ull)
+#define AT(field) offsetof(struct raw_client_timeouts, field)
+static const struct option client_timeouts_rows[] = {
+    {"header", OPTION_MSEC, 0, AT(header), "10s", 1, HOURS(1),
+     .help = "from the first byte of a request to the end of its head"},
+    {"bodyGrace", OPTION_MSEC, 0, AT(body_grace), "10s", 1, HOURS(1),
+     .help = "how long a body may come slower than limits.bodyRate"},
+    {"bodyTotal", OPTION_MSEC, 0, AT(body_total), "10m", 1, HOURS(24), .help = "the whole body"},
+    {"keepAlive", OPTION_MSEC, 0, AT(keep_alive), "75s", 1, HOURS(24),
+     .help = "an idle connection between two requests"},
+    {"write", OPTION_MSEC, 0, AT(write), "60s", 1, HOURS(24),
+     .help = "a client that takes nothing for so long is gone"},
+    {"handshake", OPTION_MSEC, 0, AT(handshake), "10s", 1, HOURS(1), .help = "TLS with a client"},
+};
+#undef AT
+
+/* Twice: with the defaults for all providers, and without (0: as for all) for one. */
+#define TIMEOUT_ROWS(connect_, tls_, first_byte_, idle_, total_)                              \
+    {"connect", OPTION_MSEC, 0,        offsetof(struct raw_timeouts, connect),                \
+     connect_,  1,           HOURS(1), .help = "until the provider accepts the connection"},  \
+        {"tls", OPTION_MSEC, 0,        offsetof(struct raw_timeouts, tls),                    \
+         tls_,  1,           HOURS(1), .help = "the TLS handshake"},                          \
+        {"firstByte", OPTION_MSEC,                                                            \
+         0,           offsetof(struct raw_timeouts, first_byte),                              \
+         first_byte_, 1,                                                                      \
+         HOURS(24),   .help = "from the end of the request to the first byte of the answer"}, \
+        {"idle", OPTION_MSEC, 0,         offsetof(struct raw_timeouts, idle),                 \
+         idle_,  1,           HOURS(24), .help = "between two pieces of the answer"},         \
+        {"total", OPTION_MSEC, 0,         offsetof(struct raw_timeouts, total),               \
+         total_,  1,           HOURS(24), .help = "the whole call, all attempts together"},
+
+static const struct option timeouts_rows[] = {TIMEOUT_ROWS("3s", "5s", "60s", "60s", "10m")};
+static const struct option provider_timeouts_rows[] = {TIMEOUT_ROWS(NULL, NULL, NULL, NULL, NULL)};
+
+#define AT(field) offsetof(struct raw_drain, field)
+static const struct option drain_rows[] = {
+    {"timeout", OPTION_MSEC, 0, AT(timeout), "30s", 0, HOURS(24),
+     .help = "after SIGTERM, how long running calls may take to end"},
+    {"lameDuck", OPTION_MSEC, 0, AT(lame_duck), "1s", 0, HOURS(1),
+     .help = "after SIGTERM, how long new calls are still taken while /readyz says no"},
+};
+#undef AT
+
+#define AT(field) offsetof(struct raw_log, field)
+static const struct option log_rows[] = {
+    {"level", OPTION_WORD, 0, AT(level), "info", .words = level_words, .help = "the least to say"},
+    {"format", OPTION_WORD, 0, AT(format), "json", .words = format_words,
+     .help = "of the program's log and of the access log"},
+    {"to", OPTION_TEXT, 0, AT(to), "stderr",
+     .help = "the program's log: `stderr`, `stdout`, `off` or a file"},
+    {"access", OPTION_TEXT, 0, AT(access), "stdout",
+     .help = "one record a call: `stdout`, `stderr`, `off` or a file"},
+};
+#undef AT
+
+static const struct section tls_section = {"tls", "TLS towards clients", sizeof(struct raw_tls),
+                                           ROWS(tls_rows)};
+static const struct section limits_section = {"limits", "What a client may send",
+                                              sizeof(struct raw_limits), ROWS(limits_rows)};
+static const struct section client_timeouts_section = {
+    "clientTimeouts", "How long weir waits for clients", sizeof(struct raw_client_timeouts),
+    ROWS(client_timeouts_rows)};
+static const struct section timeouts_section = {"timeouts", "How long weir waits for providers",
+                                                sizeof(struct raw_timeouts), ROWS(timeouts_rows)};
+static const struct section provider_timeouts_section = {
+    "providers[].timeouts", "As `timeouts`, for this provider; what is left out is as there",
+    sizeof(struct raw_timeouts), ROWS(provider_timeouts_rows)};
+static const struct section drain_section = {"drain", "The end of the process",
+                                             sizeof(struct raw_drain), ROWS(drain_rows), "timeout"};
+static const struct section log_section = {"log", "What is written where", sizeof(struct raw_log),
+                                           ROWS(log_rows)};
+
+/* --- providers -------------------------------------------------------------------------------- */
+
+#define AT(field) offsetof(struct raw_rates, field)
+static const struct option rates_rows[] = {
+    {"rpm", OPTION_COUNT, 0, AT(rpm), NULL, 1, 1ull << 40, .help = "requests a minute"},
+    {"tpm", OPTION_COUNT, 0, AT(tpm), NULL, 1, 1ull << 40, .help = "tokens a minute"},
+    {"concurrency", OPTION_U32, 0, AT(concurrency), NULL, 1, 1000000, .help = "calls at once"},
+};
+#undef AT
+static const struct section provider_rates_section = {
+    "providers[].limits", "What the provider allows", sizeof(struct raw_rates), ROWS(rates_rows)};
+static const struct section key_rates_section = {"keys[].limits", "What the key's holder may use",
+                                                 sizeof(struct raw_rates), ROWS(rates_rows)};
+
+#define AT(field) offsetof(struct raw_provider, field)
+static const struct option provider_rows[] = {
+    {"name", OPTION_TEXT, OPTION_REQUIRED, AT(name),
+     .help = "what models, logs and metrics call it; a known provider's name needs little else"},
+    {"apiKey", OPTION_SECRETS, 0, AT(keys),
+     .help = "its key; a list makes a key pool; a known provider's is taken from its environment "
+             "variable when left out"},
+    {"baseURL", OPTION_TEXT, 0, AT(base_url),
+     .help = "the base of its API as its own documents give it; known providers need none"},
+    {"dialect", OPTION_TEXT, 0, AT(dialect),
+     .help =
+         "the language it speaks (`openai`, `anthropic`, ...) or the known provider it is like"},
+    {"models", OPTION_TEXTS, 0, AT(models),
+     .help = "the models it serves; without a list it is asked for any model addressed to it"},
+    {"enabled", OPTION_BOOL, 0, AT(enabled), "true", .help = "false takes it out of all routes"},
+    {"region", OPTION_TEXT, 0, AT(region), .help = "where it runs"},
+    {"limits", OPTION_SECTION, OPTION_LATER, AT(limits), .sub = &provider_rates_section,
+     .help = "what the provider allows"},
+    {"timeouts", OPTION_SECTION, 0, AT(timeouts), .sub = &provider_timeouts_section,
+     .help = "how long weir waits for it"},
+    {"auth", OPTION_WORD, 0, AT(auth), "dialect", .words = auth_words,
+     .help = "how the key is sent"},
+    {"headers", OPTION_PAIRS, 0, AT(headers), .help = "headers added to every request"},
+    {"anthropicVersion", OPTION_TEXT, 0, AT(anthropic_version),
+     .help = "value of the anthropic-version header, where the client sent none"},
+    {"proxy", OPTION_SECRET, 0, AT(proxy),
+     .help = "`http://[user:password@]host:port`, or `none` for no proxy at all"},
+    {"caFile", OPTION_TEXT, 0, AT(ca_file), .help = "PEM file of the authorities trusted for it"},
+    {"tlsVerify", OPTION_BOOL, 0, AT(tls_verify), "true",
+     .help = "false trusts any certificate: for tests only"},
+    {"transforms", OPTION_RAW, OPTION_LATER, AT(transforms),
+     .help = "edits of its requests and answers"},
+    {"api_base_url", OPTION_TEXT, OPTION_CCR | OPTION_EMPTY_OK, AT(endpoint_url),
+     .help = "full URL of the chat endpoint"},
+    {"api_key", OPTION_SECRETS, OPTION_CCR | OPTION_EMPTY_OK, AT(ccr_keys), .help = "as apiKey"},
+    {"transformer", OPTION_RAW, OPTION_CCR, AT(transformer),
+     .help = "`use` names the dialect (`Anthropic`, `gemini`, `deepseek`, ...); what else it asks "
+             "for is reported"},
+    {"tokenizer", OPTION_RAW, OPTION_CCR | OPTION_LATER, AT(tokenizer), .help = "not used"},
+};
+#undef AT
+static const struct section provider_section = {
+    "providers[]",
+    "Who serves models. A list; or a map from name to the rest",
+    sizeof(struct raw_provider),
+    ROWS(provider_rows),
+    "name",
+    "name"};
+
+/* --- models and routing ----------------------------------------------------------------------- */
+
+#define AT(field) offsetof(struct raw_target, field)
+static const struct option target_rows[] = {
+    {"use", OPTION_TEXT, 0, AT(use), .help = "`provider/model`"},
+    {"provider", OPTION_TEXT, 0, AT(provider), .help = "the provider, where `use` is not given"},
+    {"model", OPTION_TEXT, 0, AT(model), .help = "the model, where `use` is not given"},
+    {"weight", OPTION_U32, 0, AT(weight), "1", 0, 1000000,
+     .help = "share of the calls; 0: only when no other can serve"},
+};
+#undef AT
+static const struct section target_section = {"models[].targets[]",
+                                              "Where a model is served; a plain text is its `use`",
+                                              sizeof(struct raw_target), ROWS(target_rows), "use"};
+
+#define AT(field) offsetof(struct raw_model, field)
+static const struct option model_rows[] = {
+    {"name", OPTION_TEXT, OPTION_REQUIRED, AT(name), .help = "what clients ask for"},
+    {"targets", OPTION_SECTIONS, OPTION_REQUIRED, AT(targets), .sub = &target_section,
+     .help = "where it is served"},
+    {"strategy", OPTION_WORD, 0, AT(strategy), .words = strategy_words,
+     .help = "how to choose among the targets; routing.strategy when left out"},
+    {"fallback", OPTION_TEXTS, 0, AT(fallback),
+     .help = "models to try, in order, when no target served"},
+    {"transforms", OPTION_RAW, OPTION_LATER, AT(transforms),
+     .help = "edits of its requests and answers"},
+};
+#undef AT
+static const struct section model_section = {
+    "models[]",
+    "Logical models. A list; or a map from name to the rest",
+    sizeof(struct raw_model),
+    ROWS(model_rows),
+    NULL,
+    "name"};
+
+#define AT(field) offsetof(struct raw_slot, field)
+static const struct option slot_rows[] = {
+    {"use", OPTION_TEXT, OPTION_EMPTY_OK, AT(use),
+     .help = "a logical model, `provider/model` or `provider,model`"},
+    {"fallback", OPTION_TEXTS, 0, AT(fallback), .help = "models to try when it did not serve"},
+};
+#undef AT
+static const struct section slot_section = {"routing.scenarios.default",
+                                            "The model of one scenario; a plain text is its `use`",
+                                            sizeof(struct raw_slot), ROWS(slot_rows), "use"};
+
+#define AT(field) offsetof(struct raw_scenarios, field)
+static const struct option scenarios_rows[] = {
+#define SCENARIO(id, key, active, help_) \
+    {key,                                \
+     OPTION_SECTION,                     \
+     (active) ? 0 : OPTION_LATER,        \
+     AT(slot[CONF_SCENARIO_##id]),       \
+     .sub = &slot_section,               \
+     .help = help_},
+#include "conf/scenarios.def"
+#undef SCENARIO
+    {"longContextThreshold", OPTION_COUNT, OPTION_LATER, AT(long_context_threshold), "60000", 1,
+     1ull << 32, .help = "tokens from which a prompt is a long one"},
+};
+#undef AT
+static const struct section scenarios_section = {"routing.scenarios", "Models for kinds of request",
+                                                 sizeof(struct raw_scenarios),
+                                                 ROWS(scenarios_rows)};
+
+#define AT(field) offsetof(struct raw_scenario_fallback, field)
+static const struct option scenario_fallback_rows[] = {
+#define SCENARIO(id, key, active, help_)                                           \
+    {key, OPTION_TEXTS, (active) ? 0 : OPTION_LATER, AT(list[CONF_SCENARIO_##id]), \
+     .help = "models to try for this scenario"},
+#include "conf/scenarios.def"
+#undef SCENARIO
+};
+#undef AT
+static const struct section scenario_fallback_section = {
+    "fallback", "Lists of `provider,model` for each scenario", sizeof(struct raw_scenario_fallback),
+    ROWS(scenario_fallback_rows)};
+
+#define AT(field) offsetof(struct raw_weights, field)
+static const struct option weights_rows[] = {
+    {"response_time", OPTION_DOUBLE, 0, AT(response_time), "0.4", 0, 1, .help = "being quick"},
+    {"error_rate", OPTION_DOUBLE, 0, AT(error_rate), "0.4", 0, 1, .help = "being right"},
+    {"cost", OPTION_DOUBLE, 0, AT(cost), "0.2", 0, 1, .help = "being cheap"},
+};
+#undef AT
+static const struct section weights_section = {"routing.weights",
+                                               "What counts how much for `balanced`",
+                                               sizeof(struct raw_weights), ROWS(weights_rows)};
+
+#define AT(field) offsetof(struct raw_routing, field)
+static const struct option routing_rows[] = {
+    {"strategy", OPTION_WORD, 0, AT(strategy), "weighted_round_robin", .words = strategy_words,
+     .help = "for models without one of their own"},
+    {"weights", OPTION_SECTION, OPTION_LATER, AT(weights), .sub = &weights_section,
+     .help = "for the strategy `balanced`"},
+    {"fallback", OPTION_BOOL, 0, AT(fallback), "true",
+     .help = "false: one attempt, no other target and no other model"},
+    {"attempts", OPTION_U32, 0, AT(attempts), "3", 1, 10,
+     .help = "tries of one call, of all targets and models together"},
+    {"replay", OPTION_WORD, 0, AT(replay), "once", .words = replay_words,
+     .help = "a request that was sent and got no byte of an answer"},
+    {"scenarios", OPTION_SECTION, 0, AT(scenarios), .sub = &scenarios_section,
+     .help = "models for kinds of request"},
+    {"rules", OPTION_RAW, OPTION_LATER, AT(rules), .help = "conditions and what to do then"},
+};
+#undef AT
+static const struct section routing_section = {"routing", "How a call finds its target",
+                                               sizeof(struct raw_routing), ROWS(routing_rows)};
+
+/* --- alerts, keys ----------------------------------------------------------------------------- */
+
+#define AT(field) offsetof(struct raw_alert, field)
+static const struct option alert_rows[] = {
+    {"metric", OPTION_TEXT, OPTION_REQUIRED, AT(metric),
+     .help = "`error_rate`, `response_time` (ms), `ttft` (ms), `cost_per_token`, `spend` or "
+             "`rate_limited`"},
+    {"threshold", OPTION_DOUBLE, OPTION_REQUIRED, AT(threshold),
+     .help = "above it the alert fires"},
+    {"action", OPTION_WORD, 0, AT(action), "notify", .words = action_words, .help = "what to do"},
+    {"window", OPTION_MSEC, 0, AT(window), "60s", 1000, HOURS(24), .help = "looked at together"},
+    {"for", OPTION_MSEC, 0, AT(duration), "0", 0, HOURS(24), .help = "how long it must last"},
+};
+#undef AT
+static const struct section alert_section = {
+    "alerts", "A map from metric to what to do", sizeof(struct raw_alert), ROWS(alert_rows), NULL,
+    "metric"};
+
+#define AT(field) offsetof(struct raw_metrics, field)
+static const struct option metrics_rows[] = {
+    {"enabled", OPTION_BOOL, 0, AT(enabled), "true",
+     .help = "weir always measures; `false` has no effect"},
+    {"collect", OPTION_TEXTS, 0, AT(collect),
+     .help = "weir always measures all; a list is allowed"},
+    {"alerts", OPTION_SECTIONS, OPTION_LATER, AT(alerts), .sub = &alert_section,
+     .help = "as the top-level `alerts`"},
+};
+#undef AT
+static const struct section metrics_section = {"metrics", "Alerts may stand here too",
+                                               sizeof(struct raw_metrics), ROWS(metrics_rows),
+                                               "collect"};
+
+#define AT(field) offsetof(struct raw_budget, field)
+static const struct option budget_rows[] = {
+    {"usd", OPTION_USD, OPTION_REQUIRED, AT(usd), NULL, 0, 1000000000,
+     .help = "the most it may cost"},
+    {"per", OPTION_WORD, 0, AT(per), "month", .words = period_words, .help = "in which time"},
+};
+#undef AT
+static const struct section budget_section = {"keys[].budget", "Money the key's holder may spend",
+                                              sizeof(struct raw_budget), ROWS(budget_rows)};
+
+#define AT(field) offsetof(struct raw_key, field)
+static const struct option key_rows[] = {
+    {"name", OPTION_TEXT, 0, AT(name),
+     .help = "for logs and the ledger; `key-1` and so on when left out"},
+    {"key", OPTION_SECRET, OPTION_REQUIRED, AT(key), .help = "what the client sends"},
+    {"models", OPTION_TEXTS, 0, AT(models),
+     .help = "the models it may call; a trailing `*` matches the rest; all when left out"},
+    {"budget", OPTION_SECTION, OPTION_LATER, AT(budget), .sub = &budget_section, .help = "money"},
+    {"limits", OPTION_SECTION, OPTION_LATER, AT(limits), .sub = &key_rates_section,
+     .help = "rates"},
+};
+#undef AT
+static const struct section key_section = {
+    "keys[]",
+    "Who may call. A list; or a map from name to the rest; a plain text is its `key`",
+    sizeof(struct raw_key),
+    ROWS(key_rows),
+    "key",
+    "name"};
+
+#define AT(field) offsetof(struct raw_admin, field)
+static const struct option admin_rows[] = {
+    {"key", OPTION_SECRET, OPTION_REQUIRED, AT(key),
+     .help = "bearer key of /api; without one only loopback callers are answered there"},
+};
+#undef AT
+static const struct section admin_section = {"admin", "Who may administer",
+                                             sizeof(struct raw_admin), ROWS(admin_rows), "key"};
+
+#define AT(field) offsetof(struct raw_security, field)
+static const struct option security_rows[] = {
+    {"apiKeys", OPTION_PAIRS, 0, AT(api_keys),
+     .help = "from the name of a provider to its key: each makes the provider available"},
+};
+#undef AT
+static const struct section security_section = {"security", "Keys of providers, all in one place",
+                                                sizeof(struct raw_security), ROWS(security_rows)};
+
+/* --- the file --------------------------------------------------------------------------------- */
+
+#define CCR_IGNORED(name, why)                                                    \
+    {                                                                             \
+        name, OPTION_RAW, OPTION_CCR | OPTION_LATER, AT(ccr.ignored), .help = why \
+    }
+#define AT(field) offsetof(struct raw_root, field)
+static const struct option root_rows[] = {
+    {"listen", OPTION_TEXTS, 0, AT(listen),
+     .help = "`address:port`, or a list; 127.0.0.1:3456 when left out; an address that others can "
+             "reach needs `keys`"},
+    {"workers", OPTION_U32, 0, AT(workers), "0", 0, 256, .help = "threads; 0: one a core"},
+    {"tls", OPTION_SECTION, 0, AT(tls), .sub = &tls_section, .help = "TLS towards clients"},
+    {"providers", OPTION_SECTIONS, 0, AT(providers), .sub = &provider_section,
+     .help = "who serves models"},
+    {"models", OPTION_SECTIONS, 0, AT(models), .sub = &model_section, .help = "logical models"},
+    {"routing", OPTION_SECTION, 0, AT(routing), .sub = &routing_section,
+     .help = "how a call finds its target"},
+    {"keys", OPTION_SECTIONS, 0, AT(keys), .sub = &key_section, .help = "who may call"},
+    {"admin", OPTION_SECTION, 0, AT(admin), .sub = &admin_section, .help = "who may administer"},
+    {"alerts", OPTION_SECTIONS, OPTION_LATER, AT(alerts), .sub = &alert_section,
+     .help = "what to do when a figure is bad"},
+    {"metrics", OPTION_SECTION, 0, AT(metrics), .sub = &metrics_section,
+     .help = "alerts may stand here too"},
+    {"security", OPTION_SECTION, 0, AT(security), .sub = &security_section,
+     .help = "keys of providers, all in one place"},
+    {"timeouts", OPTION_SECTION, 0, AT(timeouts), .sub = &timeouts_section,
+     .help = "how long weir waits for providers"},
+    {"clientTimeouts", OPTION_SECTION, 0, AT(client_timeouts), .sub = &client_timeouts_section,
+     .help = "how long weir waits for clients"},
+    {"limits", OPTION_SECTION, 0, AT(limits), .sub = &limits_section,
+     .help = "what a client may send"},
+    {"drain", OPTION_SECTION, 0, AT(drain), .sub = &drain_section,
+     .help = "the end of the process; a plain duration is its `timeout`"},
+    {"log", OPTION_SECTION, 0, AT(log), .sub = &log_section, .help = "what is written where"},
+    {"proxy", OPTION_SECRET, 0, AT(proxy),
+     .help = "`http://[user:password@]host:port` towards providers; HTTPS_PROXY, HTTP_PROXY and "
+             "NO_PROXY of the environment when left out; `none` for none"},
+    {"caFile", OPTION_TEXT, 0, AT(ca_file),
+     .help = "PEM file of the authorities trusted for providers; the system's when left out"},
+
+    {"Providers", OPTION_SECTIONS, OPTION_CCR, AT(ccr.providers), .sub = &provider_section,
+     .help = "as providers"},
+    {"Router", OPTION_SECTION, OPTION_CCR, AT(ccr.router), .sub = &scenarios_section,
+     .help = "as routing.scenarios"},
+    {"fallback", OPTION_SECTION, OPTION_CCR, AT(ccr.fallback), .sub = &scenario_fallback_section,
+     .help = "models to try for each scenario"},
+    {"APIKEY", OPTION_SECRET, OPTION_CCR | OPTION_EMPTY_OK, AT(ccr.api_key),
+     .help = "one key all clients share; allowed in any file"},
+    {"HOST", OPTION_TEXT, OPTION_CCR | OPTION_EMPTY_OK, AT(ccr.host),
+     .help = "the address of listen"},
+    {"PORT", OPTION_U32, OPTION_CCR | OPTION_EMPTY_OK, AT(ccr.port), "3456", 1, 65535,
+     .help = "the port of listen"},
+    {"PROXY_URL", OPTION_SECRET, OPTION_CCR | OPTION_EMPTY_OK, AT(ccr.proxy_url),
+     .help = "as proxy"},
+    {"API_TIMEOUT_MS", OPTION_MSEC, OPTION_CCR | OPTION_EMPTY_OK, AT(ccr.api_timeout), NULL, 1,
+     HOURS(24), .help = "as timeouts.total"},
+    {"LOG", OPTION_BOOL, OPTION_CCR, AT(ccr.log), "true", .help = "false: log.access is off"},
+    {"LOG_LEVEL", OPTION_TEXT, OPTION_CCR | OPTION_EMPTY_OK, AT(ccr.log_level),
+     .help = "as log.level"},
+    CCR_IGNORED("transformers", "its JavaScript cannot run here"),
+    CCR_IGNORED("CUSTOM_ROUTER_PATH", "its JavaScript cannot run here"),
+    CCR_IGNORED("plugins", "its JavaScript cannot run here"),
+    CCR_IGNORED("Plugins", "its JavaScript cannot run here"),
+    CCR_IGNORED("REWRITE_SYSTEM_PROMPT", "not used"),
+    CCR_IGNORED("NON_INTERACTIVE_MODE", "not used"),
+    CCR_IGNORED("CLAUDE_PATH", "not used"),
+    CCR_IGNORED("ANTHROPIC_SMALL_FAST_MODEL", "not used"),
+    CCR_IGNORED("forceUseImageAgent", "not used"),
+    CCR_IGNORED("StatusLine", "not used"),
+};
+#undef AT
+
+const struct section option_root = {"", "The file", sizeof(struct raw_root), ROWS(root_rows)};

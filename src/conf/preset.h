@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * preset - what is known of providers and wire dialects without a word in the configuration:
+ * presets.def and dialects.def as C tables.
+ */
+#pragma once
+#include "base/str.h"
+
+#define PRESET_WAYS 2
+
+struct preset_way {
+    const char *dialect; /* NULL: no more ways */
+    const char *base;    /* "": only the user can know it */
+};
+
+struct preset {
+    const char *name, *env, *serves, *flagship;
+    bool keyless;
+    struct preset_way ways[PRESET_WAYS];
+};
+
+struct wire {
+    const char *name, *endpoint, *extra;
+};
+
+/* All of them, in order; name NULL at the end. */
+extern const struct preset presets[];
+extern const struct wire wires[];
+
+const struct preset *preset_find(str name); /* letter case does not count; NULL */
+/* The preset whose published base has this host (and scheme https). NULL. */
+const struct preset *preset_by_host(str host);
+const struct preset_way *preset_way(const struct preset *p, str dialect); /* NULL */
+const struct wire *wire_find(str name);                                   /* NULL */
+/* Is `host` the host of that base URL? */
+bool preset_is_host(const char *base, str host);

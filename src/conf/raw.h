@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * raw - the configuration as written: one struct per section of the option table, one field per
+ * row. Names are still names here. build.h makes a snapshot of it.
+ *
+ * Each struct begins with a struct raw_at. A text that was not given has p == NULL, a number that
+ * has no default and was not given is 0, a word OPTION_WORD_UNSET.
+ */
+#pragma once
+#include "conf/option.h"
+#include "conf/snapshot.h"
+
+struct raw_tls {
+    struct raw_at at;
+    str cert, key;
+};
+
+struct raw_limits {
+    struct raw_at at;
+    uint64_t body, body_rate;
+    uint32_t connections;
+};
+
+struct raw_client_timeouts {
+    struct raw_at at;
+    msec header, body_grace, body_total, keep_alive, write, handshake;
+};
+
+struct raw_timeouts {
+    struct raw_at at;
+    msec connect, tls, first_byte, idle, total;
+};
+
+struct raw_drain {
+    struct raw_at at;
+    msec timeout, lame_duck;
+};
+
+struct raw_log {
+    struct raw_at at;
+    uint32_t level, format;
+    str to, access;
+};
+
+struct raw_rates {
+    struct raw_at at;
+    uint64_t rpm, tpm;
+    uint32_t concurrency;
+};
+
+struct raw_provider {
+    struct raw_at at;
+    str name, dialect, base_url, region, ca_file, anthropic_version;
+    str endpoint_url; /* claude-code-router's api_base_url */
+    struct secret proxy;
+    struct raw_secrets keys, ccr_keys;
+    struct raw_texts models;
+    struct raw_rates limits;
+    struct raw_timeouts timeouts;
+    struct raw_list headers; /* raw_pair */
+    uint32_t auth;
+    bool enabled, tls_verify;
+    const struct conf_node *transforms, *transformer, *tokenizer;
+};
+
+struct raw_target {
+    struct raw_at at;
+    str use, provider, model;
+    uint32_t weight;
+};
+
+struct raw_model {
+    struct raw_at at;
+    str name;
+    struct raw_list targets; /* raw_target */
+    uint32_t strategy;
+    struct raw_texts fallback;
+    const struct conf_node *transforms;
+};
+
+struct raw_slot {
+    struct raw_at at;
+    str use;
+    struct raw_texts fallback;
+};
+
+struct raw_scenarios {
+    struct raw_at at;
+    struct raw_slot slot[CONF_SCENARIO_COUNT];
+    uint64_t long_context_threshold;
+};
+
+/* claude-code-router's `fallback`. */
+struct raw_scenario_fallback {
+    struct raw_at at;
+    struct raw_texts list[CONF_SCENARIO_COUNT];
+};
+
+struct raw_weights {
+    struct raw_at at;
+    double response_time, error_rate, cost;
+};
+
+struct raw_routing {
+    struct raw_at at;
+    uint32_t strategy, replay, attempts;
+    struct raw_weights weights;
+    bool fallback;
+    struct raw_scenarios scenarios;
+    const struct conf_node *rules;
+};
+
+struct raw_alert {
+    struct raw_at at;
+    str metric;
+    double threshold;
+    uint32_t action;
+    msec window, duration;
+};
+
+struct raw_metrics {
+    struct raw_at at;
+    bool enabled;
+    struct raw_texts collect;
+    struct raw_list alerts; /* raw_alert */
+};
+
+struct raw_budget {
+    struct raw_at at;
+    nanousd usd;
+    uint32_t per;
+};
+
+struct raw_key {
+    struct raw_at at;
+    str name;
+    struct secret key;
+    struct raw_texts models;
+    struct raw_budget budget;
+    struct raw_rates limits;
+};
+
+struct raw_admin {
+    struct raw_at at;
+    struct secret key;
+};
+
+struct raw_security {
+    struct raw_at at;
+    struct raw_list api_keys; /* raw_pair */
+};
+
+/* claude-code-router's own top-level keys. */
+struct raw_ccr {
+    str host, log_level;
+    uint32_t port;
+    struct secret api_key, proxy_url;
+    msec api_timeout;
+    bool log;
+    struct raw_scenarios router;
+    struct raw_scenario_fallback fallback;
+    struct raw_list providers;       /* raw_provider, under `Providers` */
+    const struct conf_node *ignored; /* what only its own runtime could use */
+};
+
+struct raw_root {
+    struct raw_at at;
+    struct raw_texts listen;
+    uint32_t workers;
+    struct raw_tls tls;
+    struct raw_limits limits;
+    struct raw_client_timeouts client_timeouts;
+    struct raw_timeouts timeouts;
+    struct raw_drain drain;
+    struct raw_log log;
+    struct secret proxy;
+    str ca_file;
+    struct raw_list providers; /* raw_provider */
+    struct raw_list models;    /* raw_model */
+    struct raw_routing routing;
+    struct raw_list alerts; /* raw_alert */
+    struct raw_metrics metrics;
+    struct raw_list keys; /* raw_key */
+    struct raw_admin admin;
+    struct raw_security security;
+    struct raw_ccr ccr;
+};
+
+/* The section every other one hangs from. */
+extern const struct section option_root;
+
+/* The words of the table that other files need by index. */
+enum raw_replay { RAW_REPLAY_ONCE, RAW_REPLAY_NEVER };
