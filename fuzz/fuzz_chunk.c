@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Chunked bodies: whole, byte by byte and in steps (the first byte) give the same data and verdict.
  */
+#include "fuzz.h"
+
 #include "base/buf.h"
 #include "base/check.h"
 #include "http/h1.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static enum h1_result decode(str in, size_t step, struct buf *out, size_t *ret_left)
 {

@@ -4,13 +4,11 @@
  * says where); all give the same head. What is accepted is checked for what the rest of weir relies
  * on.
  */
-#include <stdlib.h>
+#include "fuzz.h"
 
 #include "../tests/unit/http/h1_same.h"
 #include "base/check.h"
 #include "http/url.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void check_accepted(const struct h1_head *h, size_t used, size_t size)
 {

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Response heads: as fuzz_h1_request. Bit 0 of the first byte says whether it answers a HEAD. */
+#include "fuzz.h"
+
 #include "../tests/unit/http/h1_same.h"
 #include "base/check.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void check_accepted(const struct h1_head *h, size_t used, size_t size, bool to_head)
 {

@@ -3,11 +3,11 @@
  * Event streams: whole, byte by byte and in steps (the first byte) give the same events; the raws
  * in a row are the stream. Bit 7 of the first byte takes a small maximum, so that it is reached.
  */
+#include "fuzz.h"
+
 #include "base/buf.h"
 #include "base/check.h"
 #include "http/sse.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void note(struct buf *log, str s)
 {

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* URLs, paths and queries: what is accepted has the form that the header promises. */
+#include "fuzz.h"
+
 #include "base/check.h"
 #include "base/utf8.h"
 #include "http/url.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static bool has_byte(str s, char c)
 {

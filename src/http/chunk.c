@@ -147,7 +147,7 @@ enum h1_result chunk_next(struct chunk_decoder *d, str *in, str *ret_data)
             p += ret_data->n;
             break;
         }
-        d->state = step(d, &p, end);
+        d->state = (uint8_t)step(d, &p, end);
     }
     *in = str_of(p, (size_t)(end - p));
     return d->state == OVER ? H1_DONE : d->state == BROKEN ? H1_BAD : H1_MORE;

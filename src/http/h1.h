@@ -4,9 +4,18 @@
  *
  * A head is parsed in one piece: the caller gathers bytes until H1_MORE turns into H1_DONE, passing
  * the count it tried last time so that a head that trickles in costs linear time. All slices point
- * into the input. Strict means: CRLF only, no obs-fold, no space before the colon, tokens are
- * tokens, one Host, Content-Length is 1*DIGIT and comes once, Transfer-Encoding is exactly
- * "chunked" and never beside Content-Length. Anything else is H1_BAD and the connection must close.
+ * into the input. A head that is wrong from its first byte is refused at once when it comes in one
+ * piece; one that trickles may be MORE until its blank line, a bare LF or the limit is there. All
+ * ways of cutting it end in the same result.
+ *
+ * Strict means: CRLF only, no obs-fold, no space before the colon, tokens are tokens, one valid
+ * Host (and the target's authority, when it has one, is the same), Content-Length is 1*DIGIT and
+ * comes once, Transfer-Encoding is exactly "chunked" and never beside Content-Length, both without
+ * blanks but the usual one behind the colon. Anything else is H1_BAD and the connection must close.
+ *
+ * Limits: H1_HEAD_MAX, H1_TARGET_MAX, H1_HEADERS_MAX.      Memory: none.
+ * Refused requests: 400; 414 and 431 for the limits; 417 for an unknown expectation; 501 for a
+ * method over 32 bytes; 505 for HTTP/d.d other than 1.0 and 1.1. Refused responses: always 502.
  */
 #pragma once
 #include "base/str.h"
@@ -61,9 +70,9 @@ struct h1_head {
     unsigned minor; /* HTTP/1.minor, 0 or 1 */
     bool keep_alive;
     bool expect_continue;
-    bool upgrade;
+    bool upgrade; /* an Upgrade field is there */
     enum h1_body body;
-    uint64_t content_length; /* H1_BODY_LENGTH */
+    uint64_t content_length; /* H1_BODY_LENGTH, may be 0; at most INT64_MAX */
     unsigned nheaders;
     uint8_t first[H1_NAME_COUNT]; /* index + 1 of the first header with that id; 0 = none */
     /* H1_BAD: what to answer (400 414 431 501 505 …) and why; static text */
@@ -72,11 +81,12 @@ struct h1_head {
     struct h1_header headers[H1_HEADERS_MAX]; /* last: a copy may stop after nheaders of them */
 };
 
-/* Parse a request head at the start of `in`. `tried` is the size that was MORE last time, else 0.
- * H1_DONE: *ret_used is the head's size with its blank line. */
+/* Parse a request head at the start of `in`; one empty line before it is skipped. `tried` is the
+ * size that was MORE last time, else 0. H1_DONE: *ret_used is the head's size with its blank line.
+ * The body is NONE, LENGTH or CHUNKED whatever the method is. */
 enum h1_result h1_request(struct h1_head *h, str in, size_t tried, size_t *ret_used);
 /* Parse a response head; `to_head` when it answers a HEAD request (no body). 1xx heads are returned
- * like others with body NONE. */
+ * like others, with body NONE as 204 and 304. Without a length: UNTIL_CLOSE, and no keep_alive. */
 enum h1_result h1_response(struct h1_head *h, str in, size_t tried, bool to_head, size_t *ret_used);
 
 /* Value of the first header with this id, or an absent slice. */
@@ -87,7 +97,8 @@ static inline str h1_get(const struct h1_head *h, enum h1_name id)
 /* By any name, ASCII case-insensitive. */
 str h1_find(const struct h1_head *h, str name);
 
-/* ---- chunked bodies (RFC 9112 §7.1) */
+/* ---- chunked bodies (RFC 9112 §7.1): sizes of 1 to 16 digits and no blanks; extensions up to 4
+ * KiB a body and trailers up to 8 KiB are checked for form and dropped. */
 struct chunk_decoder {
     uint64_t left; /* of the current chunk */
     uint8_t state;

@@ -18,14 +18,9 @@
 #include <emmintrin.h>
 #endif
 
-#define SLOTS        32
-#define NAME_MAX_LEN 24
+#define SLOTS 32
 
 _Static_assert(H1_NAME_COUNT <= SLOTS, "the masks of names have 32 bits");
-
-#define H1_NAME(id, text) _Static_assert(sizeof(text) - 1 <= NAME_MAX_LEN, text);
-#include "http/h1_names.def"
-#undef H1_NAME
 
 /* Index 0 is H1_OTHER: length 0 matches no token. */
 static const uint8_t lengths[SLOTS] __attribute__((aligned(16))) = {
@@ -34,8 +29,8 @@ static const uint8_t lengths[SLOTS] __attribute__((aligned(16))) = {
 #undef H1_NAME
 };
 
-static const char texts[H1_NAME_COUNT][NAME_MAX_LEN] = {
-#define H1_NAME(id, text) [H1_##id] = text,
+static const char *const texts[H1_NAME_COUNT] = {
+#define H1_NAME(id, text) [H1_##id] = (text),
 #include "http/h1_names.def"
 #undef H1_NAME
 };
@@ -81,7 +76,7 @@ static bool equals(const char *p, const char *text, size_t n)
 
 enum h1_name h1_int_name(str name)
 {
-    if (name.n > NAME_MAX_LEN || name.n == 0)
+    if (name.n > UINT8_MAX || name.n == 0)
         return H1_OTHER;
     for (uint32_t mask = with_length(name.n); mask; mask &= mask - 1) {
         unsigned id = (unsigned)__builtin_ctz(mask);

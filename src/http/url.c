@@ -172,28 +172,32 @@ static bool skip_escape(str s, size_t *i)
     return true;
 }
 
+static bool is_path_char(char c)
+{
+    return (uint8_t)c > 0x20 && (uint8_t)c < 0x7f && c != '\\' && c != '#' && c != '?';
+}
+
+static bool is_segment(str s)
+{
+    if (str_eq(s, STR(".")) || str_eq(s, STR("..")))
+        return false;
+    for (size_t i = 0; i < s.n;) {
+        if (s.p[i] == '%' ? !skip_escape(s, &i) : !is_path_char(s.p[i++]))
+            return false;
+    }
+    return true;
+}
+
 bool url_path_is_canonical(str path)
 {
     if (path.n == 0 || path.p[0] != '/')
         return false;
-    size_t start = 1; /* of the segment */
-    for (size_t i = 1; i <= path.n;) {
-        char c = i < path.n ? path.p[i] : '/';
-        if (c == '/') {
-            str segment = str_of(path.p + start, i - start);
-            if (segment.n == 0 && i < path.n)
-                return false;
-            if (str_eq(segment, STR(".")) || str_eq(segment, STR("..")))
-                return false;
-            start = ++i;
-        } else if (c == '%') {
-            if (!skip_escape(path, &i))
-                return false;
-        } else {
-            if ((uint8_t)c <= 0x20 || (uint8_t)c >= 0x7f || c == '\\' || c == '#' || c == '?')
-                return false;
-            i++;
-        }
+    str rest = str_from(path, 1);
+    while (rest.p) {
+        str segment = str_cut(&rest, '/');
+        bool is_last = !rest.p;
+        if ((segment.n == 0 && !is_last) || !is_segment(segment))
+            return false;
     }
     return true;
 }
