@@ -109,3 +109,5 @@ bool sock_is_dead(const struct sock *s);
 void sock_set_keepalive(struct sock *s, unsigned idle_s, unsigned user_timeout_ms);
 /* A static English text on what went wrong under TLS, or NULL: for logs. */
 const char *sock_tls_why(const struct sock *s);
+/* The TLS handshake took up an earlier session. */
+bool sock_tls_resumed(const struct sock *s);

@@ -44,6 +44,7 @@ static enum rc ctx_new(const SSL_METHOD *method, struct tls_ctx **ret)
     if (!c)
         return RC_NOMEM;
     atomic_init(&c->refs, 1);
+    c->handshake_ms = TLS_SERVER_HANDSHAKE_MS;
     c->ssl = SSL_CTX_new(method);
     c->bio = tls_sock_bio_method();
     if (!c->ssl || !c->bio) {
@@ -116,6 +117,11 @@ enum rc tls_ctx_new_server(str cert_file, str key_file, struct tls_ctx **ret, co
     SSL_CTX_set_session_id_context(c->ssl, (const unsigned char *)"weir", 4);
     *ret = c;
     return RC_OK;
+}
+
+void tls_ctx_set_handshake_ms(struct tls_ctx *c, msec ms)
+{
+    c->handshake_ms = ms;
 }
 
 struct tls_ctx *tls_ctx_ref(struct tls_ctx *c)

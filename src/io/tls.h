@@ -14,6 +14,7 @@
 #pragma once
 #include "base/rc.h"
 #include "base/str.h"
+#include "base/time.h"
 
 struct tls_ctx;
 
@@ -27,6 +28,8 @@ enum rc tls_ctx_new_client(str ca_file, bool verify, struct tls_ctx **ret,
 /* cert_file: PEM chain, leaf first. RC_NOMEM, RC_CONFIG as above. */
 enum rc tls_ctx_new_server(str cert_file, str key_file, struct tls_ctx **ret,
                            const char **ret_why) MUST_CHECK;
+/* Before its first use: another limit than TLS_SERVER_HANDSHAKE_MS. */
+void tls_ctx_set_handshake_ms(struct tls_ctx *c, msec ms);
 struct tls_ctx *tls_ctx_ref(struct tls_ctx *c); /* any thread */
 void tls_ctx_unref(struct tls_ctx *c);          /* any thread; accepts NULL */
 

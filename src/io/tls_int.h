@@ -11,6 +11,7 @@ struct tls_ctx {
     SSL_CTX *ssl;
     BIO_METHOD *bio; /* tls_sock.c's way to the sock */
     bool verify;
+    msec handshake_ms; /* server side */
 };
 
 /* The methods of the BIO between OpenSSL and a sock; NULL: out of memory. */

@@ -177,7 +177,7 @@ enum rc tls_sock_accept(struct sock *s, struct tls_ctx *ctx)
     struct tls *t = s->tls;
     t->server = true;
     timer_init(&t->deadline, s->loop, on_deadline);
-    timer_set(&t->deadline, loop_now(s->loop) + TLS_SERVER_HANDSHAKE_MS);
+    timer_set(&t->deadline, loop_now(s->loop) + ctx->handshake_ms);
     SSL_set_accept_state(t->ssl);
     return RC_OK;
 }
@@ -225,6 +225,11 @@ int tls_sock_new_session(SSL *ssl, SSL_SESSION *session)
     SSL_SESSION_free(t->slot->session);
     t->slot->session = session;
     return 1; /* the reference is ours now */
+}
+
+bool sock_tls_resumed(const struct sock *s)
+{
+    return s->tls && SSL_session_reused(s->tls->ssl);
 }
 
 bool tls_sock_is_ready(const struct sock *s)
