@@ -32,7 +32,8 @@ static void print_report(const struct conf_report *r)
 {
     AUTO(buf_fini) struct buf b = BUF_INIT(REPORT_MAX);
     conf_report_write(r, &b);
-    fwrite(b.p, 1, buf_size(&b), stderr);
+    if (buf_size(&b))
+        fwrite(b.p, 1, buf_size(&b), stderr);
 }
 
 struct snapshot *config_load(const struct options *o, bool quiet)

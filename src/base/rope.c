@@ -39,25 +39,18 @@ void rope_ref_slow(struct rope *r, str s)
     r->ref_bytes += s.n;
 }
 
-static struct iovec iov_of(str s)
-{
-    struct iovec v = {.iov_len = s.n};
-    memcpy(&v.iov_base, &s.p, sizeof(s.p)); /* writev only reads */
-    return v;
-}
-
 size_t rope_iov(const struct rope *r, struct iovec *iov)
 {
     str own = buf_str(&r->own);
     size_t n = 0, at = 0;
     for (size_t i = 0; i < r->nrefs; i++) {
         if (r->refs[i].at > at)
-            iov[n++] = iov_of(str_of(own.p + at, r->refs[i].at - at));
+            iov[n++] = str_iov(str_of(own.p + at, r->refs[i].at - at));
         at = r->refs[i].at;
-        iov[n++] = iov_of(r->refs[i].s);
+        iov[n++] = str_iov(r->refs[i].s);
     }
     if (own.n > at)
-        iov[n++] = iov_of(str_of(own.p + at, own.n - at));
+        iov[n++] = str_iov(str_of(own.p + at, own.n - at));
     return n;
 }
 

@@ -16,6 +16,14 @@
 
 #define ROPE_REF_MIN 1024
 
+/* For writev, which only reads. */
+static inline struct iovec str_iov(str s)
+{
+    struct iovec v = {.iov_len = s.n};
+    memcpy(&v.iov_base, &s.p, sizeof(s.p));
+    return v;
+}
+
 struct rope_ref {
     size_t at; /* offset in the own bytes at which the slice stands */
     str s;

@@ -78,6 +78,10 @@ struct exchange_ops {
     void (*on_head)(struct exchange *x, const struct h1_head *h);
     /* Body bytes, transfer-coding removed. May be called many times; may cancel, may pause. */
     void (*on_body)(struct exchange *x, char *p, size_t n);
+    /* What one read brought was given: what was gathered from it may be passed on now, in one
+     * piece. Until here, or an on_end of the same read, the bytes of on_body stay where they are.
+     * Also before an on_fail for a fault in the same read. May cancel, may pause. May be NULL. */
+    void (*on_batch)(struct exchange *x);
     /* The message ended as HTTP says it should; for a body delimited by close, `by_close` is true.
      * The connection is in the pool again: a next exchange started here uses it. */
     void (*on_end)(struct exchange *x, bool by_close);

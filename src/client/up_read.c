@@ -53,17 +53,19 @@ static void finish(struct up_conn *c, bool clean, bool by_close)
 {
     struct exchange *x = c->x;
     bool sent = sock_queued(&c->sock) == 0 && !c->sock.write_failed;
+    struct buf held = c->held; /* what the owner was given may lie in it until on_end */
+    c->held = BUF_INIT(HELD_MAX);
     x->conn = NULL;
     c->x = NULL;
     if (c->keep && clean && sent && !c->sock.eof) {
         timer_stop(&c->timer);
         sock_read_start(&c->sock);
-        buf_fini(&c->held);
         pool_put(c);
     } else {
         up_conn_close(c);
     }
     exchange_ended(x, by_close);
+    buf_fini(&held);
 }
 
 /* ---- the head */
@@ -124,12 +126,22 @@ static bool read_head(struct up_conn *c, str *in)
     return true;
 }
 
-/* ---- the body; each: false when the exchange is over or gone */
+/* ---- the body; each is false when the exchange is over or gone */
 
 static bool give(struct up_conn *c, str data)
 {
     struct exchange *x = c->x;
     x->ops->on_body(x, (char *)(uintptr_t)data.p, data.n);
+    return is_ours(c, x);
+}
+
+/* Tell the owner that a read is used up. False: the exchange is over or gone. */
+static bool end_batch(struct up_conn *c)
+{
+    struct exchange *x = c->x;
+    if (!c->in_body || !x->ops->on_batch)
+        return true;
+    x->ops->on_batch(x);
     return is_ours(c, x);
 }
 
@@ -158,7 +170,8 @@ static bool read_chunks(struct up_conn *c, str *in)
     case H1_BAD:
         break;
     }
-    up_conn_lost(c, RC_PROTOCOL, "bad chunk");
+    if (end_batch(c))
+        up_conn_lost(c, RC_PROTOCOL, "bad chunk");
     return false;
 }
 
@@ -203,7 +216,7 @@ static void go_through_held(struct up_conn *c)
     struct exchange *x = c->x;
     str in = buf_str(&c->held);
     size_t before = in.n;
-    if (!step_through(c, &in))
+    if (!step_through(c, &in) || !end_batch(c))
         return;
     buf_consume(&c->held, before - in.n);
     if (buf_size(&c->held) == 0)
@@ -219,7 +232,7 @@ void up_read(struct up_conn *c, char *p, size_t n)
         c->x->phase = EXCHANGE_HEAD;
     up_conn_moved(c);
     if (WEIR_LIKELY(buf_size(&c->held) == 0)) {
-        if (!step_through(c, &in))
+        if (!step_through(c, &in) || !end_batch(c))
             return;
         buf_add(&c->held, in);
     } else {

@@ -59,10 +59,8 @@ bool build_name_ok(struct builder *b, struct place at, const char *what, str nam
         unsigned char c = (unsigned char)name.p[i];
         if (c >= 0x20 && c != 0x7f && !strchr(refused, c))
             continue;
-        BUILD_FAULT(b, at,
-                    "%s '" STR_FMT "' holds a character no name may hold (%s controls); "
-                    "rename it",
-                    what, STR_ARG(conf_brief(name)), refused);
+        BUILD_FAULT(b, at, "%s '" STR_FMT "' may not hold %scontrol characters; rename it", what,
+                    STR_ARG(conf_brief(name)), *refused ? "'/', ',' or " : "");
         return false;
     }
     if (name.n > 0 && name.n <= CONF_NAME_MAX)

@@ -226,6 +226,13 @@ static void on_body(struct exchange *x, char *p, size_t n)
         bad_answer(c, STR("The provider's answer is too large or not as it is labelled."));
 }
 
+static void on_batch(struct exchange *x)
+{
+    struct call *c = call_of_exchange(x);
+    if (c->mode == ANSWER_STREAM)
+        stream_batch(c);
+}
+
 static void answer_error(struct call *c)
 {
     struct fail f = {.kind = err_of_status(c->status), .upstream_status = c->status};
@@ -318,6 +325,7 @@ static void on_fail(struct exchange *x, const struct exchange_fail *xf)
 static const struct exchange_ops exchange_ops = {
     .on_head = on_head,
     .on_body = on_body,
+    .on_batch = on_batch,
     .on_end = on_end,
     .on_fail = on_fail,
 };
@@ -381,7 +389,7 @@ static void clean_slate(struct call *c)
     sse_fini(&c->sse);
     if (c->inflating)
         decode_fini(&c->inflate);
-    c->inflating = c->failed = c->ended = c->finished = c->content = false;
+    c->inflating = c->failed = c->ended = c->finished = c->content = c->batch = false;
     buf_clear(&c->held);
     buf_clear(&c->whole);
     c->collect = NULL;

@@ -141,7 +141,7 @@ static void set_limits(struct gate *g, const struct snapshot *s)
     struct server_limits l = {
         .body_max = s->limits.body,
         .arena_max = ARENA_BASE + (size_t)s->limits.body * 12, /* J6: nodes of a hostile body */
-        .conns_max = all / g->set.world->nworkers + 1,
+        .conns_max = (all - 1) / g->set.world->nworkers + 1,
         .head_ms = s->client_timeouts.header,
         .idle_ms = s->client_timeouts.keep_alive,
         .body_grace_ms = s->client_timeouts.body_grace,

@@ -109,6 +109,7 @@ struct call {
     struct ir_collect *collect;
     str first_events; /* of the demo: what precedes the first word */
     str run;          /* raw events that lie side by side in what was read */
+    bool batch;       /* gate->out and run hold what this read has brought so far */
     bool content;     /* the first content was seen */
     bool committed;   /* … and went to the client: nothing may be retried */
     bool stream_out;  /* the head of a stream was given */
@@ -194,6 +195,7 @@ void attempt_drop(struct call *c);     /* the client left: the record ends, noth
 /* stream.c: an answer as events */
 bool stream_begin(struct call *c);
 void stream_bytes(struct call *c, const char *p, size_t n);
+void stream_batch(struct call *c); /* one read's bytes are all here: pass on what came of them */
 void stream_keepalive(struct call *c);             /* from now on a silence is filled with pings */
 void stream_end(struct call *c);                   /* the provider's message is over */
 void stream_broken(struct call *c, enum err kind); /* … or was cut */

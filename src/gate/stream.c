@@ -215,21 +215,31 @@ static void keep_back(struct call *c)
         on_last_wait(&c->alarm);
 }
 
+static void begin_batch(struct call *c)
+{
+    if (c->batch)
+        return;
+    c->batch = true;
+    c->run = STR_NONE;
+    buf_clear(&c->gate->out);
+}
+
 void stream_bytes(struct call *c, const char *p, size_t n)
 {
-    struct gate *g = c->gate;
-    buf_clear(&g->out);
-    c->run = STR_NONE;
+    begin_batch(c);
     if (c->inflating)
         take_compressed(c, str_of(p, n));
     else
         take_events(c, str_of(p, n), true);
-    if (g->out.failed)
+    if (c->gate->out.failed)
         set_fail(c, ERR_OVERLOADED, STR("Out of memory."));
-    if (c->failed) {
+    if (c->failed)
         stream_fail(c);
-        return;
-    }
+}
+
+void stream_batch(struct call *c)
+{
+    c->batch = false;
     if (c->collect)
         return;
     if (c->content && !stream_commit(c))
@@ -238,7 +248,7 @@ void stream_bytes(struct call *c, const char *p, size_t n)
         keep_back(c);
         return;
     }
-    if ((c->run.n || buf_size(&g->out) || buf_size(&c->held)) && !give(c, false))
+    if ((c->run.n || buf_size(&c->gate->out) || buf_size(&c->held)) && !give(c, false))
         return;
     if (c->on_wire && !c->paused && reply_queued(c->req) > GATE_PAUSE_AT) {
         c->paused = true;
@@ -274,10 +284,8 @@ void stream_keepalive(struct call *c)
 
 void stream_end(struct call *c)
 {
-    struct gate *g = c->gate;
-    alarm_stop(g->alarms, &c->alarm);
-    buf_clear(&g->out);
-    c->run = STR_NONE;
+    alarm_stop(c->gate->alarms, &c->alarm);
+    begin_batch(c);
     bool whole = c->bind->dialect->back->end(c->decoder, call_tap(c));
     if (!c->ended && (!whole || sse_pending(&c->sse))) {
         stream_broken(c, ERR_UPSTREAM);
@@ -298,8 +306,7 @@ void stream_broken(struct call *c, enum err kind)
         stream_end(c);
         return;
     }
-    buf_clear(&c->gate->out);
-    c->run = STR_NONE;
+    begin_batch(c);
     set_fail(c, kind,
              kind == ERR_TIMEOUT ? STR("The provider stopped in the middle of its answer.")
                                  : STR("The provider's answer was cut off."));

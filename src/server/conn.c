@@ -82,11 +82,10 @@ static bool body_too_slow(const struct conn *c, msec now)
 static void probe(struct conn *c)
 {
     struct request *r = c->req;
-    struct iovec v = {.iov_base = "HTTP/1.1 100 Continue\r\n\r\n", .iov_len = 25};
     if (r->head_sent && r->chunked)
         reply_data(r, c->server->ops->ping(r), false);
-    else if (!r->replied && r->head->minor > 0 && sock_write(&c->sock, &v, 1, SOCK_COPY) != RC_OK)
-        conn_close(c);
+    else if (!r->replied && r->head->minor > 0)
+        conn_continue(c);
 }
 
 static void busy_timeout(struct conn *c)
@@ -135,6 +134,13 @@ static void on_timer(struct timer *t)
     case CONN_CLOSING:
         return;
     }
+}
+
+void conn_continue(struct conn *c)
+{
+    struct iovec v = str_iov(STR("HTTP/1.1 100 Continue\r\n\r\n"));
+    if (sock_write(&c->sock, &v, 1, SOCK_COPY) != RC_OK)
+        conn_close(c);
 }
 
 /* ---- refusing, ending */

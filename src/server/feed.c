@@ -49,13 +49,6 @@ static void body_done(struct conn *c, str body)
     c->server->ops->on_request(c->req);
 }
 
-static void send_continue(struct conn *c)
-{
-    struct iovec v = {.iov_base = "HTTP/1.1 100 Continue\r\n\r\n", .iov_len = 25};
-    if (sock_write(&c->sock, &v, 1, SOCK_COPY) != RC_OK)
-        conn_close(c);
-}
-
 /* A body of known length: `rest` holds its first bytes. Returns how many of them belong to it. */
 static size_t start_length(struct conn *c, str rest)
 {
@@ -176,7 +169,7 @@ static size_t begin(struct conn *c, str rest)
         return 0;
     }
     if (h->expect_continue && rest.n == 0 && h->minor > 0)
-        send_continue(c);
+        conn_continue(c);
     if (c->state == CONN_CLOSING)
         return 0;
     if (h->body == H1_BODY_LENGTH)

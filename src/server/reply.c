@@ -7,17 +7,11 @@
  */
 #include "server/server_int.h"
 
+#include "base/rope.h"
 #include "http/h1_write.h"
 
 #define BY_REF_MIN (16 * 1024)
 #define IOV_SMALL  16
-
-static struct iovec iov_of(str s)
-{
-    struct iovec v = {.iov_len = s.n};
-    memcpy(&v.iov_base, &s.p, sizeof(s.p));
-    return v;
-}
 
 static void build_head(struct request *r, unsigned status, str lines, int64_t length)
 {
@@ -92,7 +86,7 @@ void reply_full(struct request *r, unsigned status, str lines, const struct iove
         conn_close(c);
         return;
     }
-    iov[0] = iov_of(head);
+    iov[0] = str_iov(head);
     if (r->head->method == H1_HEAD)
         n = 0;
     if (n)
@@ -124,16 +118,16 @@ bool reply_data(struct request *r, str bytes, bool last)
     size_t n = 0;
     char size[H1_CHUNK_PREFIX_MAX];
     if (!r->head_sent)
-        iov[n++] = iov_of(r->held_head);
+        iov[n++] = str_iov(r->held_head);
     r->head_sent = true;
     if (r->chunked && bytes.n) {
-        iov[n++] = iov_of(str_of(size, h1_chunk_prefix(size, bytes.n)));
-        iov[n++] = iov_of(bytes);
-        iov[n++] = iov_of(last ? STR("\r\n0\r\n\r\n") : STR("\r\n"));
+        iov[n++] = str_iov(str_of(size, h1_chunk_prefix(size, bytes.n)));
+        iov[n++] = str_iov(bytes);
+        iov[n++] = str_iov(last ? STR("\r\n0\r\n\r\n") : STR("\r\n"));
     } else if (bytes.n) {
-        iov[n++] = iov_of(bytes);
+        iov[n++] = str_iov(bytes);
     } else if (r->chunked && last) {
-        iov[n++] = iov_of(STR("0\r\n\r\n"));
+        iov[n++] = str_iov(STR("0\r\n\r\n"));
     }
     if (n && !push(r, iov, n, SOCK_COPY))
         return false;

@@ -16,9 +16,8 @@
  * Limits: struct server_limits; breaking one is answered and the connection closed.
  */
 #pragma once
-#include <sys/uio.h>
-
 #include "base/arena.h"
+#include "base/rope.h"
 #include "http/h1.h"
 #include "io/sock.h"
 
@@ -113,8 +112,7 @@ void reply_full(struct request *r, unsigned status, str header_lines, const stru
                 size_t n);
 static inline void reply_text(struct request *r, unsigned status, str header_lines, str body)
 {
-    struct iovec v = {.iov_len = body.n};
-    memcpy(&v.iov_base, &body.p, sizeof(body.p));
+    struct iovec v = str_iov(body);
     reply_full(r, status, header_lines, &v, 1);
 }
 /* A stream: the head goes out with the first bytes (or with reply_flush). These return false when

@@ -51,6 +51,7 @@ void conn_next(struct conn *c);  /* the request is over: idle again, linger or c
 void conn_close(struct conn *c); /* idempotent; a request in flight is told on_gone */
 void conn_set_state(struct conn *c, enum conn_state state);
 void conn_arm(struct conn *c);
+void conn_continue(struct conn *c); /* an interim 100 response: every client skips it */
 bool conn_refuse(struct conn *c, enum refusal why, unsigned status, const char *text);
 
 /* feed.c: bytes in */
