@@ -92,12 +92,14 @@ struct dialect_scratch {
     struct json_node *nodes;
     uint32_t cap;
     struct json_doc doc;
-    struct buf text;
+    struct buf text;  /* for one event's made-up text */
+    struct buf clean; /* a source that had to be repaired */
 };
 
 void scratch_init(struct dialect_scratch *s);
 void scratch_fini(struct dialect_scratch *s);
-/* Parse into the scratch, growing it; the document dies at the next parse. */
+/* Parse into the scratch, growing it; the document dies at the next parse. Bytes that are no UTF-8
+ * are replaced by U+FFFD first (providers do send them); `src` must outlive the document. */
 enum rc scratch_parse(struct dialect_scratch *s, str src, jval *ret) MUST_CHECK;
 
 /* ---- front --------------------------------------------------------------------------------------
@@ -232,6 +234,13 @@ struct dialect_back {
     /* A non-2xx answer. Never fails: what can't be read goes by the status. */
     void (*decode_error)(const struct reply_facts *r, str body, struct arena *a, struct fail *ret);
 };
+
+/* For the dialects' own slots. */
+void dialect_error_head(const struct fail *f, unsigned status, struct front_error *ret);
+/* decode_error for every provider that answers errors in JSON (dialect/provider_error.h). */
+void dialect_decode_error(const struct reply_facts *r, str body, struct arena *a, struct fail *ret);
+/* The credential of c->key as the provider wants it; `usual` where opts leave it open. */
+void dialect_put_auth(const struct back_call *c, enum dialect_auth usual, header_fn fn, void *ctx);
 
 struct dialect {
     str name;

@@ -5,10 +5,6 @@
  */
 #include "ir/error.h"
 
-#define LOWER_MAX 32
-
-/* The log name of each row is its C name in lower case; the table is small, so it is spelled once.
- */
 static const struct err_row rows[ERR_COUNT] = {
 #define UNSAID ERR_RETRY_UNSAID
 #define NO     ERR_RETRY_NO

@@ -63,6 +63,11 @@ struct ir_media {
     struct ir_block *blocks; /* IR_MEDIA_BLOCKS: a document made of content blocks */
 };
 
+struct ir_cite { /* one citation: JSON text, Anthropic's form */
+    struct ir_cite *next;
+    str json;
+};
+
 struct ir_block {
     struct ir_block *next;
     enum ir_kind kind;
@@ -73,8 +78,8 @@ struct ir_block {
     union {
         struct {
             jtext text;
-            str citations; /* JSON text of an array */
-        } text;            /* also IR_REFUSAL */
+            struct ir_cite *citations;
+        } text; /* also IR_REFUSAL */
         struct {
             jtext text;
             jtext signature; /* absent: unsigned */
@@ -163,7 +168,8 @@ struct ir_str_list {
 };
 
 struct ir_request {
-    str model; /* plain; what the client asked for */
+    str family; /* the front's dialect family: whose words raw blocks, file ids and tools are in */
+    str model;  /* plain; what the client asked for */
     struct ir_message *messages;
     struct ir_tool *tools;
     struct ir_tool_choice choice;

@@ -96,7 +96,8 @@ static void open_block(struct ir_collect *c, struct ir_answer *an, const struct 
         return;
     }
     an->open = b;
-    an->text_cap = an->sig_cap = an->cite_cap = 0;
+    an->text_cap = an->sig_cap = 0;
+    an->cite_tail = &b->text.citations;
     switch (ev->kind) {
     case IR_TEXT:
     case IR_REFUSAL:
@@ -138,18 +139,19 @@ static void open_block(struct ir_collect *c, struct ir_answer *an, const struct 
     }
 }
 
-/* One more element of the JSON array of citations; the array is closed with the block. */
 static void add_citation(struct ir_collect *c, struct ir_answer *an, str json)
 {
-    struct ir_block *b = an->open;
-    bool borrow = c->borrow;
+    struct ir_cite *cite = an->open->kind == IR_TEXT ? arena_new(c->arena, struct ir_cite) : NULL;
 
-    if (b->kind != IR_TEXT)
+    if (an->open->kind != IR_TEXT)
         return;
-    c->borrow = false;
-    gather(c, &b->text.citations, &an->cite_cap, b->text.citations.n ? STR(",") : STR("["));
-    gather(c, &b->text.citations, &an->cite_cap, json);
-    c->borrow = borrow;
+    if (!cite) {
+        too_large(c);
+        return;
+    }
+    cite->json = arena_dup(c->arena, json); /* often made up for the event: never borrowed */
+    *an->cite_tail = cite;
+    an->cite_tail = &cite->next;
 }
 
 static void add_delta(struct ir_collect *c, struct ir_answer *an, const struct ir_event *ev)
@@ -194,16 +196,10 @@ static void add_delta(struct ir_collect *c, struct ir_answer *an, const struct i
 static void close_block(struct ir_collect *c, struct ir_answer *an)
 {
     struct ir_block *b = an->open;
-    bool borrow = c->borrow;
 
     an->open = NULL;
     if (!b)
         return;
-    if (b->kind == IR_TEXT && b->text.citations.n) {
-        c->borrow = false;
-        gather(c, &b->text.citations, &an->cite_cap, STR("]"));
-        c->borrow = borrow;
-    }
     if (b->kind == IR_TOOL_USE && !b->is_custom) {
         b->use.args = b->use.args.n ? ir_unescape(c->arena, b->use.args) : STR("{}");
         if (!b->use.args.p)

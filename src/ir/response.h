@@ -26,7 +26,8 @@ struct ir_answer { /* one choice */
     /* while it is gathered */
     struct ir_block **tail;
     struct ir_block *open;
-    size_t text_cap, sig_cap, cite_cap;
+    struct ir_cite **cite_tail;
+    size_t text_cap, sig_cap;
 };
 
 struct ir_response {

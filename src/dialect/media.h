@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * media - images and files between the dialects: data URLs on one side, typed sources on the other.
+ * All text is escaped JSON string text; a base64 payload is never copied.
+ */
+#pragma once
+#include "ir/request.h"
+#include "json/write.h"
+
+/* Sort a URL into *m: "data:image/png;base64,…" to media type and base64, anything else to a URL.
+ */
+void media_of_url(struct ir_media *m, jtext url);
+bool media_is_web_url(jtext url); /* http: or https: */
+/* Write m as one JSON string: the URL itself, or a data URL built around the payload. `type` is
+ * used when m does not know its own. */
+void media_put_url(struct json_writer *w, const struct ir_media *m, str type);
+/* What the first bytes of the payload say, "image/png" …; absent: unknown. Clients often send a
+ * wrong type, which strict providers refuse. */
+str media_sniff(jtext base64);

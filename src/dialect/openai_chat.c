@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * openai_chat.c - the Chat Completions dialect: its table, paths, headers, errors and splicing.
+ * docs/dialects/openai-chat.md maps the fields and names the losses.
+ */
+#include "base/num.h"
+#include "dialect/openai_chat_int.h"
+#include "dialect/provider_error.h"
+#include "dialect/splice.h"
+
+#define ENDPOINT "/chat/completions"
+
+/* ---- front --------------------------------------------------------------------------------------
+ */
+
+static bool route(str path, str query, struct front_route *ret)
+{
+    (void)query;
+    if (!str_eq(path, STR("/v1" ENDPOINT)) && !str_eq(path, STR(ENDPOINT)))
+        return false;
+    *ret = (struct front_route){.op = FRONT_CHAT};
+    return true;
+}
+
+static void put_error(const struct fail *f, struct buf *out)
+{
+    buf_lit(out, "{\"error\":{\"message\":\"");
+    json_escape(out, fail_message(f));
+    buf_lit(out, "\",\"type\":\"");
+    buf_add(out, err_row(f->kind)->openai_type);
+    buf_lit(out, "\",\"param\":");
+    if (f->param.n) {
+        buf_add_char(out, '"');
+        json_escape(out, f->param);
+        buf_add_char(out, '"');
+    } else {
+        buf_lit(out, "null");
+    }
+    buf_lit(out, ",\"code\":\"");
+    json_escape(out, fail_code(f));
+    buf_lit(out, "\"}}");
+}
+
+static void encode_error(const struct fail *f, str request_id, struct front_error *ret,
+                         struct buf *body)
+{
+    (void)request_id; /* OpenAI has it in a header only */
+    dialect_error_head(f, err_row(f->kind)->openai_status, ret);
+    put_error(f, body);
+}
+
+void chat_encode_stream_error(const struct fail *f, str request_id, struct buf *out)
+{
+    (void)request_id;
+    buf_lit(out, "data: ");
+    put_error(f, out);
+    buf_lit(out, "\n\n"); /* and no [DONE]: the stream is not whole */
+}
+
+static const struct dialect_front front = {
+    .route = route,
+    .peek = chat_peek,
+    .decode_request = chat_decode_request,
+    .stream_type = STR("text/event-stream; charset=utf-8"),
+    .stream_size = CHAT_STREAM_SIZE,
+    .stream_init = chat_stream_init,
+    .encode_event = chat_encode_event,
+    .ping = STR(": ping\n\n"),
+    .encode_body = chat_encode_body,
+    .encode_error = encode_error,
+    .encode_stream_error = chat_encode_stream_error,
+    .id_header = STR("x-request-id"),
+};
+
+/* ---- back ---------------------------------------------------------------------------------------
+ */
+
+static void request_path(const struct back_call *c, str base_path, struct buf *to)
+{
+    str end = c->opts->path.n ? c->opts->path : STR(ENDPOINT);
+
+    buf_add(to, base_path);
+    if (!str_has_suffix(base_path, end))
+        buf_add(to, end);
+}
+
+static void request_headers(const struct back_call *c, header_fn fn, void *ctx)
+{
+    dialect_put_auth(c, AUTH_BEARER, fn, ctx);
+    fn(ctx, STR("accept"), c->stream ? STR("text/event-stream") : STR("application/json"));
+}
+
+/* The usage must come at the end of a stream, whether the client wants to see it or not. */
+static void ask_usage(struct splice *s, jval root, struct arena *a)
+{
+    jval options = json_get_lit(root, "stream_options");
+    jval include = json_get_lit(options, "include_usage");
+
+    if (json_is(include, JSON_TRUE))
+        return;
+    if (json_has(include))
+        splice_replace(s, include, STR("true"));
+    else if (json_is(options, JSON_OBJECT))
+        splice_into(s, options, STR("\"include_usage\":true"), a);
+    else if (json_has(options))
+        splice_replace(s, options, STR("{\"include_usage\":true}"));
+    else
+        splice_into(s, root, STR("\"stream_options\":{\"include_usage\":true}"), a);
+}
+
+/* The limit under the name that the provider was said to take. */
+static void rename_limit(struct splice *s, jval root, enum dialect_max_tokens style)
+{
+    str from = style == MAXTOK_NEW ? STR("max_tokens") : STR("max_completion_tokens");
+    str to = style == MAXTOK_NEW ? STR("\"max_completion_tokens\"") : STR("\"max_tokens\"");
+    struct json_iter it = json_iter(root);
+
+    if (style == MAXTOK_AUTO || json_has(json_get(root, str_of(to.p + 1, to.n - 2))))
+        return;
+    while (json_next(&it))
+        if (json_str_is(it.key, from))
+            splice_replace(s, it.key, to);
+}
+
+static enum rc splice_request(jval root, const struct back_call *c, struct arena *a,
+                              struct rope *out)
+{
+    str model = splice_quote(a, c->model);
+    struct splice s;
+
+    splice_init(&s, root);
+    splice_replace(&s, json_get_lit(root, "model"), model);
+    if (c->stream && !c->opts->no_stream_options)
+        ask_usage(&s, root, a);
+    rename_limit(&s, root, c->opts->max_tokens);
+    if (arena_is_full(a))
+        return RC_NOMEM;
+    splice_write(&s, out);
+    return rope_failed(out) ? RC_LIMIT : RC_OK;
+}
+
+static const struct dialect_back back = {
+    .framing = FRAMING_SSE,
+    .request_path = request_path,
+    .request_headers = request_headers,
+    .encode_request = chat_encode_request,
+    .splice_request = splice_request,
+    .decode_body = chat_decode_body,
+    .decoder_size = CHAT_DECODER_SIZE,
+    .decoder_init = chat_decoder_init,
+    .feed = chat_feed,
+    .end = chat_end,
+    .decode_error = dialect_decode_error,
+};
+
+const struct dialect dialect_openai_chat = {
+    .name = STR("openai"),
+    .family = STR(CHAT_FAMILY),
+    .front = &front,
+    .back = &back,
+};

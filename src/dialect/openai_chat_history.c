@@ -1,0 +1,295 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * openai_chat_history.c - canonical messages as Chat messages.
+ *
+ * Chat is the poorer language here: results of tools become messages of their own right behind the
+ * calls, and pictures in results follow in a user message, for a tool message holds text only:
+ *
+ *     user [ result A(text, image), result B, text ]
+ *       →  tool A "…"   tool B "…"   user [ "Attached to the result of A:", image ]   user "text"
+ *
+ * What has no words here is named in the lossy set.
+ */
+#include "dialect/openai_chat_int.h"
+
+static void begin_message(struct chat_writer *cw, str role)
+{
+    json_begin_object(&cw->w);
+    json_key(&cw->w, "role");
+    json_put_raw_str(&cw->w, role);
+}
+
+/* ---- results of tools ---------------------------------------------------------------------------
+ */
+
+static bool has_media(const struct ir_block *b)
+{
+    for (; b; b = b->next)
+        if (chat_is_media(b))
+            return true;
+    return false;
+}
+
+static void put_result(struct chat_writer *cw, const struct ir_block *b)
+{
+    const struct ir_block *in = b->result.content;
+
+    begin_message(cw, STR("tool"));
+    json_key(&cw->w, "tool_call_id");
+    json_put_raw_str(&cw->w, b->result.id);
+    json_key(&cw->w, "content");
+    if (has_media(in) && !cw->c->opts->text_only_parts && !chat_has_text(in)) {
+        json_put_lit(&cw->w, "(The result is attached to the next message.)");
+    } else {
+        json_open_str(&cw->w);
+        for (bool any = false; in; in = in->next) {
+            if (chat_is_text(in))
+                any |= chat_add_text(&cw->w, in, any ? STR("\\n") : STR(""));
+            else if (in->kind == IR_OPAQUE)
+                chat_lose(cw, in->opaque.type);
+        }
+        json_close_str(&cw->w);
+    }
+    json_end(&cw->w);
+    if (b->is_error)
+        chat_lose(cw, STR("tool_result.is_error"));
+    if (b->cache.n)
+        chat_lose(cw, STR("cache_control"));
+}
+
+static void put_attachments(struct chat_writer *cw, const struct ir_block *result)
+{
+    const struct ir_block *b = result->result.content;
+
+    if (!has_media(b))
+        return;
+    chat_lose(cw,
+              cw->c->opts->text_only_parts ? STR("tool_result.image") : STR("tool_result.content"));
+    if (cw->c->opts->text_only_parts)
+        return;
+    begin_message(cw, STR("user"));
+    json_key(&cw->w, "content");
+    json_begin_array(&cw->w);
+    json_begin_object(&cw->w);
+    json_key(&cw->w, "type");
+    json_put_lit(&cw->w, "text");
+    json_key(&cw->w, "text");
+    json_open_str(&cw->w);
+    json_add_raw(&cw->w, STR("Attached to the result of tool call "));
+    json_add_raw(&cw->w, result->result.id);
+    json_add_raw(&cw->w, STR(":"));
+    json_close_str(&cw->w);
+    json_end(&cw->w);
+    for (; b; b = b->next)
+        if (chat_is_media(b))
+            chat_put_part(cw, b);
+    json_end(&cw->w);
+    json_end(&cw->w);
+}
+
+/* ---- messages -----------------------------------------------------------------------------------
+ */
+
+static void put_user(struct chat_writer *cw, const struct ir_message *m)
+{
+    const struct ir_block *b;
+    bool results = false, others = false;
+
+    for (b = m->blocks; b; b = b->next) {
+        results |= b->kind == IR_TOOL_RESULT;
+        others |= b->kind != IR_TOOL_RESULT;
+        if (b->kind == IR_TOOL_RESULT)
+            put_result(cw, b);
+    }
+    for (b = m->blocks; results && b; b = b->next)
+        if (b->kind == IR_TOOL_RESULT)
+            put_attachments(cw, b);
+    if (!others && results)
+        return;
+    begin_message(cw, STR("user"));
+    if (m->name.n) {
+        json_key(&cw->w, "name");
+        json_put_raw_str(&cw->w, m->name);
+    }
+    chat_put_content(cw, m->blocks);
+    json_end(&cw->w);
+}
+
+static void put_details(struct chat_writer *cw, const struct ir_block *b)
+{
+    struct json_writer *w = &cw->w;
+
+    json_key(w, "reasoning_details");
+    json_begin_array(w);
+    for (uint64_t i = 0; b; b = b->next) {
+        if (b->kind != IR_THINKING && b->kind != IR_REDACTED)
+            continue;
+        json_begin_object(w);
+        json_key(w, "type");
+        if (b->kind == IR_REDACTED) {
+            json_put_lit(w, "reasoning.encrypted");
+            json_key(w, "data");
+            json_put_raw_str(w, b->thinking.text);
+        } else {
+            json_put_lit(w, "reasoning.text");
+            json_key(w, "text");
+            json_put_raw_str(w, b->thinking.text);
+            if (b->thinking.signature.n) {
+                json_key(w, "signature");
+                json_put_raw_str(w, b->thinking.signature);
+            }
+        }
+        if (b->thinking.format.n) {
+            json_key(w, "format");
+            json_put_raw_str(w, b->thinking.format);
+        }
+        json_key(w, "index");
+        json_put_u64(w, i++);
+        json_end(w);
+    }
+    json_end(w);
+}
+
+static void put_thoughts(struct chat_writer *cw, const struct ir_block *blocks)
+{
+    const struct ir_block *b;
+    bool any = false, words = false;
+
+    for (b = blocks; b; b = b->next) {
+        any |= b->kind == IR_THINKING || b->kind == IR_REDACTED;
+        words |= b->kind == IR_THINKING && b->thinking.text.n;
+    }
+    if (!any)
+        return;
+    if (cw->replay == REPLAY_DETAILS) {
+        put_details(cw, blocks);
+        return;
+    }
+    chat_lose(cw, STR("thinking"));
+    if (cw->replay == REPLAY_NONE || !words)
+        return;
+    json_key_str(&cw->w,
+                 cw->replay == REPLAY_CONTENT ? STR("reasoning_content") : STR("reasoning"));
+    json_open_str(&cw->w);
+    for (b = blocks; b; b = b->next)
+        if (b->kind == IR_THINKING)
+            json_add_raw(&cw->w, b->thinking.text);
+    json_close_str(&cw->w);
+}
+
+static void put_call(struct chat_writer *cw, const struct ir_block *b)
+{
+    struct json_writer *w = &cw->w;
+
+    json_begin_object(w);
+    json_key(w, "id");
+    json_put_raw_str(w, b->use.id);
+    json_key(w, "type");
+    json_put_raw_str(w, b->is_custom ? STR("custom") : STR("function"));
+    json_key_str(w, b->is_custom ? STR("custom") : STR("function"));
+    json_begin_object(w);
+    json_key(w, "name");
+    json_put_raw_str(w, b->use.name);
+    if (b->is_custom) {
+        json_key(w, "input");
+        json_put_raw_str(w, b->use.args);
+    } else {
+        json_key(w, "arguments");
+        json_open_str(w);
+        json_add_plain(w, b->use.args);
+        json_close_str(w);
+    }
+    json_end(w);
+    if (b->use.sealed.n) {
+        json_key(w, "extra_content");
+        json_begin_object(w);
+        json_key(w, "google");
+        json_begin_object(w);
+        json_key(w, "thought_signature");
+        json_put_raw_str(w, b->use.sealed);
+        json_end(w);
+        json_end(w);
+    }
+    json_end(w);
+}
+
+static void put_assistant(struct chat_writer *cw, const struct ir_message *m)
+{
+    const struct ir_block *b;
+    bool calls = false;
+
+    for (b = m->blocks; b; b = b->next)
+        calls |= b->kind == IR_TOOL_USE;
+    begin_message(cw, STR("assistant"));
+    put_thoughts(cw, m->blocks);
+    json_key(&cw->w, "content");
+    if (calls && !chat_has_text(m->blocks)) {
+        json_put_null(&cw->w);
+        for (b = m->blocks; b; b = b->next)
+            if (b->kind == IR_OPAQUE)
+                chat_lose(cw, b->opaque.type);
+    } else {
+        chat_put_joined(cw, m->blocks,
+                        STR("")); /* pieces of one answer, cut where a citation stood */
+    }
+    if (calls) {
+        json_key(&cw->w, "tool_calls");
+        json_begin_array(&cw->w);
+        for (b = m->blocks; b; b = b->next)
+            if (b->kind == IR_TOOL_USE)
+                put_call(cw, b);
+        json_end(&cw->w);
+    }
+    json_end(&cw->w);
+}
+
+static void put_system(struct chat_writer *cw, const struct ir_message *m, bool leading)
+{
+    const struct dialect_opts *o = cw->c->opts;
+
+    if (!leading && o->no_mid_system) {
+        chat_lose(cw, STR("messages.role"));
+        begin_message(cw, STR("user"));
+    } else if (m->role == IR_DEVELOPER && !o->no_developer) {
+        begin_message(cw, STR("developer"));
+    } else {
+        begin_message(cw, STR("system"));
+    }
+    chat_put_content(cw, m->blocks);
+    json_end(&cw->w);
+}
+
+static void note_markers(struct chat_writer *cw, const struct ir_message *m)
+{
+    for (const struct ir_block *b = m->blocks; b; b = b->next)
+        if (b->cache.n && !cw->c->opts->cache_markers)
+            chat_lose(cw, STR("cache_control"));
+}
+
+void chat_put_messages(struct chat_writer *cw)
+{
+    bool leading = true;
+
+    json_begin_array(&cw->w);
+    for (const struct ir_message *m = cw->r->messages; m; m = m->next) {
+        note_markers(cw, m);
+        leading &= m->role == IR_SYSTEM || m->role == IR_DEVELOPER;
+        switch (m->role) {
+        case IR_SYSTEM:
+        case IR_DEVELOPER:
+            put_system(cw, m, leading);
+            break;
+        case IR_ASSISTANT:
+            put_assistant(cw, m);
+            if (!m->next &&
+                !chat_is_kin(cw->r->family)) /* a start of the answer, to be gone on with */
+                chat_lose(cw, STR("messages.prefill"));
+            break;
+        case IR_USER:
+        case IR_TOOL:
+            put_user(cw, m);
+            break;
+        }
+    }
+    json_end(&cw->w);
+}

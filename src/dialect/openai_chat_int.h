@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * openai_chat_int - the parts of the Chat Completions dialect, for its own files only.
+ *
+ *     openai_chat.c         the table, paths, headers, errors
+ *     openai_chat_read.c    front: request bytes → canonical; openai_chat_message.c: its messages
+ *     openai_chat_write.c   back:  canonical → request bytes; openai_chat_history.c: its messages,
+ *                           openai_chat_parts.c: their content
+ *     openai_chat_feed.c    back:  answer bytes → events; openai_chat_delta.c: what a delta says,
+ *                           openai_chat_usage.c: token counts, both ways
+ *     openai_chat_say.c     front: events → stream; openai_chat_body.c: a collected answer → body
+ */
+#pragma once
+#include "dialect/dialect.h"
+#include "dialect/field.h"
+#include "json/write.h"
+
+#define CHAT_FAMILY "openai-chat"
+
+/* openai_chat_read.c */
+enum rc chat_peek(jval root, const struct front_route *route, struct arena *a, struct ir_peek *ret,
+                  struct fail *f) MUST_CHECK;
+enum rc chat_decode_request(jval root, const struct front_route *route, struct arena *a,
+                            struct ir_request *ret, struct fail *f) MUST_CHECK;
+/* openai_chat_message.c; a field_fn */
+enum rc chat_read_messages(struct decoding *d, jval v, void *to,
+                           const struct field_at *at) MUST_CHECK;
+
+/* openai_chat_write.c */
+enum rc chat_encode_request(const struct ir_request *r, const struct back_call *c, struct arena *a,
+                            struct rope *out, struct ir_lossy *lossy, struct fail *f) MUST_CHECK;
+
+/* openai_chat_history.c: one canonical message as the Chat messages that say the same */
+struct chat_writer {
+    struct json_writer w;
+    const struct ir_request *r;
+    const struct back_call *c;
+    struct arena *arena;
+    struct ir_lossy *lossy;
+    enum dialect_replay replay; /* never AUTO */
+};
+void chat_put_messages(struct chat_writer *cw);
+
+/* openai_chat_parts.c */
+bool chat_is_kin(str family); /* OpenAI's words: Chat or Responses */
+void chat_lose(struct chat_writer *cw, str name);
+bool chat_is_text(const struct ir_block *b); /* text, or a document that is text */
+bool chat_is_media(const struct ir_block *b);
+bool chat_has_text(const struct ir_block *list);
+/* Add the block's text to an open string, with `gap` before it; false when it is empty. */
+bool chat_add_text(struct json_writer *w, const struct ir_block *b, str gap);
+void chat_put_part(struct chat_writer *cw, const struct ir_block *b);
+/* All text as one string with `gap` between; what is not text is lost. */
+void chat_put_joined(struct chat_writer *cw, const struct ir_block *list, str gap);
+/* "content": the string or the parts. */
+void chat_put_content(struct chat_writer *cw, const struct ir_block *list);
+
+/* openai_chat_feed.c */
+#define CHAT_DECODER_SIZE 1024 /* checked against the struct there */
+void chat_decoder_init(void *state, bool client_usage);
+enum feed_result chat_feed(void *state, struct dialect_scratch *s, const struct sse_event *ev,
+                           struct ir_sink sink) MUST_CHECK;
+bool chat_end(void *state, struct ir_sink sink) MUST_CHECK;
+void chat_decode_body(jval root, struct dialect_scratch *s, struct ir_sink sink);
+
+/* openai_chat_usage.c */
+#define CHAT_USAGE_MAX 512
+/* A usage object of any of the compatible providers. False: nothing usable in it. */
+bool chat_read_usage(jval usage, struct usage *ret);
+void chat_write_usage(const struct usage *u, struct buf *out); /* at most CHAT_USAGE_MAX bytes */
+
+/* openai_chat_say.c */
+#define CHAT_STREAM_SIZE 2048 /* checked against the struct there */
+void chat_stream_init(void *state, const struct front_opts *o);
+void chat_encode_event(void *state, const struct ir_event *ev, struct buf *out);
+str chat_finish_word(enum ir_finish f);
+uint64_t chat_count_chars(jtext text); /* code points, as OpenAI counts indices */
+bool chat_citation_url(str citation, jtext *url, jtext *title); /* false: it has no URL */
+
+/* openai_chat_body.c */
+void chat_encode_body(const struct ir_response *r, const struct front_opts *o, struct rope *out);
+
+/* openai_chat.c */
+void chat_encode_stream_error(const struct fail *f, str request_id, struct buf *out);

@@ -1,0 +1,302 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * openai_chat_parts.c - blocks of canonical content as the content of a Chat message.
+ *
+ * Text that is only text becomes one string, the one form that every compatible server takes; with
+ * pictures, files or kept cache markers among it, an array of parts. What has no words in Chat is
+ * named in the lossy set.
+ */
+#include "dialect/media.h"
+#include "dialect/openai_chat_int.h"
+
+#define TEXT_GAP "\\n\\n" /* between blocks that become one string; escaped */
+
+bool chat_is_kin(str family)
+{
+    return str_has_prefix(family, STR("openai"));
+}
+
+void chat_lose(struct chat_writer *cw, str name)
+{
+    ir_lossy_add(cw->lossy, name);
+}
+
+bool chat_is_text(const struct ir_block *b)
+{
+    return b->kind == IR_TEXT || b->kind == IR_REFUSAL ||
+           (b->kind == IR_DOCUMENT && b->media.src == IR_MEDIA_TEXT);
+}
+
+bool chat_is_media(const struct ir_block *b)
+{
+    return b->kind == IR_IMAGE || b->kind == IR_AUDIO ||
+           (b->kind == IR_DOCUMENT && b->media.src != IR_MEDIA_TEXT);
+}
+
+bool chat_add_text(struct json_writer *w, const struct ir_block *b, str gap)
+{
+    bool document = b->kind == IR_DOCUMENT;
+    jtext text = document ? b->media.data : b->text.text;
+
+    if (!text.n)
+        return false;
+    json_add_raw(w, gap);
+    if (document && b->media.title.n) {
+        json_add_raw(w, b->media.title);
+        json_add_raw(w, STR(TEXT_GAP));
+    }
+    json_add_raw(w, text);
+    return true;
+}
+
+static void put_text_part(struct json_writer *w, jtext text)
+{
+    json_begin_object(w);
+    json_key(w, "type");
+    json_put_lit(w, "text");
+    json_key(w, "text");
+    json_put_raw_str(w, text);
+    json_end(w);
+}
+
+/* ---- media --------------------------------------------------------------------------------------
+ */
+
+static void put_image(struct chat_writer *cw, const struct ir_media *m)
+{
+    struct json_writer *w = &cw->w;
+
+    if (m->src == IR_MEDIA_FILE_ID) {
+        chat_lose(cw, STR("image.file_id"));
+        return;
+    }
+    json_begin_object(w);
+    json_key(w, "type");
+    json_put_lit(w, "image_url");
+    json_key(w, "image_url");
+    json_begin_object(w);
+    json_key(w, "url");
+    media_put_url(w, m, STR("image/png"));
+    if (m->detail.n) {
+        json_key(w, "detail");
+        json_put_raw_str(w, m->detail);
+    }
+    json_end(w);
+    json_end(w);
+}
+
+static void put_file(struct chat_writer *cw, const struct ir_media *m)
+{
+    struct json_writer *w = &cw->w;
+
+    json_begin_object(w);
+    json_key(w, "type");
+    json_put_lit(w, "file");
+    json_key(w, "file");
+    json_begin_object(w);
+    if (m->src == IR_MEDIA_FILE_ID) {
+        json_key(w, "file_id");
+        json_put_raw_str(w, m->data);
+    } else {
+        json_key(w, "filename");
+        json_put_raw_str(w, m->title.n ? m->title : STR("document.pdf"));
+        json_key(w, "file_data");
+        media_put_url(w, m, STR("application/pdf"));
+    }
+    json_end(w);
+    json_end(w);
+}
+
+/* A document that is text: its title and context, then its words. */
+static void put_text_document(struct json_writer *w, const struct ir_media *m, jtext text)
+{
+    json_begin_object(w);
+    json_key(w, "type");
+    json_put_lit(w, "text");
+    json_key(w, "text");
+    json_open_str(w);
+    if (m->title.n) {
+        json_add_raw(w, m->title);
+        json_add_raw(w, STR(TEXT_GAP));
+    }
+    if (m->context.n) {
+        json_add_raw(w, m->context);
+        json_add_raw(w, STR(TEXT_GAP));
+    }
+    json_add_raw(w, text);
+    json_close_str(w);
+    json_end(w);
+}
+
+static void put_parts(struct chat_writer *cw, const struct ir_block *b);
+
+static void put_document(struct chat_writer *cw, const struct ir_media *m)
+{
+    if (m->citations.n && str_find(m->citations, STR("true")) != SIZE_MAX)
+        chat_lose(cw, STR("citations"));
+    switch (m->src) {
+    case IR_MEDIA_BASE64:
+        put_file(cw, m);
+        break;
+    case IR_MEDIA_FILE_ID:
+        if (chat_is_kin(cw->r->family))
+            put_file(cw, m);
+        else
+            chat_lose(cw, STR("document.file_id"));
+        break;
+    case IR_MEDIA_TEXT:
+        put_text_document(&cw->w, m, m->data);
+        break;
+    case IR_MEDIA_URL: /* Chat fetches pictures only */
+        chat_lose(cw, STR("document.url"));
+        put_text_document(&cw->w, m, m->data);
+        break;
+    case IR_MEDIA_BLOCKS:
+        if (m->title.n || m->context.n)
+            put_text_document(&cw->w, m, STR(""));
+        put_parts(cw, m->blocks);
+        break;
+    }
+}
+
+static str audio_format(jtext type)
+{
+    size_t slash = str_rfind_char(type, '/');
+    str f = slash == SIZE_MAX ? type : str_from(type, slash + 1);
+
+    if (str_eq(f, STR("mpeg")))
+        return STR("mp3");
+    return f.n ? f : STR("wav");
+}
+
+static void put_audio(struct chat_writer *cw, const struct ir_media *m)
+{
+    struct json_writer *w = &cw->w;
+
+    json_begin_object(w);
+    json_key(w, "type");
+    json_put_lit(w, "input_audio");
+    json_key(w, "input_audio");
+    json_begin_object(w);
+    json_key(w, "data");
+    json_put_raw_str(w, m->data);
+    json_key(w, "format");
+    json_put_raw_str(w, audio_format(m->media_type));
+    json_end(w);
+    json_end(w);
+}
+
+/* ---- content ------------------------------------------------------------------------------------
+ */
+
+/* A block of the source dialect's own. Search results are text in all but name. */
+static void put_opaque(struct chat_writer *cw, const struct ir_block *b)
+{
+    struct json_doc doc;
+    struct json_iter it;
+    jval root;
+
+    if (!str_eq(b->opaque.type, STR("search_result")) ||
+        json_parse(cw->arena, b->raw, &doc, NULL) != RC_OK) {
+        chat_lose(cw, b->opaque.type);
+        return;
+    }
+    root = json_root(&doc);
+    put_text_part(&cw->w, json_raw(json_get_lit(root, "title")));
+    put_text_part(&cw->w, json_raw(json_get_lit(root, "source")));
+    it = json_iter(json_get_lit(root, "content"));
+    while (json_next(&it))
+        put_text_part(&cw->w, json_raw(json_get_lit(it.val, "text")));
+}
+
+void chat_put_part(struct chat_writer *cw, const struct ir_block *b)
+{
+    struct json_writer *w = &cw->w;
+
+    switch (b->kind) {
+    case IR_TEXT:
+    case IR_REFUSAL:
+        json_begin_object(w);
+        json_key(w, "type");
+        json_put_lit(w, "text");
+        json_key(w, "text");
+        json_put_raw_str(w, b->text.text);
+        if (b->cache.n && cw->c->opts->cache_markers) {
+            json_key(w, "cache_control");
+            json_put_text(w, b->cache);
+        }
+        json_end(w);
+        break;
+    case IR_IMAGE:
+        put_image(cw, &b->media);
+        break;
+    case IR_DOCUMENT:
+        put_document(cw, &b->media);
+        break;
+    case IR_AUDIO:
+        put_audio(cw, &b->media);
+        break;
+    case IR_OPAQUE:
+        put_opaque(cw, b);
+        break;
+    case IR_THINKING:
+    case IR_REDACTED:
+    case IR_TOOL_USE:
+    case IR_TOOL_RESULT:
+        break;
+    }
+}
+
+static void put_parts(struct chat_writer *cw, const struct ir_block *b)
+{
+    for (; b; b = b->next)
+        chat_put_part(cw, b);
+}
+
+/* Must the blocks stand as an array of parts? */
+static bool needs_parts(const struct chat_writer *cw, const struct ir_block *b)
+{
+    for (; b; b = b->next)
+        if (chat_is_media(b) ||
+            (b->kind == IR_OPAQUE && str_eq(b->opaque.type, STR("search_result"))) ||
+            (b->cache.n && cw->c->opts->cache_markers))
+            return !cw->c->opts->text_only_parts;
+    return false;
+}
+
+bool chat_has_text(const struct ir_block *b)
+{
+    for (; b; b = b->next)
+        if (chat_is_text(b))
+            return true;
+    return false;
+}
+
+void chat_put_joined(struct chat_writer *cw, const struct ir_block *b, str gap)
+{
+    bool any = false;
+
+    json_open_str(&cw->w);
+    for (; b; b = b->next) {
+        if (chat_is_text(b)) {
+            any |= chat_add_text(&cw->w, b, any ? gap : STR(""));
+        } else if (chat_is_media(b)) {
+            chat_lose(cw, b->kind == IR_IMAGE ? STR("image") : STR("document"));
+        } else if (b->kind == IR_OPAQUE) {
+            chat_lose(cw, b->opaque.type);
+        }
+    }
+    json_close_str(&cw->w);
+}
+
+void chat_put_content(struct chat_writer *cw, const struct ir_block *b)
+{
+    json_key(&cw->w, "content");
+    if (!needs_parts(cw, b)) {
+        chat_put_joined(cw, b, STR(TEXT_GAP));
+        return;
+    }
+    json_begin_array(&cw->w);
+    put_parts(cw, b);
+    json_end(&cw->w);
+}

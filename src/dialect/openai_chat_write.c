@@ -1,0 +1,402 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * openai_chat_write.c - a canonical request as Chat Completions.
+ *
+ * Which of several spellings a provider wants (max_tokens or max_completion_tokens, how reasoning
+ * is asked for) is in dialect_opts; what nobody configured goes by the model's name. A parameter
+ * that the target is known to refuse is left out and named as lost, rather than sent into a 400.
+ */
+#include "base/num.h"
+#include "dialect/model_name.h"
+#include "dialect/openai_chat_int.h"
+
+#define STOP_MAX      4  /* OpenAI's own limit */
+#define USER_MAX      64 /* OpenAI refuses longer ones */
+#define EFFORT_LOW_TO 4096
+#define EFFORT_MED_TO 16384
+#define SCHEMA_ROOT   "{\"type\":\"object\",\"properties\":{}}"
+
+/* ---- tools --------------------------------------------------------------------------------------
+ */
+
+static void put_function(struct chat_writer *cw, const struct ir_tool *t)
+{
+    struct json_writer *w = &cw->w;
+
+    json_begin_object(w);
+    json_key(w, "type");
+    json_put_lit(w, "function");
+    json_key(w, "function");
+    json_begin_object(w);
+    json_key(w, "name");
+    json_put_raw_str(w, t->name);
+    if (t->description.n) {
+        json_key(w, "description");
+        json_put_raw_str(w, t->description);
+    }
+    json_key(w, "parameters");
+    json_put_text(w, json_is(t->schema, JSON_OBJECT) ? json_text(t->schema) : STR(SCHEMA_ROOT));
+    if (t->strict == IR_YES && !cw->c->opts->no_strict) {
+        json_key(w, "strict");
+        json_put_bool(w, true);
+    }
+    json_end(w);
+    if (t->cache.n && cw->c->opts->cache_markers) {
+        json_key(w, "cache_control");
+        json_put_text(w, t->cache);
+    }
+    json_end(w);
+    if (t->cache.n && !cw->c->opts->cache_markers)
+        chat_lose(cw, STR("cache_control"));
+}
+
+/* A tool that only its own vendor can run. */
+static void lose_tool(struct chat_writer *cw, const struct ir_tool *t)
+{
+    str name = arena_strf(cw->arena, "tools." STR_FMT, STR_ARG(t->type));
+
+    chat_lose(cw, name.p ? name : STR("tools"));
+}
+
+static bool is_ours(const struct chat_writer *cw, const struct ir_tool *t)
+{
+    return t->kind == IR_TOOL_FUNCTION || str_eq(cw->r->family, STR(CHAT_FAMILY));
+}
+
+static void put_choice(struct chat_writer *cw, const struct ir_tool_choice *c)
+{
+    struct json_writer *w = &cw->w;
+
+    if (c->kind != IR_CHOICE_UNSET)
+        json_key(w, "tool_choice");
+    switch (c->kind) {
+    case IR_CHOICE_UNSET:
+        break;
+    case IR_CHOICE_AUTO:
+        json_put_lit(w, "auto");
+        break;
+    case IR_CHOICE_NONE:
+        json_put_lit(w, "none");
+        break;
+    case IR_CHOICE_ANY:
+        json_put_lit(w, "required");
+        break;
+    case IR_CHOICE_NAMED:
+        json_begin_object(w);
+        json_key(w, "type");
+        json_put_lit(w, "function");
+        json_key(w, "function");
+        json_begin_object(w);
+        json_key(w, "name");
+        json_put_raw_str(w, c->name);
+        json_end(w);
+        json_end(w);
+        break;
+    }
+    if (c->parallel != IR_UNSET) {
+        json_key(w, "parallel_tool_calls");
+        json_put_bool(w, c->parallel == IR_YES);
+    }
+}
+
+static void put_tools(struct chat_writer *cw)
+{
+    const struct ir_tool *t;
+    bool any = false;
+
+    for (t = cw->r->tools; t; t = t->next) {
+        if (!is_ours(cw, t)) {
+            lose_tool(cw, t);
+            continue;
+        }
+        if (!any) {
+            json_key(&cw->w, "tools");
+            json_begin_array(&cw->w);
+            any = true;
+        }
+        if (t->kind == IR_TOOL_FUNCTION)
+            put_function(cw, t);
+        else
+            json_put_text(&cw->w, t->raw);
+    }
+    if (!any)
+        return; /* a choice without tools is refused */
+    json_end(&cw->w);
+    put_choice(cw, &cw->r->choice);
+}
+
+/* ---- reasoning ----------------------------------------------------------------------------------
+ */
+
+static enum dialect_effort effort_style(const struct chat_writer *cw)
+{
+    if (cw->c->opts->effort != EFFORT_AUTO)
+        return cw->c->opts->effort;
+    return model_takes_effort(cw->c->model) ? EFFORT_FIELD : EFFORT_NONE;
+}
+
+/* An effort word that Chat knows; absent: leave it to the model. */
+static str effort_word(struct chat_writer *cw)
+{
+    const struct ir_reasoning *r = &cw->r->reasoning;
+
+    if (str_eq(r->effort, STR("max")) ||
+        (str_eq(r->effort, STR("xhigh")) && !chat_is_kin(cw->r->family))) {
+        chat_lose(cw, STR("effort")); /* few models know more than high */
+        return STR("high");
+    }
+    if (r->effort.n || r->mode == IR_THINK_ADAPTIVE)
+        return r->effort;
+    if (!r->budget)
+        return STR_NONE;
+    if (r->budget <= EFFORT_LOW_TO)
+        return STR("low");
+    return r->budget <= EFFORT_MED_TO ? STR("medium") : STR("high");
+}
+
+static void put_effort_object(struct chat_writer *cw, bool on)
+{
+    struct json_writer *w = &cw->w;
+    str word = on ? effort_word(cw) : STR_NONE;
+
+    json_key(w, "reasoning");
+    json_begin_object(w);
+    if (on && cw->r->reasoning.budget && !cw->r->reasoning.effort.n) {
+        json_key(w, "max_tokens");
+        json_put_u64(w, cw->r->reasoning.budget);
+    } else if (word.n) {
+        json_key(w, "effort");
+        json_put_raw_str(w, word);
+    } else {
+        json_key(w, "enabled");
+        json_put_bool(w, on);
+    }
+    json_end(w);
+}
+
+static void put_reasoning(struct chat_writer *cw)
+{
+    struct json_writer *w = &cw->w;
+    bool on = cw->r->reasoning.mode != IR_THINK_OFF;
+    str word;
+
+    if (cw->r->reasoning.mode == IR_THINK_UNSET && !cw->r->reasoning.effort.n)
+        return;
+    switch (effort_style(cw)) {
+    case EFFORT_AUTO:
+    case EFFORT_NONE: /* most open models think, or not, by themselves */
+        if (on)
+            chat_lose(cw, STR("thinking"));
+        break;
+    case EFFORT_FIELD:
+        word = on ? effort_word(cw) : STR_NONE;
+        if (word.n) {
+            json_key(w, "reasoning_effort");
+            json_put_raw_str(w, word);
+        }
+        break;
+    case EFFORT_OBJECT:
+        put_effort_object(cw, on);
+        break;
+    case EFFORT_THINKING:
+        json_key(w, "thinking");
+        json_begin_object(w);
+        json_key(w, "type");
+        json_put_raw_str(w, on ? STR("enabled") : STR("disabled"));
+        json_end(w);
+        break;
+    case EFFORT_ENABLE:
+        json_key(w, "enable_thinking");
+        json_put_bool(w, on);
+        break;
+    }
+}
+
+/* ---- parameters ---------------------------------------------------------------------------------
+ */
+
+static void put_number(struct chat_writer *cw, str key, str number)
+{
+    if (number.n) {
+        json_key_str(&cw->w, key);
+        json_put_text(&cw->w, number);
+    }
+}
+
+static void put_text(struct chat_writer *cw, str key, jtext text)
+{
+    if (text.n) {
+        json_key_str(&cw->w, key);
+        json_put_raw_str(&cw->w, text);
+    }
+}
+
+static bool number_is(str number, double want)
+{
+    double v;
+
+    return num_double(number, &v) == RC_OK && v == want;
+}
+
+static void put_sampling(struct chat_writer *cw)
+{
+    const struct ir_request *r = cw->r;
+    const struct {
+        str key, number;
+        double plain; /* the value that changes nothing */
+        bool strange; /* not OpenAI's own */
+    } rows[] = {
+        {STR("temperature"), r->temperature, 1, false},
+        {STR("top_p"), r->top_p, 1, false},
+        {STR("frequency_penalty"), r->frequency_penalty, 0, false},
+        {STR("presence_penalty"), r->presence_penalty, 0, false},
+        {STR("top_k"), r->top_k, 0, true},
+        {STR("min_p"), r->min_p, 0, true},
+        {STR("repetition_penalty"), r->repetition_penalty, 1, true},
+    };
+    bool strict = model_is_openai(cw->c->model);
+    bool thinks = model_is_openai_reasoning(cw->c->model);
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        if (!rows[i].number.n)
+            continue;
+        if (!(strict && rows[i].strange) && !thinks)
+            put_number(cw, rows[i].key, rows[i].number);
+        else if (!number_is(rows[i].number, rows[i].plain))
+            chat_lose(cw, rows[i].key);
+    }
+    put_number(cw, STR("seed"), r->seed);
+    if (r->logprobs != IR_UNSET) {
+        json_key(&cw->w, "logprobs");
+        json_put_bool(&cw->w, r->logprobs == IR_YES);
+    }
+    put_number(cw, STR("top_logprobs"), r->top_logprobs);
+    put_number(cw, STR("logit_bias"), r->logit_bias);
+}
+
+static void put_limits(struct chat_writer *cw)
+{
+    const struct ir_request *r = cw->r;
+    struct json_writer *w = &cw->w;
+    enum dialect_max_tokens style = cw->c->opts->max_tokens;
+
+    if (style == MAXTOK_AUTO)
+        style = model_is_openai(cw->c->model) ? MAXTOK_NEW : MAXTOK_OLD;
+    if (r->max_tokens) {
+        json_key_str(w, style == MAXTOK_NEW ? STR("max_completion_tokens") : STR("max_tokens"));
+        json_put_u64(w, r->max_tokens);
+    }
+    if (r->n > 1) {
+        json_key(w, "n");
+        json_put_u64(w, r->n);
+    }
+    if (!r->stop.n)
+        return;
+    json_key(w, "stop");
+    json_begin_array(w);
+    for (size_t i = 0; i < r->stop.n && i < STOP_MAX; i++)
+        json_put_raw_str(w, r->stop.v[i]);
+    json_end(w);
+    if (r->stop.n > STOP_MAX)
+        chat_lose(cw, STR("stop_sequences"));
+}
+
+static void put_format(struct chat_writer *cw)
+{
+    const struct ir_format *f = &cw->r->format;
+    struct json_writer *w = &cw->w;
+
+    if (f->kind == IR_FORMAT_UNSET || f->kind == IR_FORMAT_TEXT)
+        return;
+    json_key(w, "response_format");
+    json_begin_object(w);
+    json_key(w, "type");
+    if (f->kind == IR_FORMAT_JSON) {
+        json_put_lit(w, "json_object");
+        json_end(w);
+        return;
+    }
+    json_put_lit(w, "json_schema");
+    json_key(w, "json_schema");
+    json_begin_object(w);
+    json_key(w, "name");
+    json_put_raw_str(w, f->name.n ? f->name : STR("response"));
+    put_text(cw, STR("description"), f->description);
+    if (f->strict != IR_UNSET && !cw->c->opts->no_strict) {
+        json_key(w, "strict");
+        json_put_bool(w, f->strict == IR_YES);
+    }
+    json_key(w, "schema");
+    json_put_text(w, json_text(f->schema));
+    json_end(w);
+    json_end(w);
+}
+
+/* Fields that travel between Chat servers and Responses only, or need a word changed. */
+static void put_rest(struct chat_writer *cw)
+{
+    const struct ir_request *r = cw->r;
+    bool kin = chat_is_kin(r->family);
+
+    if (r->user.n > USER_MAX)
+        chat_lose(cw, STR("user"));
+    else
+        put_text(cw, STR("user"), r->user);
+    if (str_eq(r->service_tier, STR("standard_only")))
+        put_text(cw, STR("service_tier"), STR("default"));
+    else if (kin)
+        put_text(cw, STR("service_tier"), r->service_tier);
+    else if (r->service_tier.n && !str_eq(r->service_tier, STR("auto")))
+        chat_lose(cw, STR("service_tier"));
+    put_text(cw, STR("verbosity"), r->verbosity);
+    put_text(cw, STR("prompt_cache_key"), r->cache_key);
+    if (kin)
+        put_number(cw, STR("metadata"), r->metadata);
+    else if (r->metadata.n)
+        chat_lose(cw, STR("metadata"));
+    if (r->context_management.n)
+        chat_lose(cw, STR("context_management"));
+    if (r->cache.n)
+        chat_lose(cw, STR("cache_control"));
+    for (const struct ir_field *f = r->unknown; f; f = f->next)
+        chat_lose(cw, f->name);
+}
+
+static enum dialect_replay replay_style(const struct back_call *c)
+{
+    if (c->opts->replay != REPLAY_AUTO)
+        return c->opts->replay;
+    return model_is_openai(c->model) ? REPLAY_NONE : REPLAY_CONTENT;
+}
+
+enum rc chat_encode_request(const struct ir_request *r, const struct back_call *c, struct arena *a,
+                            struct rope *out, struct ir_lossy *lossy, struct fail *f)
+{
+    struct chat_writer cw = {.r = r, .c = c, .arena = a, .lossy = lossy, .replay = replay_style(c)};
+
+    (void)f;
+    json_writer_init(&cw.w, out);
+    json_begin_object(&cw.w);
+    json_key(&cw.w, "model");
+    json_put_str(&cw.w, c->model);
+    if (c->stream) {
+        json_key(&cw.w, "stream");
+        json_put_bool(&cw.w, true);
+        if (!c->opts->no_stream_options) {
+            json_key(&cw.w, "stream_options");
+            json_put_text(&cw.w, STR("{\"include_usage\":true}"));
+        }
+    }
+    put_limits(&cw);
+    put_sampling(&cw);
+    put_reasoning(&cw);
+    put_format(&cw);
+    put_rest(&cw);
+    put_tools(&cw);
+    json_key(&cw.w, "messages");
+    chat_put_messages(&cw);
+    json_end(&cw.w);
+    if (arena_is_full(a))
+        return RC_NOMEM;
+    return rope_failed(out) ? RC_LIMIT : RC_OK;
+}

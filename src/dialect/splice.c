@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* splice.c - sorted edits and the slices between them; see the header. */
+#include "dialect/splice.h"
+
+#include "json/write.h"
+
+void splice_init(struct splice *s, jval root)
+{
+    str all = json_text(root);
+
+    *s = (struct splice){.src = all};
+}
+
+static void add(struct splice *s, const char *at, size_t len, str text)
+{
+    unsigned i = s->n;
+    size_t off = (size_t)(at - s->src.p);
+
+    CHECK(s->n < SPLICE_MAX && off <= s->src.n);
+    for (; i > 0 && s->edits[i - 1].at > off; i--)
+        s->edits[i] = s->edits[i - 1];
+    s->edits[i] = (struct splice_edit){.at = off, .len = len, .text = text};
+    s->n++;
+}
+
+void splice_replace(struct splice *s, jval v, str text)
+{
+    str old = json_text(v);
+
+    add(s, old.p, old.n, text);
+}
+
+void splice_into(struct splice *s, jval object, str members, struct arena *a)
+{
+    str old = json_text(object);
+    str text = json_len(object) ? arena_strf(a, STR_FMT ",", STR_ARG(members)) : members;
+
+    if (text.p)
+        add(s, old.p + 1, 0, text);
+}
+
+void splice_write(struct splice *s, struct rope *out)
+{
+    size_t at = 0;
+
+    for (unsigned i = 0; i < s->n; i++) {
+        rope_put(out, str_of(s->src.p + at, s->edits[i].at - at));
+        rope_put(out, s->edits[i].text);
+        at = s->edits[i].at + s->edits[i].len;
+    }
+    rope_put(out, str_from(s->src, at));
+}
+
+str splice_quote(struct arena *a, str plain)
+{
+    size_t cap = plain.n * 6 + 2;
+    struct buf b = {.p = arena_alloc(a, cap), .cap = cap, .max = cap};
+
+    if (!b.p)
+        return STR_NONE;
+    buf_add_char(&b, '"');
+    json_escape(&b, plain);
+    buf_add_char(&b, '"');
+    return b.failed ? STR_NONE : buf_str(&b);
+}
