@@ -15,6 +15,8 @@
 
 #include "json/text_int.h"
 
+#define BATCH 32
+
 /* Up to 8 bytes as a number; what is missing counts as 0. */
 static uint64_t word_of(const char *p, size_t n)
 {
@@ -75,31 +77,48 @@ struct hash_key json_keys_secret(void)
     return key;
 }
 
-/* Put `key` into the table. True: an equal one is in. */
-static bool put(const struct json_doc *doc, struct json_keys_table *t, size_t mask, uint32_t key)
+struct hashed {
+    uint64_t hash;
+    uint32_t key;
+};
+
+/* Put a key into the table. True: an equal one is in. */
+static bool put(const struct json_doc *doc, struct json_keys_table *t, size_t mask, struct hashed k)
 {
-    const struct json_node *n = &doc->nodes[key];
-    uint64_t h =
-        json_text_hash(t->hash, str_of(doc->src + n->off, n->len), n->flags & JSON_F_ESCAPED);
-    for (size_t i = h & mask;; i = (i + 1) & mask) {
+    for (size_t i = k.hash & mask;; i = (i + 1) & mask) {
         t->probes++;
         if (t->slots[i] == 0) {
-            t->slots[i] = h >> 32 << 32 | key;
+            t->slots[i] = k.hash >> 32 << 32 | k.key;
             return false;
         }
-        if (t->slots[i] >> 32 == h >> 32 && same_key(doc, (uint32_t)t->slots[i], key))
+        if (t->slots[i] >> 32 == k.hash >> 32 && same_key(doc, (uint32_t)t->slots[i], k.key))
             return true;
     }
 }
 
+/* A million keys make a table far larger than any cache, so the slots of a batch are asked for
+ * before the first of them is looked at. */
 uint32_t json_keys_repeated(const struct json_doc *doc, uint32_t object, uint32_t keys,
                             struct json_keys_table *t)
 {
-    size_t slots = json_keys_slots(keys);
-    memset(t->slots, 0, slots * sizeof(t->slots[0]));
+    struct hashed batch[BATCH];
+    size_t mask = json_keys_slots(keys) - 1;
+    uint32_t key = object + 1;
+    memset(t->slots, 0, (mask + 1) * sizeof(t->slots[0]));
     t->probes = 0;
-    for (uint32_t k = object + 1; keys; keys--, k = doc->nodes[k + 1].next)
-        if (put(doc, t, slots - 1, k))
-            return k;
+    while (keys) {
+        size_t n = keys < BATCH ? keys : BATCH;
+        for (size_t i = 0; i < n; i++, key = doc->nodes[key + 1].next) {
+            const struct json_node *k = &doc->nodes[key];
+            uint64_t h = json_text_hash(t->hash, str_of(doc->src + k->off, k->len),
+                                        k->flags & JSON_F_ESCAPED);
+            batch[i] = (struct hashed){h, key};
+            __builtin_prefetch(&t->slots[h & mask], 1);
+        }
+        for (size_t i = 0; i < n; i++)
+            if (put(doc, t, mask, batch[i]))
+                return batch[i].key;
+        keys -= (uint32_t)n;
+    }
     return 0;
 }

@@ -27,9 +27,10 @@
 #include "json/path_int.h"
 #include "json/scan_int.h"
 
-#define TEXT_MAX    UINT32_MAX
-#define FIRST_NODES 64
-#define NEAR_END    64 /* that close, a block of the wide scanner does not pay */
+#define TEXT_MAX      UINT32_MAX
+#define FIRST_NODES   64    /* of the smallest text */
+#define MOST_AT_FIRST 16384 /* of the largest: 256 KB */
+#define NEAR_END      64    /* that close, a block of the wide scanner does not pay */
 
 struct frame {
     struct json_keys seen;
@@ -441,6 +442,8 @@ enum rc json_parse(struct arena *a, str src, struct json_doc *ret, struct json_e
         return refuse_at_once(RC_LIMIT, "the text is too long", err);
     begin(&p, src, a);
     size_t room = src.n / 64 + FIRST_NODES, most = most_nodes(&p, p.begin);
+    if (room > MOST_AT_FIRST)
+        room = MOST_AT_FIRST;
     if (!resize(&p, room < most ? room : most))
         return refuse_at_once(RC_NOMEM, "out of memory", err);
     return run(&p, ret, err);
