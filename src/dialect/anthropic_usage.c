@@ -28,6 +28,7 @@ static void read_cache(jval u, struct usage *to)
 {
     jval split = json_get_lit(u, "cache_creation");
     uint64_t written = 0, short_lived = 0, long_lived = 0;
+    bool has_short, has_long;
 
     if (count(u, "cache_read_input_tokens", &to->cache_read, &to->suspect))
         to->has |= USAGE_HAS_CACHE;
@@ -38,8 +39,9 @@ static void read_cache(jval u, struct usage *to)
             to->cache_write_1h = 0;
         }
     }
-    if (count(split, "ephemeral_5m_input_tokens", &short_lived, &to->suspect) |
-        count(split, "ephemeral_1h_input_tokens", &long_lived, &to->suspect)) {
+    has_short = count(split, "ephemeral_5m_input_tokens", &short_lived, &to->suspect);
+    has_long = count(split, "ephemeral_1h_input_tokens", &long_lived, &to->suspect);
+    if (has_short || has_long) {
         to->cache_write_5m = short_lived;
         to->cache_write_1h = long_lived;
     }
