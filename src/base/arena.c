@@ -169,34 +169,42 @@ static void *grow_chunk(struct arena *a, size_t need)
     return c->data;
 }
 
-void arena_trim(struct arena *a, void *p, size_t old_n, size_t n)
+/* Is p, of `need` bytes, the newest allocation? */
+static bool is_newest(const struct arena *a, const char *p, size_t need)
 {
-    struct arena_chunk *c = a->chunk;
-    size_t old_need = round_up(old_n ? old_n : 1), need = round_up(n ? n : 1);
-    ASSERT(n <= old_n);
-    if (!c || (char *)p + old_need != c->data + c->used)
-        return;
-    c->used -= old_need - need;
-    POISON(c->data + c->used, c->size - c->used);
+    const struct arena_chunk *c = a->chunk;
+    return p && c && p + need == c->data + c->used;
 }
 
 void *arena_grow(struct arena *a, void *p, size_t old_n, size_t n)
 {
-    struct arena_chunk *c = a->chunk;
     size_t old_need = round_up(old_n ? old_n : 1), need = round_up(n ? n : 1);
     ASSERT(n >= old_n);
-    if (p && c && (char *)p + old_need == c->data + c->used && n <= SIZE_MAX / 2 &&
-        need - old_need <= c->size - c->used) {
-        c->used += need - old_need;
-        UNPOISON(p, n);
-        return p;
+    if (n <= SIZE_MAX / 2 && is_newest(a, p, old_need)) {
+        struct arena_chunk *c = a->chunk;
+        if (need - old_need <= c->size - c->used) {
+            c->used += need - old_need;
+            UNPOISON(p, n);
+            return p;
+        }
+        if (p == c->data && !c->marked)
+            return grow_chunk(a, need);
     }
-    if (p && c && !c->marked && p == c->data && c->used == old_need && need > c->size)
-        return grow_chunk(a, need);
     void *q = arena_alloc(a, n);
     if (q && p && old_n)
         memcpy(q, p, old_n);
     return q;
+}
+
+void arena_trim(struct arena *a, void *p, size_t old_n, size_t n)
+{
+    size_t old_need = round_up(old_n ? old_n : 1), need = round_up(n ? n : 1);
+    ASSERT(n <= old_n);
+    if (!is_newest(a, p, old_need))
+        return;
+    struct arena_chunk *c = a->chunk;
+    c->used -= old_need - need;
+    POISON(c->data + c->used, c->size - c->used);
 }
 
 str arena_dup(struct arena *a, str s)
