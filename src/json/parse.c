@@ -433,6 +433,7 @@ static void begin(struct parser *p, str src, struct arena *a)
     p->nodes = NULL;
     p->n = p->cap = 0;
     p->room = 0;
+    p->flaw = (struct json_flaw){RC_INTERNAL, p->begin, "nothing"};
 }
 
 enum rc json_parse(struct arena *a, str src, struct json_doc *ret, struct json_error *err)
