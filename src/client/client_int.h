@@ -60,7 +60,7 @@ struct up_conn {
     struct chunk_decoder chunk;
     /* the request being sent */
     uint64_t out_before;  /* sock.bytes_out when it began */
-    size_t queued_seen;   /* for the send deadline: what waited when the timer was set */
+    size_t unacked_seen;  /* for the send deadline: what was on its way when the timer last fired */
     struct buf rewritten; /* the head in absolute-form, for plain proxies */
     msec idle_ttl;        /* of the first answer; 0: none came yet */
     msec idle_until;

@@ -107,9 +107,9 @@ static void on_timer(struct timer *t)
         return;
     }
     if (c->state == UP_BUSY && c->x->phase == EXCHANGE_SEND) {
-        size_t now = sock_queued(&c->sock);
-        if (now != c->queued_seen) { /* slow, but it moves */
-            c->queued_seen = now;
+        size_t now = sock_unacked(&c->sock);
+        if (now != c->unacked_seen) { /* slow, but it moves */
+            c->unacked_seen = now;
             up_conn_moved(c);
             return;
         }
@@ -146,8 +146,8 @@ static void send_request(struct up_conn *c)
         exchange_failed(x, rc == RC_CLOSED ? RC_RESET : rc, "the request could not be sent");
         return;
     }
-    c->queued_seen = sock_queued(&c->sock);
-    x->phase = c->queued_seen ? EXCHANGE_SEND : EXCHANGE_WAIT;
+    x->phase = sock_queued(&c->sock) ? EXCHANGE_SEND : EXCHANGE_WAIT;
+    c->unacked_seen = SIZE_MAX;
     up_conn_moved(c);
 }
 

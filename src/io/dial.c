@@ -96,8 +96,11 @@ static void on_connected(uv_poll_t *h, int status, int events)
     int err = 0;
     socklen_t n = sizeof(err);
     (void)events;
-    if (status < 0 || getsockopt(a->fd, SOL_SOCKET, SO_ERROR, &err, &n) != 0)
-        err = status < 0 ? -status : errno;
+    /* libuv turns the error condition into a code of its own; the socket knows better. */
+    if (getsockopt(a->fd, SOL_SOCKET, SO_ERROR, &err, &n) != 0)
+        err = errno;
+    else if (err == 0 && status < 0)
+        err = -status;
     int fd = release(a);
     if (err == 0) {
         finish(d, RC_OK, fd);

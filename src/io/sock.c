@@ -12,8 +12,10 @@
  */
 #include "io/sock.h"
 
+#include <linux/sockios.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -190,6 +192,14 @@ bool sock_is_dead(const struct sock *s)
     if (fd < 0 || getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &n) != 0)
         return true;
     return info.tcpi_state == TCP_CLOSE;
+}
+
+size_t sock_unacked(const struct sock *s)
+{
+    int in_kernel = 0, fd = fd_of(s);
+    if (fd < 0 || ioctl(fd, SIOCOUTQ, &in_kernel) != 0)
+        in_kernel = 0;
+    return sock_queued(s) + (size_t)in_kernel;
 }
 
 static void set_int(int fd, int level, int name, unsigned v)

@@ -93,6 +93,10 @@ void sock_pause(struct sock *s);      /* idempotent */
 enum rc sock_write(struct sock *s, const struct iovec *iov, size_t n,
                    enum sock_mode mode) MUST_CHECK;
 size_t sock_queued(const struct sock *s); /* bytes the kernel has not taken */
+/* Bytes the peer has not acknowledged: those queued, and the kernel's own. A system call. This is
+ * what a limit on progress should watch: the kernel takes nothing for a long while and then much at
+ * once, however steadily a slow link carries. */
+size_t sock_unacked(const struct sock *s);
 /* Forget what waits, but for the part in the hands of the kernel or of libuv (some 256 KiB at
  * most). The message is then cut: only good before sock_close. SOCK_REF memory must still stay. */
 void sock_drop_queued(struct sock *s);

@@ -18,8 +18,8 @@
 
 struct tls_ctx;
 
-#define TLS_SERVER_HANDSHAKE_MS 10000 /* a client has so long for the handshake (RELIABILITY D26) \
-                                       */
+/* A client has so long for the handshake (RELIABILITY D26). */
+#define TLS_SERVER_HANDSHAKE_MS 10000
 
 /* ca_file: PEM; absent: the system's (OpenSSL's default paths, SSL_CERT_FILE, SSL_CERT_DIR).
  * RC_NOMEM, RC_CONFIG with a static text in *ret_why (may be NULL). */
