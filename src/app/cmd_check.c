@@ -4,12 +4,12 @@
 
 #include "app/config.h"
 #include "base/auto.h"
-#include "conf/schema.h"
+#include "conf/describe.h"
 
 static int print_schema(void)
 {
     AUTO(buf_fini) struct buf b = BUF_INIT(1u << 20);
-    conf_schema_write(&b);
+    conf_write_schema(&b);
     fwrite(b.p, 1, buf_size(&b), stdout);
     return b.failed ? EXIT_FAILED : EXIT_DONE;
 }
@@ -21,15 +21,9 @@ static int run(const struct options *o)
     struct snapshot *s = config_load(o, false);
     if (!s)
         return EXIT_USAGE;
-    uint32_t on = 0;
-    for (uint32_t i = 0; i < s->nproviders; i++)
-        on += s->providers[i].enabled;
-    if (s->file.n)
-        printf(STR_FMT ": ok: ", STR_ARG(s->file));
-    else
-        printf("no configuration file: ok: ");
-    printf("%u provider%s, %u model%s, %u key%s\n", on, on == 1 ? "" : "s", s->nmodels,
-           s->nmodels == 1 ? "" : "s", s->nkeys, s->nkeys == 1 ? "" : "s");
+    AUTO(buf_fini) struct buf b = BUF_INIT(1u << 20);
+    conf_write_summary(s, &b);
+    fwrite(b.p, 1, buf_size(&b), stdout);
     snapshot_unref(s);
     return EXIT_DONE;
 }

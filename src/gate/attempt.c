@@ -311,6 +311,7 @@ static void on_fail(struct exchange *x, const struct exchange_fail *xf)
     struct call *c = call_of_exchange(x);
     c->on_wire = false;
     own_time_start(c);
+    c->tried[c->attempts - 1].why = xf->what;
     if (c->phase == CALL_ANSWER && c->mode == ANSWER_STREAM) {
         stream_broken(c, kind_of_rc(xf->rc));
         return;

@@ -48,7 +48,8 @@ struct wire {
 struct attempt_record {
     const struct conf_provider *provider;
     str model;
-    enum err error; /* ERR_COUNT: it served */
+    enum err error;  /* ERR_COUNT: it served */
+    const char *why; /* for the log: static text, or NULL */
     unsigned status;
     uint32_t ms;
 };

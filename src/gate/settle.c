@@ -122,6 +122,8 @@ static void log_attempts(struct call *c, struct buf *b)
         U64(b, ",\"status\":", t->status);
         if (t->error != ERR_COUNT)
             TEXT(b, ",\"error\":", err_row(t->error)->name);
+        if (t->why)
+            TEXT(b, ",\"why\":", str_c(t->why));
         U64(b, ",\"ms\":", t->ms);
         buf_add_char(b, '}');
     }
