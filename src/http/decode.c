@@ -255,22 +255,30 @@ static bool is_bomb(const struct decoder *d)
     return d->state && d->given > DECODE_FREE && d->given / d->max_ratio > d->used;
 }
 
+/* How much of `out` one step may fill. */
+static size_t room_in(const struct buf *out)
+{
+    size_t room = out->max - buf_size(out);
+    return room < DECODE_STEP ? room : DECODE_STEP;
+}
+
 static enum rc step(struct decoder *d, str *in, struct buf *out)
 {
     if (in->n == 0 && (d->ended || d->used == 0))
         return RC_OK; /* between members, or before the first byte: nothing can come out */
-    char *to = buf_reserve(out, DECODE_STEP);
+    size_t before = in->n, room = room_in(out), given = room;
+    char *to = room ? buf_reserve(out, room) : NULL;
     if (!to)
         return RC_NOMEM;
-    size_t before = in->n, room = DECODE_STEP;
     TRY(d->engine->run(d, in, to, &room));
-    if (in->n == before && room == DECODE_STEP && before)
+    given -= room;
+    if (in->n == before && before && given == 0)
         return RC_SYNTAX; /* a library that stands still must not make a caller loop */
     d->used += before - in->n;
-    d->given += DECODE_STEP - room;
+    d->given += given;
     if (is_bomb(d))
         return RC_LIMIT;
-    buf_commit(out, DECODE_STEP - room);
+    buf_commit(out, given);
     return in->n || room == 0 ? RC_AGAIN : RC_OK;
 }
 

@@ -49,7 +49,7 @@ void decode_fini(struct decoder *d);
  * RC_OK: all of *in was taken, and what could be decoded is out.
  * RC_AGAIN: there may be more; call again with what is left of *in, also if that is empty.
  * RC_SYNTAX: not a stream of this kind, or bytes behind its end. RC_LIMIT: max_out, max_ratio, or a
- * window over the maximum. RC_NOMEM: also when `out` has no room for DECODE_STEP bytes.
+ * window over the maximum. RC_NOMEM: also when `out` is full.
  * Errors stay. Several gzip members or zstd frames in a row are one body. */
 enum rc decode_feed(struct decoder *d, str *in, struct buf *out) MUST_CHECK;
 

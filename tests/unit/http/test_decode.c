@@ -246,6 +246,45 @@ static void test_u34_output_cap(void **state)
     buf_fini(&out);
 }
 
+/* A small output buffer is filled and drained. */
+static void test_small_output(void **state)
+{
+    (void)state;
+    struct buf text = BUF_INIT(BIG), packed = BUF_INIT(BIG), all = BUF_INIT(BIG);
+    prose(&text, 20000);
+    for (size_t i = 0; i < ARRAY_LEN(codings); i++) {
+        buf_clear(&packed);
+        buf_clear(&all);
+        codings[i].pack(buf_str(&text), &packed);
+        struct decoder d;
+        struct buf out = BUF_INIT(300);
+        assert_int_equal(decode_init(&d, codings[i].kind, 1 << 20, 100), RC_OK);
+        str in = buf_str(&packed);
+        enum rc rc;
+        while ((rc = decode_feed(&d, &in, &out)) == RC_AGAIN) {
+            buf_add(&all, buf_str(&out));
+            buf_clear(&out);
+        }
+        assert_int_equal(rc, RC_OK);
+        buf_add(&all, buf_str(&out));
+        assert_true(decode_is_complete(&d));
+        assert_true(str_eq(buf_str(&all), buf_str(&text)));
+        decode_fini(&d);
+        /* Full and never drained. */
+        assert_int_equal(decode_init(&d, codings[i].kind, 1 << 20, 100), RC_OK);
+        in = buf_str(&packed);
+        buf_clear(&out);
+        while ((rc = decode_feed(&d, &in, &out)) == RC_AGAIN)
+            continue;
+        assert_int_equal(rc, RC_NOMEM);
+        decode_fini(&d);
+        buf_fini(&out);
+    }
+    buf_fini(&text);
+    buf_fini(&packed);
+    buf_fini(&all);
+}
+
 static void test_broken(void **state)
 {
     (void)state;
@@ -395,11 +434,11 @@ static void test_no_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_round_trip),  cmocka_unit_test(test_every_cut),
-        cmocka_unit_test(test_u34_bombs),   cmocka_unit_test(test_u34_output_cap),
-        cmocka_unit_test(test_broken),      cmocka_unit_test(test_empty),
-        cmocka_unit_test(test_zstd_window), cmocka_unit_test(test_kinds),
-        cmocka_unit_test(test_no_memory),
+        cmocka_unit_test(test_round_trip), cmocka_unit_test(test_every_cut),
+        cmocka_unit_test(test_u34_bombs),  cmocka_unit_test(test_u34_output_cap),
+        cmocka_unit_test(test_broken),     cmocka_unit_test(test_small_output),
+        cmocka_unit_test(test_empty),      cmocka_unit_test(test_zstd_window),
+        cmocka_unit_test(test_kinds),      cmocka_unit_test(test_no_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
