@@ -168,6 +168,17 @@ static bool recorded(const char *name, str *ret)
     return good;
 }
 
+/* A message of 100 KB in which every character is written like this. */
+static str monotone(const char *character)
+{
+    struct text t = {0};
+    text_puts(&t, "{\"messages\":[{\"role\":\"user\",\"content\":\"");
+    while (t.len < 100000)
+        text_puts(&t, character);
+    text_puts(&t, "\"}]}");
+    return padded(str_of(t.at, t.len));
+}
+
 static const char *const events[] = {
     "{\"id\":\"chatcmpl-CfX0aQZrT4\",\"object\":\"chat.completion.chunk\",\"created\":1763900000,"
     "\"model\":\"gpt-5\",\"choices\":[{\"index\":0,\"delta\":{\"content\":\" the\"},"
@@ -237,6 +248,21 @@ int main(int argc, char **argv)
             struct texts t = one(files[i][0], body);
             measure(cs, n, &t, seconds);
         }
+    }
+    static const char *const kinds[][2] = {
+        {"plain ASCII", "text "},
+        {"Japanese, UTF-8", "\xE6\x97\xA5\xE6\x9C\xAC\xE8\xAA\x9E"},
+        {"Japanese, \\u escapes", "\\u65e5\\u672c\\u8a9e"},
+        {"code, \\\" and \\n", "if (x == \\\"y\\\")\\n    f();\\n"}};
+    for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
+        struct texts t = one(kinds[i][0], monotone(kinds[i][1]));
+        measure(cs, n, &t, seconds);
+    }
+    struct buf file;
+    if (shared_read(files[0][1], &file)) {
+        struct texts t = one("pretty-printed", padded(buf_str(&file)));
+        measure(cs, n, &t, seconds);
+        buf_fini(&file);
     }
     struct texts stream = {.name = "stream events", .n = ARRAY_LEN(events)};
     for (size_t i = 0; i < ARRAY_LEN(events); i++)

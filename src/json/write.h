@@ -31,7 +31,8 @@ void json_end(struct json_writer *w); /* closes the innermost */
 void json_key_str(struct json_writer *w, str key); /* key needs no escaping */
 #define json_key(w, lit) json_key_str((w), STR(lit))
 
-void json_put_str(struct json_writer *w, str s);     /* escapes; invalid UTF-8 becomes U+FFFD */
+/* Escapes, copying. Each byte that is no UTF-8 becomes U+FFFD. */
+void json_put_str(struct json_writer *w, str s);
 void json_put_raw_str(struct json_writer *w, str s); /* already escaped string body */
 void json_put_text(struct json_writer *w, str json); /* a whole value, verbatim */
 void json_put_u64(struct json_writer *w, uint64_t v);
@@ -42,7 +43,8 @@ void json_put_null(struct json_writer *w);
 
 /* Append s, escaped for inside a JSON string, without quotes. */
 void json_escape(struct buf *to, str s);
-/* A string value in several pieces: open, add raw (escaped) or plain pieces, close. */
+/* A string value in several pieces: open, add raw (escaped) or plain pieces, close. A plain piece
+ * holds whole characters. */
 void json_open_str(struct json_writer *w);
 void json_add_raw(struct json_writer *w, str escaped);
 void json_add_plain(struct json_writer *w, str plain);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "reader.h"
 
+#include <sys/wait.h>
+
 #include "base/rand.h"
 #include "base/utf8.h"
 #include "rewrite.h"
@@ -214,6 +216,39 @@ static void test_rewrite(void **state)
     read_done(&r);
 }
 
+static void too_deep(struct json_writer *w)
+{
+    for (int i = 0; i <= JSON_WRITE_DEPTH; i++)
+        json_begin_array(w);
+}
+
+static void key_of_nothing(struct json_writer *w)
+{
+    json_key(w, "k");
+}
+
+/* What only a mistake of ours can do ends the program, in every build. */
+static void test_contract(void **state)
+{
+    (void)state;
+    static void (*const mistakes[])(struct json_writer *) = {json_end, too_deep, key_of_nothing};
+    for (size_t i = 0; i < ARRAY_LEN(mistakes); i++) {
+        int status = 0;
+        pid_t child = fork();
+        assert_true(child >= 0);
+        if (child == 0) {
+            struct rope r = ROPE_INIT(4096);
+            struct json_writer w;
+            close(STDERR_FILENO);
+            json_writer_init(&w, &r);
+            mistakes[i](&w);
+            _exit(0);
+        }
+        assert_int_equal(waitpid(child, &status, 0), child);
+        assert_true(WIFSIGNALED(status) || (WIFEXITED(status) && WEXITSTATUS(status) != 0));
+    }
+}
+
 /* P19: without memory, or room, at any step: the rope says so, and nothing else happens. */
 static void test_no_memory_P19(void **state)
 {
@@ -257,7 +292,7 @@ int main(void)
         cmocka_unit_test(test_borrows),       cmocka_unit_test(test_depth),
         cmocka_unit_test(test_escape),        cmocka_unit_test(test_escape_invalid_J4),
         cmocka_unit_test(test_escape_random), cmocka_unit_test(test_rewrite),
-        cmocka_unit_test(test_no_memory_P19),
+        cmocka_unit_test(test_contract),      cmocka_unit_test(test_no_memory_P19),
     };
     return cmocka_run_group_tests_name("json/write", tests, NULL, NULL);
 }
