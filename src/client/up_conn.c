@@ -240,13 +240,13 @@ static void read_proxy(struct up_conn *c, char *p, size_t n)
     c->tried = in.n;
     if (r == H1_MORE)
         return;
-    if (r == H1_BAD || used != in.n || h->status < 200) {
-        up_conn_lost(c, RC_PROTOCOL, "the proxy broke the protocol");
-        return;
-    }
-    if (h->status >= 300) {
+    if (r == H1_DONE && h->status >= 300) {
         up_conn_lost(c, RC_CONNECT,
                      h->status == 407 ? "the proxy wants other credentials" : "the proxy refused");
+        return;
+    }
+    if (r == H1_BAD || used != in.n || h->status < 200) {
+        up_conn_lost(c, RC_PROTOCOL, "the proxy broke the protocol");
         return;
     }
     buf_fini(&c->held);

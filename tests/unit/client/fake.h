@@ -6,6 +6,8 @@
 #pragma once
 #include "../io/net.h"
 
+#include <stdio.h>
+
 #include "client/client.h"
 
 #define FAKE_CONNS 80
@@ -15,8 +17,8 @@ struct fake;
 struct fake_conn {
     struct end end; /* first */
     struct fake *fake;
-    unsigned requests; /* whole ones seen */
-    bool used;
+    unsigned requests;                /* whole ones seen */
+    char target[100], proxy_auth[50]; /* of the last */
 };
 
 struct fake {
@@ -48,6 +50,9 @@ static inline bool fake_take_request(struct fake_conn *c)
     size_t body = h.body == H1_BODY_LENGTH ? (size_t)h.content_length : 0;
     if (in.n < used + body)
         return false;
+    snprintf(c->target, sizeof(c->target), STR_FMT, STR_ARG(h.target));
+    str auth = h1_find(&h, STR("proxy-authorization"));
+    snprintf(c->proxy_auth, sizeof(c->proxy_auth), STR_FMT, STR_ARG(auth));
     buf_consume(&c->end.got, used + body);
     c->requests++;
     c->fake->requests++;
@@ -77,7 +82,7 @@ static inline void fake_accept(void *arg, int fd)
     struct fake *f = arg;
     assert_true(f->nconns < FAKE_CONNS);
     struct fake_conn *c = &f->conns[f->nconns++];
-    *c = (struct fake_conn){.fake = f, .used = true};
+    *c = (struct fake_conn){.fake = f};
     end_init(&c->end);
     c->end.no_read = f->deaf;
     c->end.on_any = fake_any;
@@ -183,12 +188,16 @@ static const struct exchange_ops probe_ops = {
 static const struct exchange_limits probe_limits = {
     .connect_ms = 2000, .tls_ms = 2000, .first_byte_ms = 2000, .idle_ms = 2000};
 
+/* What probes say in Host. */
+static const char *probe_host = "fake";
+
 /* POST with n bytes of body (may be NULL). */
 static inline void probe_init(struct probe *p, struct origin *o, const char *body, size_t n)
 {
     *p = (struct probe){.body = BUF_INIT(64 << 20)};
-    int len = snprintf(p->head, sizeof(p->head),
-                       "POST /v1/x HTTP/1.1\r\nhost: fake\r\ncontent-length: %zu\r\n\r\n", n);
+    int len =
+        snprintf(p->head, sizeof(p->head),
+                 "POST /v1/x HTTP/1.1\r\nhost: %s\r\ncontent-length: %zu\r\n\r\n", probe_host, n);
     p->iov[0] = (struct iovec){p->head, (size_t)len};
     p->iov[1] = (struct iovec){(char *)(uintptr_t)body, n};
     p->x.ops = &probe_ops;
