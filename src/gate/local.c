@@ -203,8 +203,8 @@ static void serve_health(struct call *c)
         }
     }
     json_end(&w);
+    answer_json(c, draining ? 503 : 200, &r); /* `r` may refer to what is in `inner` */
     rope_fini(&inner);
-    answer_json(c, draining ? 503 : 200, &r);
 }
 
 /* ---- /metrics */
