@@ -231,7 +231,7 @@ static enum rc read_block(struct decoding *d, jval v, const struct field_at *at,
                           struct ir_block ***tail)
 {
     jtext type = json_raw(json_get_lit(v, "type"));
-    struct ir_block *b;
+    struct ir_block *b = NULL;
 
     if (!type.n)
         return field_bad(d, at, "a content block needs a type", "missing_required_parameter");
@@ -254,7 +254,7 @@ enum rc anthropic_read_content(struct decoding *d, jval v, const struct field_at
 {
     struct field_at here = {.up = at};
     struct json_iter it = json_iter(v);
-    struct ir_block *b;
+    struct ir_block *b = NULL;
 
     if (json_is_nothing(v))
         return RC_OK;
