@@ -37,7 +37,7 @@ _Static_assert(sizeof(struct anthropic_stream) <= ANTHROPIC_STREAM_SIZE,
 /* Copy what fits whole. */
 static uint16_t keep(char *to, size_t cap, str s)
 {
-    if (s.n > cap || !s.p)
+    if (s.n > cap || !s.n)
         return 0;
     memcpy(to, s.p, s.n);
     return (uint16_t)s.n;

@@ -49,15 +49,22 @@ struct chat_stream {
 
 _Static_assert(sizeof(struct chat_stream) <= CHAT_STREAM_SIZE, "CHAT_STREAM_SIZE is too small");
 
+/* Copy what fits whole; else, and for what is absent, 0. */
+static uint16_t keep(char *to, size_t cap, str s)
+{
+    if (s.n > cap || !s.n)
+        return 0;
+    memcpy(to, s.p, s.n);
+    return (uint16_t)s.n;
+}
+
 void chat_stream_init(void *state, const struct front_opts *o)
 {
     struct chat_stream *st = state;
 
     *st = (struct chat_stream){.include_usage = o->include_usage, .created = o->created};
-    st->own_n = (uint16_t)(o->id.n < ID_MAX ? o->id.n : 0);
-    memcpy(st->own_id, o->id.p, st->own_n);
-    st->model_n = (uint16_t)(o->model.n < MODEL_MAX ? o->model.n : 0);
-    memcpy(st->model, o->model.p, st->model_n);
+    st->own_n = keep(st->own_id, ID_MAX, o->id);
+    st->model_n = keep(st->model, MODEL_MAX, o->model);
 }
 
 /* ---- chunks -------------------------------------------------------------------------------------
@@ -164,12 +171,9 @@ static void put_detail(const struct saying *c, str type, str key, jtext value, s
 static void open_thought(struct chat_stream *st, struct saying *c, const struct ir_event *ev,
                          struct buf *out)
 {
-    jtext format = ev->open.format;
-
     c->thoughts++;
     c->is_signed = ev->open.is_signed;
-    c->format_n = format.n < FORMAT_MAX ? (uint8_t)format.n : 0;
-    memcpy(c->format, format.p, c->format_n);
+    c->format_n = (uint8_t)keep(c->format, FORMAT_MAX, ev->open.format);
     if (ev->kind != IR_REDACTED)
         return;
     begin_chunk(st, ev->choice, out);

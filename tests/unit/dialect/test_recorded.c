@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Recorded answers of providers. They are not part of the source ($WEIR_SHARED, or beside the
+ * tree); without them the tests are skipped. For each case:
+ *
+ *   - it decodes, and the decoder keeps its promises (drive watches them);
+ *   - cut at every byte, the events are the same (J10);
+ *   - written for a client of each dialect, as a stream and as a body, and read back, it means the
+ *     same (J11, U46);
+ *   - in the same dialect the raw stream passes byte for byte (but the usage chunk nobody asked
+ * for).
+ */
+#include <glob.h>
+#include <stdio.h>
+
+#include "drive.h"
+
+/* Folders of recordings, and the dialect that reads them. */
+static const struct {
+    const char *folder;
+    const struct dialect *dialect;
+} sources[] = {
+    {"openai-chat", &dialect_openai_chat}, {"openai-compat", &dialect_openai_chat},
+    {"deepseek", &dialect_openai_chat},    {"groq", &dialect_openai_chat},
+    {"mistral", &dialect_openai_chat},     {"openrouter", &dialect_openai_chat},
+    {"xai", &dialect_openai_chat},         {"perplexity", &dialect_openai_chat},
+    {"anthropic", &dialect_anthropic},
+};
+
+static const struct front_opts opts = {
+    .id = {"test", 4}, .model = {"asked", 5}, .created = 1700000000, .include_usage = true};
+
+typedef void (*case_fn)(struct drive *d, const char *path, const struct answer *a);
+
+/* Files that are no chat answer at all. */
+static bool is_chat(const struct dialect *dialect, str body)
+{
+    if (dialect == &dialect_anthropic)
+        return (str_find(body, STR("\"assistant\"")) != SIZE_MAX &&
+                !str_has_prefix(body, STR("{\"custom_id\""))) || /* the result of a batch */
+               str_find(body, STR("event: error")) != SIZE_MAX;
+    return str_find(body, STR("\"choices\"")) != SIZE_MAX;
+}
+
+static unsigned each(const char *file, bool stream, case_fn fn)
+{
+    unsigned n = 0;
+    for (size_t i = 0; i < ARRAY_LEN(sources); i++) {
+        char pattern[4096];
+        glob_t g;
+        snprintf(pattern, sizeof pattern, "%s/fixtures/wire/%s/*/%s", drive_shared_dir(),
+                 sources[i].folder, file);
+        if (glob(pattern, 0, NULL, &g) != 0)
+            continue;
+        for (size_t k = 0; k < g.gl_pathc; k++) {
+            struct drive d;
+            drive_init(&d);
+            struct answer a = {.dialect = sources[i].dialect,
+                               .bytes = drive_file(&d, g.gl_pathv[k]),
+                               .stream = stream,
+                               .client_usage = true};
+            if (!strstr(g.gl_pathv[k], "/error-") && is_chat(a.dialect, a.bytes)) {
+                fn(&d, g.gl_pathv[k], &a);
+                n++;
+            }
+            drive_fini(&d);
+        }
+        globfree(&g);
+    }
+    return n;
+}
+
+/* The first line that differs, for whole answers do not fit a message. */
+static void same(const char *path, const char *what, str got, str want)
+{
+    if (str_eq(got, want))
+        return;
+    while (got.p && want.p) {
+        str g = str_cut(&got, '\n'), w = str_cut(&want, '\n');
+        if (!str_eq(g, w))
+            fail_msg("%s: %s\n    got  " STR_FMT "\n    want " STR_FMT, path, what,
+                     STR_ARG(str_head(g, 300)), STR_ARG(str_head(w, 300)));
+    }
+    fail_msg("%s: %s: one is longer", path, what);
+}
+
+static void decodes(struct drive *d, const char *path, const struct answer *a)
+{
+    str lines = drive_lines(d, a);
+    bool failed = strstr(path, "stream-error") != NULL;
+    if (failed)
+        assert_true(str_find(lines, STR("\nerror ")) != SIZE_MAX);
+    else if (!str_has_suffix(lines, STR("\nend\n")))
+        fail_msg("%s: no whole answer:\n" STR_FMT, path, STR_ARG(lines));
+    if (!failed && str_find(lines, STR("\nerror ")) != SIZE_MAX)
+        fail_msg("%s: an error:\n" STR_FMT, path, STR_ARG(lines));
+}
+
+static void test_recorded_bodies_decode(void **state)
+{
+    (void)state;
+    if (each("response.json", false, decodes) == 0)
+        skip();
+}
+
+static void test_recorded_streams_decode(void **state)
+{
+    (void)state;
+    if (each("response.sse", true, decodes) == 0)
+        skip();
+}
+
+static void cut_everywhere(struct drive *d, const char *path, const struct answer *a)
+{
+    str whole = drive_lines(d, a);
+    struct answer cut = *a;
+    /* every byte for ordinary cases; long ones at steps that share no factor with anything */
+    size_t stride = a->bytes.n > 40000 ? 97 : a->bytes.n > 10000 ? 7 : 1;
+    for (cut.first = 1; cut.first < a->bytes.n; cut.first += stride) {
+        struct arena_mark m = arena_mark(&d->arena);
+        same(path, "cut in two", drive_lines(d, &cut), whole);
+        arena_reset_to(&d->arena, m);
+    }
+    cut.first = 0;
+    for (cut.step = 1; cut.step < 64; cut.step += 31)
+        same(path, "cut in small pieces", drive_lines(d, &cut), whole);
+}
+
+static void test_j10_cut_at_every_byte(void **state)
+{
+    (void)state;
+    if (each("response.sse", true, cut_everywhere) == 0)
+        skip();
+}
+
+/* What the other language has no words for is taken out of both before they are compared. */
+static str without(struct drive *d, str meaning, const char *word)
+{
+    struct buf b = BUF_INIT(64u << 20);
+    while (meaning.p) {
+        str line = str_cut(&meaning, '\n');
+        if (line.n && !str_has_prefix(line, str_c(word))) {
+            buf_add(&b, line);
+            buf_add_char(&b, '\n');
+        }
+    }
+    str out = arena_dup(&d->arena, buf_str(&b));
+    buf_fini(&b);
+    return out;
+}
+
+/* A client that asked for the usage gets zeroes where the provider said none. */
+static str comparable(struct drive *d, const struct answer *a, str want)
+{
+    str got = drive_meaning(d, a);
+    return str_find(want, STR("\nprompt ")) == SIZE_MAX ? without(d, got, "prompt 0 read 0") : got;
+}
+
+static void there_and_back(struct drive *d, const char *path, const struct answer *a)
+{
+    static const struct dialect *const fronts[] = {&dialect_openai_chat, &dialect_anthropic};
+    str want = drive_meaning(d, a);
+    if (str_has_prefix(want, STR("error")))
+        return; /* recorded failures are another test's */
+    for (size_t i = 0; i < ARRAY_LEN(fronts); i++) {
+        struct answer s = {.dialect = fronts[i],
+                           .bytes = drive_to_stream(d, a, fronts[i], &opts),
+                           .stream = true,
+                           .client_usage = true};
+        struct answer b = {.dialect = fronts[i], .bytes = drive_to_body(d, a, fronts[i], &opts)};
+        /* an unfinished call's arguments are no object: a body can't hold them */
+        bool cut = str_find(want, STR("finish length")) != SIZE_MAX;
+        same(path, "as a stream", without(d, comparable(d, &s, want), "\n"),
+             without(d, want, "\n"));
+        same(path, "as a body", without(d, comparable(d, &b, want), cut ? "call" : "\n"),
+             without(d, want, cut ? "call" : "\n"));
+    }
+}
+
+static void test_j11_there_and_back_streams(void **state)
+{
+    (void)state;
+    if (each("response.sse", true, there_and_back) == 0)
+        skip();
+}
+
+static void test_j11_there_and_back_bodies(void **state)
+{
+    (void)state;
+    if (each("response.json", false, there_and_back) == 0)
+        skip();
+}
+
+static void passes(struct drive *d, const char *path, const struct answer *a)
+{
+    struct buf raw = BUF_INIT(64u << 20);
+    struct ir_collect c;
+    ir_collect_init(&c, &d->arena, false);
+    if (drive_answer(d, a, ir_collect_sink(&c), &raw) == ANSWER_WHOLE)
+        same(path, "raw", buf_str(&raw), a->bytes);
+    buf_fini(&raw);
+}
+
+static void test_same_dialect_passes_bytes(void **state)
+{
+    (void)state;
+    if (each("response.sse", true, passes) == 0)
+        skip();
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_recorded_bodies_decode),
+        cmocka_unit_test(test_recorded_streams_decode),
+        cmocka_unit_test(test_j10_cut_at_every_byte),
+        cmocka_unit_test(test_j11_there_and_back_streams),
+        cmocka_unit_test(test_j11_there_and_back_bodies),
+        cmocka_unit_test(test_same_dialect_passes_bytes),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
