@@ -113,7 +113,7 @@ static struct trust *trust_new(struct client *c, const struct origin_spec *s, co
     t->verify = !s->tls_no_verify;
     t->system = !s->ca_file.p;
     t->n = s->ca_file.n;
-    if (t->n)
+    if (s->ca_file.p)
         memcpy(t->ca_file, s->ca_file.p, t->n);
     if (tls_ctx_new_client(s->ca_file, t->verify, &t->ctx, ret_why) != RC_OK) {
         mem_free(t);
@@ -133,7 +133,7 @@ enum rc origin_tls(struct origin *o, struct tls_ctx **ret, const char **ret_why)
         {
             struct trust *t = list_entry(l, struct trust, link);
             if (t->verify == !s->tls_no_verify && t->system == !s->ca_file.p &&
-                str_eq(str_of(t->ca_file, t->n), s->ca_file))
+                (t->system || str_eq(str_of(t->ca_file, t->n), s->ca_file)))
                 found = t;
         }
         if (!found)

@@ -8,7 +8,6 @@
  */
 #include "io/listen.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -17,6 +16,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "io/dns.h"
 
 struct acceptor {
     uv_poll_t poll;
@@ -33,35 +33,24 @@ struct acceptor {
 
 /* ---- opening */
 
-static bool parse_address(str host, uint16_t port, struct sockaddr_storage *ret, socklen_t *ret_len)
+static bool is_every(str host)
 {
-    char text[INET6_ADDRSTRLEN + 1];
-    struct sockaddr_in *v4 = (struct sockaddr_in *)ret;
-    struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)ret;
-    *ret = (struct sockaddr_storage){0};
-    if (host.n >= 2 && host.p[0] == '[' && host.p[host.n - 1] == ']')
-        host = str_of(host.p + 1, host.n - 2);
-    if (str_eq_nocase(host, STR("localhost")))
-        host = STR("127.0.0.1");
-    if (host.n == 0 || str_eq(host, STR("*")))
+    return host.n == 0 || str_eq(host, STR("*"));
+}
+
+static bool parse_address(str host, uint16_t port, union dns_addr *ret)
+{
+    if (is_every(host))
         host = STR("::");
-    if (host.n >= sizeof(text))
+    else if (str_eq_nocase(host, STR("localhost")))
+        host = STR("127.0.0.1");
+    if (!dns_literal(host, ret))
         return false;
-    memcpy(text, host.p, host.n);
-    text[host.n] = '\0';
-    if (inet_pton(AF_INET, text, &v4->sin_addr) == 1) {
-        v4->sin_family = AF_INET;
-        v4->sin_port = htons(port);
-        *ret_len = sizeof(*v4);
-        return true;
-    }
-    if (inet_pton(AF_INET6, text, &v6->sin6_addr) == 1) {
-        v6->sin6_family = AF_INET6;
-        v6->sin6_port = htons(port);
-        *ret_len = sizeof(*v6);
-        return true;
-    }
-    return false;
+    if (ret->any.sa_family == AF_INET6)
+        ret->v6.sin6_port = htons(port);
+    else
+        ret->v4.sin_port = htons(port);
+    return true;
 }
 
 static enum rc rc_of_errno(int err, const char **ret_why)
@@ -78,23 +67,24 @@ static bool set_on(int fd, int level, int name, int value)
 
 static uint16_t port_of(int fd)
 {
-    struct sockaddr_storage a;
+    union dns_addr a = {.v6 = {.sin6_family = AF_UNSPEC}};
     socklen_t n = sizeof(a);
-    if (getsockname(fd, (struct sockaddr *)&a, &n) != 0)
+    if (getsockname(fd, &a.any, &n) != 0)
         return 0;
-    return ntohs(a.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&a)->sin6_port
-                                         : ((struct sockaddr_in *)&a)->sin_port);
+    return ntohs(a.any.sa_family == AF_INET6 ? a.v6.sin6_port : a.v4.sin_port);
 }
 
-static int open_bound(const struct sockaddr_storage *a, socklen_t len, bool both, int backlog)
+static int open_bound(const union dns_addr *a, bool both, int backlog)
 {
-    int fd = socket(a->ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    int family = a->any.sa_family;
+    int fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return -1;
+    socklen_t len = family == AF_INET6 ? sizeof(a->v6) : sizeof(a->v4);
     bool ok = set_on(fd, SOL_SOCKET, SO_REUSEADDR, 1) && set_on(fd, SOL_SOCKET, SO_REUSEPORT, 1) &&
               set_on(fd, IPPROTO_TCP, TCP_NODELAY, 1) &&
-              (a->ss_family != AF_INET6 || set_on(fd, IPPROTO_IPV6, IPV6_V6ONLY, !both)) &&
-              bind(fd, (const struct sockaddr *)a, len) == 0 && listen(fd, backlog) == 0;
+              (family != AF_INET6 || set_on(fd, IPPROTO_IPV6, IPV6_V6ONLY, !both)) &&
+              bind(fd, &a->any, len) == 0 && listen(fd, backlog) == 0;
     if (ok)
         return fd;
     int err = errno;
@@ -106,18 +96,16 @@ static int open_bound(const struct sockaddr_storage *a, socklen_t len, bool both
 enum rc listen_open(str host, uint16_t port, int backlog, int *ret_fd, uint16_t *ret_port,
                     const char **ret_why)
 {
-    struct sockaddr_storage a;
-    socklen_t len;
-    if (!parse_address(host, port, &a, &len)) {
+    union dns_addr a;
+    if (!parse_address(host, port, &a)) {
         if (ret_why)
             *ret_why = "not an IP address";
         return RC_CONFIG;
     }
-    bool both = host.n == 0 || str_eq(host, STR("*"));
-    int fd = open_bound(&a, len, both, backlog);
-    if (fd < 0 && both && errno == EAFNOSUPPORT) { /* a kernel without IPv6 */
-        (void)parse_address(STR("0.0.0.0"), port, &a, &len);
-        fd = open_bound(&a, len, false, backlog);
+    int fd = open_bound(&a, is_every(host), backlog);
+    if (fd < 0 && is_every(host) && errno == EAFNOSUPPORT) { /* a kernel without IPv6 */
+        (void)parse_address(STR("0.0.0.0"), port, &a);
+        fd = open_bound(&a, false, backlog);
     }
     if (fd < 0)
         return rc_of_errno(errno, ret_why);

@@ -87,6 +87,7 @@ static void consume(struct sock_queue *q, size_t n)
     if (!q->first)
         q->last = NULL;
     if (n) {
+        CHECK(q->first != NULL);
         uncount(q, q->first, n);
         q->first->p += n;
         q->first->n -= n;
@@ -249,10 +250,11 @@ void sock_drop_queued(struct sock *s)
     if (buf_size(&q->wire) == 0) { /* what is in flight are segments */
         size_t left = q->in_flight;
         keep = q->first;
-        while (left > keep->n) {
+        while (keep && left > keep->n) {
             left -= keep->n;
             keep = keep->next;
         }
+        CHECK(keep != NULL);
         uncount(q, keep, keep->n - left);
         keep->n = left;
         keep->room = 0;
