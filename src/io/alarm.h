@@ -9,7 +9,7 @@
 #pragma once
 #include "io/loop.h"
 
-struct alarm {
+struct alarm { /* zeroed at first, but for fn */
     msec due;
     size_t at; /* place in the heap + 1; 0: not set */
     void (*fn)(struct alarm *a);
@@ -18,8 +18,11 @@ struct alarm {
 struct alarms;
 
 enum rc alarms_new(struct loop *l, struct alarms **ret) MUST_CHECK;
-void alarms_free(
-    struct alarms *s); /* asynchronous: the loop must run on until its handles are closed */
-/* Run a->fn once, at or after `due` (loop time). Replaces an earlier setting. RC_NOMEM. */
+/* Alarms that are still set never run. Asynchronous: the loop must run on until its handles are
+ * closed. Accepts NULL. */
+void alarms_free(struct alarms *s);
+/* Run a->fn once, at or after `due` (loop time), never inside this call; those that are due
+ * together run earliest first. Replaces an earlier setting. RC_NOMEM: it is not set, nor is the
+ * earlier. */
 enum rc alarm_set(struct alarms *s, struct alarm *a, msec due) MUST_CHECK;
 void alarm_stop(struct alarms *s, struct alarm *a); /* no-op when not set */
