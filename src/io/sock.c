@@ -177,6 +177,16 @@ void sock_close(struct sock *s)
     uv_close((uv_handle_t *)&s->tcp, on_uv_closed);
 }
 
+void sock_abort(struct sock *s)
+{
+    struct linger none = {.l_onoff = 1};
+    int fd = fd_of(s);
+    if (fd >= 0) /* best effort: without it this is a close */
+        (void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &none, sizeof(none));
+    s->write_failed = true; /* TLS: no close_notify, which would say that this is the end */
+    sock_close(s);
+}
+
 bool sock_is_closing(const struct sock *s)
 {
     return s->closing;
@@ -200,6 +210,12 @@ size_t sock_unacked(const struct sock *s)
     if (fd < 0 || ioctl(fd, SIOCOUTQ, &in_kernel) != 0)
         in_kernel = 0;
     return sock_queued(s) + (size_t)in_kernel;
+}
+
+bool sock_peer(const struct sock *s, struct sockaddr_storage *ret)
+{
+    int n = sizeof(*ret);
+    return uv_tcp_getpeername(&s->tcp, (struct sockaddr *)ret, &n) == 0;
 }
 
 static void set_int(int fd, int level, int name, unsigned v)

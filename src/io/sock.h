@@ -102,12 +102,17 @@ size_t sock_unacked(const struct sock *s);
 void sock_drop_queued(struct sock *s);
 void sock_close(
     struct sock *s); /* idempotent; drops what is queued; SOCK_REF memory is free at once */
+/* As sock_close, but the peer gets a reset: it cannot take what it has for the whole, and the
+ * kernel keeps nothing of what it has not sent. */
+void sock_abort(struct sock *s);
 bool sock_is_closing(const struct sock *s);
 /* Half of a close: flush the queue, then send FIN (TLS: close_notify before it). No more writes. */
 void sock_shutdown(struct sock *s);
 /* After on_eof: has the peer gone altogether (reset seen, or nothing can be written)? A cheap look
  * at the kernel's state, for telling a half-close from a close once something was written. */
 bool sock_is_dead(const struct sock *s);
+/* The peer's address; false when there is none (any more). */
+bool sock_peer(const struct sock *s, struct sockaddr_storage *ret);
 /* TCP keepalive after idle_s seconds of silence; user_timeout_ms: how long sent bytes may go
  * without an acknowledgement (0: the system's). */
 void sock_set_keepalive(struct sock *s, unsigned idle_s, unsigned user_timeout_ms);
