@@ -1,15 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * conn - one client connection: its states, its one timer, its end.
+ * conn - one client connection: its states and its end.
  *
- *     IDLE -> HEAD -> [BODY] -> BUSY -> IDLE ...      keep-alive
- *                        \        \---> LINGER -> CLOSING   a body that nobody read
- *                         \----------------------> CLOSING
+ *     IDLE -> [HEAD] -> [BODY] -> BUSY -> IDLE ...      keep-alive
+ *                \         \        \---> LINGER -> CLOSING   bytes that nobody wants may come
+ *                 \---------\-----------> CLOSING
  *
- * The timer is armed for the state's next deadline and looks again when it fires; progress itself
- * touches no timer.
+ * HEAD and BODY are states only while bytes are missing: a request that comes whole goes from IDLE
+ * to BUSY in one step. The handler may end a request inside any of its callbacks; so nothing here
+ * touches a request after it has called the handler, and the connection itself is freed only when
+ * the loop has closed its handles.
  */
 #include "server/server_int.h"
+
+#include <unistd.h>
 
 #include "base/mem.h"
 
@@ -18,122 +22,16 @@ static struct conn *conn_of(struct sock *s)
     return (struct conn *)(void *)s;
 }
 
-/* ---- the timer */
-
-static msec body_due(const struct conn *c, msec now)
-{
-    const struct server_limits *l = &c->server->limits;
-    return now < c->since + l->body_grace_ms ? c->since + l->body_grace_ms : now + 1000;
-}
-
-void conn_arm(struct conn *c)
-{
-    const struct server_limits *l = &c->server->limits;
-    msec now = loop_now(c->server->loop);
-    switch (c->state) {
-    case CONN_IDLE:
-        timer_set(&c->timer, c->since + l->idle_ms);
-        return;
-    case CONN_HEAD:
-        timer_set(&c->timer, c->since + l->head_ms);
-        return;
-    case CONN_BODY:
-        timer_set(&c->timer, body_due(c, now));
-        return;
-    case CONN_LINGER:
-        timer_set(&c->timer, c->since + LINGER_MS);
-        return;
-    case CONN_BUSY:
-        if (c->half_closed)
-            timer_set(&c->timer, now + PROBE_CHECK_MS);
-        else if (sock_queued(&c->sock))
-            timer_set(&c->timer, now + l->write_ms);
-        else
-            timer_stop(&c->timer);
-        return;
-    case CONN_CLOSING:
-        timer_stop(&c->timer);
-        return;
-    }
-}
-
 void conn_set_state(struct conn *c, enum conn_state state)
 {
     c->state = state;
     c->since = loop_now(c->server->loop);
-    c->seen_bytes = state == CONN_BODY ? c->sock.bytes_in : c->sock.bytes_out;
-    conn_arm(c);
-}
-
-/* D8: below the minimum rate after the grace, or over the total. */
-static bool body_too_slow(const struct conn *c, msec now)
-{
-    const struct server_limits *l = &c->server->limits;
-    msec spent = now - c->since;
-    if (spent >= l->body_total_ms)
-        return true;
-    if (spent < l->body_grace_ms)
-        return false;
-    uint64_t got = c->sock.bytes_in - c->seen_bytes;
-    return got < l->body_min_rate * (spent - l->body_grace_ms) / 1000 + l->body_min_rate;
-}
-
-/* Send something harmless: a peer that is gone answers with a reset. */
-static void probe(struct conn *c)
-{
-    struct request *r = c->req;
-    if (r->head_sent && r->chunked)
-        reply_data(r, c->server->ops->ping(r), false);
-    else if (!r->replied && r->head->minor > 0)
-        conn_continue(c);
-}
-
-static void busy_timeout(struct conn *c)
-{
-    if (c->half_closed) {
-        if (sock_is_dead(&c->sock)) {
-            conn_close(c);
-            return;
-        }
-        probe(c);
-        if (c->state == CONN_BUSY)
-            timer_set(&c->timer, loop_now(c->server->loop) + PROBE_EVERY_MS);
-        return;
-    }
-    if (sock_queued(&c->sock) && c->sock.bytes_out == c->seen_bytes) {
-        conn_close(c); /* D5: it takes nothing */
-        return;
-    }
-    c->seen_bytes = c->sock.bytes_out;
-    conn_arm(c);
-}
-
-static void on_timer(struct timer *t)
-{
-    struct conn *c = (struct conn *)(void *)((char *)t - offsetof(struct conn, timer));
-    switch (c->state) {
-    case CONN_IDLE:
-    case CONN_LINGER:
-        conn_close(c);
-        return;
-    case CONN_HEAD:
-        c->unread_body = true;
-        conn_refuse(c, REFUSE_TIMEOUT, 408, "the request head took too long");
-        return;
-    case CONN_BODY:
-        if (body_too_slow(c, loop_now(c->server->loop))) {
-            c->unread_body = true;
-            conn_refuse(c, REFUSE_TIMEOUT, 408, "the request body came too slowly");
-        } else {
-            conn_arm(c);
-        }
-        return;
-    case CONN_BUSY:
-        busy_timeout(c);
-        return;
-    case CONN_CLOSING:
-        return;
-    }
+    if (state == CONN_BODY)
+        c->mark = c->sock.bytes_in;
+    if (state == CONN_BUSY && sock_queued(&c->sock)) /* an interim response that it does not take */
+        conn_queue_began(c);
+    else
+        conn_arm(c);
 }
 
 void conn_continue(struct conn *c)
@@ -141,65 +39,73 @@ void conn_continue(struct conn *c)
     struct iovec v = str_iov(STR("HTTP/1.1 100 Continue\r\n\r\n"));
     if (sock_write(&c->sock, &v, 1, SOCK_COPY) != RC_OK)
         conn_close(c);
+    else if (sock_queued(&c->sock))
+        conn_queue_began(c);
 }
 
 /* ---- refusing, ending */
 
-/* Have the handler word a refusal; the connection ends after it. Always false. */
+/* A request to hang the refusal on, with a head of the server's own. */
+static struct h1_head *refused_head(struct conn *c)
+{
+    if (!c->req)
+        c->req = request_new(c);
+    struct request *r = c->req;
+    if (!r)
+        return NULL;
+    if (!r->own_head)
+        r->head = r->own_head = arena_zalloc(&r->arena, offsetof(struct h1_head, headers));
+    return r->own_head;
+}
+
 bool conn_refuse(struct conn *c, enum refusal why, unsigned status, const char *text)
 {
-    struct request *r = c->req;
-    if (!r->head) {
-        struct h1_head *h = arena_zalloc(&r->arena, sizeof(*h));
-        if (!h) {
-            conn_close(c);
-            return false;
-        }
-        r->head = h;
+    struct h1_head *h = refused_head(c);
+    if (!h) {
+        conn_close(c);
+        return false;
     }
-    struct h1_head *h;
-    memcpy(&h, &r->head, sizeof(h)); /* the server's own copy: const only for the handler */
+    struct request *r = c->req;
     h->bad_status = status;
     h->bad_why = text;
     if (!r->began_us)
         r->began_us = loop_now_us();
     c->keep_alive = false;
+    c->unread_body = true;
+    r->known = true;
     conn_set_state(c, CONN_BUSY);
     c->server->ops->on_refuse(r, why);
+    ASSERT(c->req != r || r->replied);
     return false;
+}
+
+static void linger(struct conn *c)
+{
+    sock_shutdown(&c->sock);
+    conn_set_state(c, CONN_LINGER);
+    c->paused = false;
+    sock_read_start(&c->sock);
 }
 
 void conn_next(struct conn *c)
 {
-    bool linger = c->unread_body;
-    c->req = NULL;
-    c->unread_body = false;
-    if (c->keep_alive && !linger && !c->half_closed && !c->server->draining) {
+    if (c->state == CONN_CLOSING)
+        return;
+    bool more = buf_size(&c->in) > 0;
+    if (c->keep_alive && !c->unread_body && !c->server->draining && (more || !c->half_closed)) {
         conn_set_state(c, CONN_IDLE);
-        if (c->paused) {
-            c->paused = false;
-            sock_read_start(&c->sock);
-        }
-        if (buf_size(&c->in) && !c->feeding)
-            conn_feed(c, NULL, 0);
-        return;
+        if (more) /* not now: the handler is still in the call that ended the last one */
+            loop_defer(c->server->loop, &c->resume);
+    } else if ((more || c->unread_body) && !c->half_closed) {
+        linger(c); /* a close with unread bytes is a reset, which may overtake the answer */
+    } else {
+        conn_close(c);
     }
-    if (linger &&
-        !c->half_closed) { /* let the answer arrive before the RST that unread bytes cause */
-        sock_shutdown(&c->sock);
-        conn_set_state(c, CONN_LINGER);
-        if (c->paused) {
-            c->paused = false;
-            sock_read_start(&c->sock);
-        }
-        return;
-    }
-    conn_close(c);
 }
 
 static void maybe_free(struct conn *c)
 {
-    if (c->handles)
+    if (--c->handles)
         return;
     buf_fini(&c->in);
     mem_free(c);
@@ -207,16 +113,21 @@ static void maybe_free(struct conn *c)
 
 static void on_timer_closed(struct timer *t)
 {
-    struct conn *c = (struct conn *)(void *)((char *)t - offsetof(struct conn, timer));
-    c->handles--;
-    maybe_free(c);
+    maybe_free(list_entry(t, struct conn, timer));
 }
 
 static void on_closed(struct sock *s)
 {
-    struct conn *c = conn_of(s);
-    c->handles--;
-    maybe_free(c);
+    maybe_free(conn_of(s));
+}
+
+static void forget(struct conn *c)
+{
+    c->state = CONN_CLOSING;
+    list_remove(&c->link);
+    c->server->nconns--;
+    deferred_cancel(&c->resume);
+    timer_close(&c->timer, on_timer_closed);
 }
 
 void conn_close(struct conn *c)
@@ -224,23 +135,24 @@ void conn_close(struct conn *c)
     if (c->state == CONN_CLOSING)
         return;
     struct request *r = c->req;
-    bool heard = c->state == CONN_BUSY; /* the handler knows of the request */
-    c->state = CONN_CLOSING;
     c->req = NULL;
-    list_remove(&c->link);
-    c->server->nconns--;
-    timer_close(&c->timer, on_timer_closed);
-    sock_close(&c->sock);
+    forget(c);
+    if (c->cut)
+        sock_abort(&c->sock);
+    else
+        sock_close(&c->sock);
     if (!r)
         return;
     r->gone = true;
-    if (heard && !r->draining)
-        c->server->ops->on_gone(r);
-    else if (heard)
-        c->server->ops->on_sent(r); /* D4: all was given; that it closed early is no abort */
-    else if (r->user)
+    if (r->known)
         c->server->ops->on_gone(r);
     request_free(r);
+}
+
+void conn_cut(struct conn *c)
+{
+    c->cut = true;
+    conn_close(c);
 }
 
 /* ---- the socket's callbacks */
@@ -264,40 +176,35 @@ static struct iovec on_alloc(struct sock *s)
 static void on_read(struct sock *s, char *p, size_t n)
 {
     struct conn *c = conn_of(s);
-    if (c->state == CONN_LINGER) {
-        c->lingered += n;
-        if (c->lingered > LINGER_BYTES)
-            conn_close(c);
+    if (c->state != CONN_LINGER) {
+        conn_feed(c, str_of(p, n));
         return;
     }
-    conn_feed(c, p, n);
+    c->lingered += n;
+    if (c->lingered > LINGER_BYTES)
+        conn_close(c);
 }
 
+/* In the middle of a message, and between two, there is nothing to answer. */
 static void on_eof(struct sock *s, bool clean)
 {
     struct conn *c = conn_of(s);
     (void)clean;
-    if (c->state != CONN_BUSY || c->req->draining) {
-        conn_close(c); /* between requests, or in the middle of one: nothing to answer */
-        return;
-    }
     c->half_closed = true;
-    c->keep_alive = false;
-    probe(c);
     if (c->state == CONN_BUSY)
-        conn_arm(c);
+        conn_on_fin(c);
+    else if (!deferred_is_waiting(&c->resume)) /* else whole requests may be waiting */
+        conn_close(c);
 }
 
 static void on_drain(struct sock *s)
 {
     struct conn *c = conn_of(s);
     struct request *r = c->req;
-    if (c->state != CONN_BUSY || !r)
+    if (c->state != CONN_BUSY)
         return;
     if (r->draining) {
-        c->server->ops->on_sent(r);
-        request_free(r);
-        conn_next(c);
+        reply_over(r);
         return;
     }
     conn_arm(c);
@@ -320,27 +227,28 @@ static const struct sock_ops conn_sock_ops = {
     .on_closed = on_closed,
 };
 
+static void on_resume(struct deferred *d)
+{
+    conn_feed(list_entry(d, struct conn, resume), STR(""));
+}
+
 void server_accept(struct server *s, int fd, struct tls_ctx *tls)
 {
     struct conn *c = s->nconns < s->limits.conns_max ? mem_zalloc(sizeof(*c)) : NULL;
     if (!c) { /* D11: constant cost, no answer */
-        uv_fs_t req;
-        uv_fs_close(NULL, &req, fd, NULL);
-        uv_fs_req_cleanup(&req);
+        close(fd);
         return;
     }
     c->server = s;
-    c->in = BUF_INIT(PIPELINE_MAX + 2 * LOOP_READ_SIZE);
+    c->in = BUF_INIT(PIPELINE_MAX + LOOP_READ_SIZE);
     c->handles = 2;
+    c->resume.fn = on_resume;
     list_push_back(&s->conns, &c->link);
     s->nconns++;
-    timer_init(&c->timer, s->loop, on_timer);
+    timer_init(&c->timer, s->loop, conn_on_timer);
     conn_set_state(c, CONN_IDLE);
     if (sock_accept(&c->sock, s->loop, fd, tls, &conn_sock_ops) != RC_OK) {
-        c->handles = 1; /* the fd is closed already */
-        c->state = CONN_CLOSING;
-        list_remove(&c->link);
-        s->nconns--;
-        timer_close(&c->timer, on_timer_closed);
+        c->handles = 1; /* no sock, and the fd is closed already */
+        forget(c);
     }
 }

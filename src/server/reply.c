@@ -13,14 +13,24 @@
 #define BY_REF_MIN (16 * 1024)
 #define IOV_SMALL  16
 
-static void build_head(struct request *r, unsigned status, str lines, int64_t length)
+/* RFC 9112 §6.3: these end with their head, and 204 may not even name a length. */
+static bool has_body(const struct request *r, unsigned status)
+{
+    return r->head->method != H1_HEAD && status != 204 && status != 304;
+}
+
+/* Into server->scratch; false without memory. length < 0: a stream. */
+static bool build_head(struct request *r, unsigned status, str lines, int64_t length)
 {
     struct conn *c = r->conn;
     struct buf *b = &c->server->scratch;
+    if (c->server->draining || c->unread_body || (c->half_closed && !buf_size(&c->in)))
+        c->keep_alive = false;
     buf_clear(b);
     h1_write_status(b, status);
+    buf_add(b, server_date(c->server));
     buf_add(b, lines);
-    if (length >= 0)
+    if (length >= 0 && status != 204)
         h1_write_length(b, (uint64_t)length);
     else if (r->chunked)
         buf_lit(b, "transfer-encoding: chunked\r\n");
@@ -30,36 +40,38 @@ static void build_head(struct request *r, unsigned status, str lines, int64_t le
         buf_lit(b, "connection: keep-alive\r\n\r\n");
     else
         buf_lit(b, "\r\n");
+    return !b->failed;
 }
 
-/* Everything was handed to the sock: over now, or when the queue is empty. */
-static void finish(struct request *r)
+void reply_over(struct request *r)
 {
     struct conn *c = r->conn;
-    r->draining = true;
-    if (sock_queued(&c->sock)) {
-        conn_arm(c);
-        return;
-    }
+    c->req = NULL;
     c->server->ops->on_sent(r);
     request_free(r);
     conn_next(c);
 }
 
+/* Everything was handed to the sock: over now, or when the queue is empty (on_drain). */
+static void finish(struct request *r)
+{
+    r->draining = true;
+    if (!sock_queued(&r->conn->sock))
+        reply_over(r);
+}
+
 static bool push(struct request *r, const struct iovec *iov, size_t n, enum sock_mode mode)
 {
     struct conn *c = r->conn;
-    bool idle = sock_queued(&c->sock) == 0;
+    bool was_empty = sock_queued(&c->sock) == 0;
     for (size_t i = 0; i < n; i++)
         r->bytes_out += iov[i].iov_len;
     if (sock_write(&c->sock, iov, n, mode) != RC_OK) {
         conn_close(c);
         return false;
     }
-    if (idle && sock_queued(&c->sock)) {
-        c->seen_bytes = c->sock.bytes_out;
-        conn_arm(c);
-    }
+    if (was_empty && sock_queued(&c->sock))
+        conn_queue_began(c);
     return true;
 }
 
@@ -70,25 +82,21 @@ void reply_full(struct request *r, unsigned status, str lines, const struct iove
     size_t len = 0;
     for (size_t i = 0; i < n; i++)
         len += body[i].iov_len;
-    if (c->server->draining || c->unread_body)
-        c->keep_alive = false;
-    build_head(r, status, lines, (int64_t)len);
+    bool built = build_head(r, status, lines, (int64_t)len);
     r->replied = r->head_sent = true;
+    if (!has_body(r, status))
+        n = len = 0;
+    bool by_ref = len >= BY_REF_MIN;
     struct iovec small[IOV_SMALL],
         *iov = n < IOV_SMALL ? small : arena_alloc(&r->arena, (n + 1) * sizeof(*iov));
-    bool by_ref = len >= BY_REF_MIN;
     str head = buf_str(&c->server->scratch);
-    if (by_ref) {
+    if (by_ref)
         head = arena_dup(&r->arena, head);
-        iov = arena_alloc(&r->arena, (n + 1) * sizeof(*iov));
-    }
-    if (!iov || !head.p || c->server->scratch.failed) {
+    if (!built || !iov || !head.p) {
         conn_close(c);
         return;
     }
     iov[0] = str_iov(head);
-    if (r->head->method == H1_HEAD)
-        n = 0;
     if (n)
         memcpy(iov + 1, body, n * sizeof(*iov));
     if (push(r, iov, n + 1, by_ref ? SOCK_REF : SOCK_COPY))
@@ -99,12 +107,13 @@ bool reply_start(struct request *r, unsigned status, str lines)
 {
     struct conn *c = r->conn;
     CHECK(!r->replied && !r->gone);
-    r->replied = true;
+    ASSERT(status != 204 && status != 304);
+    r->replied = r->streaming = true;
     r->chunked = r->head->minor > 0;
-    if (!r->chunked || c->server->draining)
+    if (!r->chunked)
         c->keep_alive = false;
-    build_head(r, status, lines, -1);
-    r->held_head = arena_dup(&r->arena, buf_str(&c->server->scratch));
+    if (build_head(r, status, lines, -1))
+        r->held_head = arena_dup(&r->arena, buf_str(&c->server->scratch));
     if (r->held_head.p)
         return true;
     conn_close(c);
@@ -113,21 +122,24 @@ bool reply_start(struct request *r, unsigned status, str lines)
 
 bool reply_data(struct request *r, str bytes, bool last)
 {
-    CHECK(r->replied && !r->draining && !r->gone);
+    CHECK(r->streaming && !r->draining && !r->gone);
     struct iovec iov[4];
     size_t n = 0;
     char size[H1_CHUNK_PREFIX_MAX];
+    bool mute = r->head->method == H1_HEAD;
     if (!r->head_sent)
         iov[n++] = str_iov(r->held_head);
     r->head_sent = true;
-    if (r->chunked && bytes.n) {
+    if (mute) {
+        /* the head is all */
+    } else if (r->chunked && bytes.n) {
         iov[n++] = str_iov(str_of(size, h1_chunk_prefix(size, bytes.n)));
         iov[n++] = str_iov(bytes);
-        iov[n++] = str_iov(last ? STR("\r\n0\r\n\r\n") : STR("\r\n"));
+        iov[n++] = str_iov(last ? STR("\r\n0\r\n\r\n") : H1_CHUNK_END);
     } else if (bytes.n) {
         iov[n++] = str_iov(bytes);
     } else if (r->chunked && last) {
-        iov[n++] = str_iov(STR("0\r\n\r\n"));
+        iov[n++] = str_iov(H1_CHUNK_LAST);
     }
     if (n && !push(r, iov, n, SOCK_COPY))
         return false;
@@ -148,5 +160,8 @@ size_t reply_queued(const struct request *r)
 
 void reply_abort(struct request *r)
 {
-    conn_close(r->conn);
+    if (r->streaming && !r->chunked) /* HTTP/1.0: a close would be a proper end */
+        conn_cut(r->conn);
+    else
+        conn_close(r->conn);
 }

@@ -32,7 +32,8 @@ struct request *request_new(struct conn *c)
 void request_free(struct request *r)
 {
     struct server *s = r->conn->server;
-    body_give(s->bodies, r->body_mem, r->body_cap);
+    if (r->body_cap)
+        body_give(s->bodies, r->body_mem, r->body_cap);
     s->nrequests--;
     if (s->nfree >= FREE_REQUESTS) {
         arena_fini(&r->arena);
@@ -49,29 +50,23 @@ struct server *request_server(const struct request *r)
     return r->conn->server;
 }
 
-static bool peer_address(const struct request *r, struct sockaddr_storage *a)
-{
-    int len = sizeof(*a);
-    return uv_tcp_getpeername(&r->conn->sock.tcp, (struct sockaddr *)a, &len) == 0;
-}
-
 str request_peer(struct request *r)
 {
     struct sockaddr_storage a;
     char text[INET6_ADDRSTRLEN] = "";
-    if (!peer_address(r, &a))
+    if (!sock_peer(&r->conn->sock, &a))
         return STR("");
-    if (a.ss_family == AF_INET6)
-        uv_ip6_name((const struct sockaddr_in6 *)&a, text, sizeof(text));
-    else
-        uv_ip4_name((const struct sockaddr_in *)&a, text, sizeof(text));
+    const void *ip = a.ss_family == AF_INET6 ? (const void *)&((struct sockaddr_in6 *)&a)->sin6_addr
+                                             : &((struct sockaddr_in *)&a)->sin_addr;
+    if (!inet_ntop(a.ss_family, ip, text, sizeof(text)))
+        return STR("");
     return arena_dup(&r->arena, str_c(text));
 }
 
 bool request_peer_is_loopback(const struct request *r)
 {
     struct sockaddr_storage a;
-    if (!peer_address(r, &a))
+    if (!sock_peer(&r->conn->sock, &a))
         return false;
     if (a.ss_family == AF_INET6) {
         const struct in6_addr *v6 = &((const struct sockaddr_in6 *)&a)->sin6_addr;

@@ -57,7 +57,7 @@ void server_drain(struct server *s)
     list_each_safe(it, tmp, &s->conns)
     {
         struct conn *c = list_entry(it, struct conn, link);
-        if (c->state == CONN_IDLE)
+        if (c->state == CONN_IDLE && !deferred_is_waiting(&c->resume))
             conn_close(c);
     }
 }

@@ -12,6 +12,10 @@
  * probes: inside a stream with the dialect's ping, before the head with an interim 100 response
  * that every client skips. A peer that is really gone answers with a reset, and on_gone follows.
  *
+ * The end of a request may come inside any call about it: on_sent and on_gone run within reply_*
+ * when all could be sent at once, or nothing more can be. What comes after never does: the next
+ * request of a connection begins when the handler has returned.
+ *
  * Owns: connections, requests (pooled) and their arenas, body memory.   Thread: one loop.
  * Limits: struct server_limits; breaking one is answered and the connection closed.
  */
@@ -48,22 +52,24 @@ enum refusal {
 
 /* One request and its reply. Freed by the server when the reply ended or the client went. */
 struct request {
-    struct arena arena; /* dies with the request */
-    const struct h1_head *head;
-    str body; /* whole, from on_request on */
+    struct arena arena;         /* dies with the request */
+    const struct h1_head *head; /* and the bytes it points to: as long as the request */
+    str body;                   /* whole, from on_request on; before it absent */
     struct conn *conn;
-    void *user;    /* the handler's */
-    usec began_us; /* when the head was complete */
-    msec began;
-    uint64_t bytes_out;
+    void *user;         /* the handler's */
+    usec began_us;      /* when the head was complete */
+    msec began;         /* the same, in the loop's time */
+    uint64_t bytes_out; /* given to the socket: head, framing and body */
     /* private to server/ */
     struct list link;
+    struct h1_head *own_head; /* what `head` points to */
+    char *body_mem;           /* of the arena, or, with body_cap, of the body pool */
+    size_t body_len, body_cap;
     str held_head;  /* reply head that waits for the first body bytes */
-    char *body_mem; /* from the body pool */
-    size_t body_cap;
-    bool replied; /* a head was given */
-    bool head_sent;
-    bool chunked;
+    bool known;     /* the handler was called with it */
+    bool replied;   /* a head was given */
+    bool head_sent; /* to the socket */
+    bool streaming, chunked;
     bool draining; /* everything was given; the queue is not empty yet */
     bool gone;     /* the client is gone: on_gone was or will be called */
 };
@@ -71,19 +77,22 @@ struct request {
 struct server_ops {
     /* The head is here; no body byte was looked at. True: read the body, then on_request. False:
      * the handler has replied (or will); a body that was announced is never read and the connection
-     * closes after the reply. */
+     * closes after the reply. Returns false too when the request ended inside. */
     bool (*on_head)(struct request *r);
     void (*on_request)(struct request *r);
-    /* Answer a refused request, at once, with reply_full. r->head may be incomplete: method, target
-     * and path are there when they could be read. */
+    /* Answer a refused request, at once, with reply_full. May be the first that is heard of it, or
+     * follow on_head. r->head may be incomplete: method, target and path are there when they could
+     * be read; bad_status and bad_why are always. */
     void (*on_refuse)(struct request *r, enum refusal why);
-    /* The client is gone before the reply ended. The request is freed after this call. */
+    /* The client is gone (or server_close_all came) before the reply was sent whole. The request is
+     * freed after this call. */
     void (*on_gone)(struct request *r);
     /* What was queued has been taken by the client: a paused producer may go on. */
     void (*on_drain)(struct request *r);
     /* The reply was sent to its last byte. The request is freed after this call. */
     void (*on_sent)(struct request *r);
-    /* Bytes that mean nothing to a client in mid-stream (": ping\n\n"). */
+    /* Bytes that mean nothing to a client in mid-stream (": ping\n\n"). They may come between any
+     * two reply_data, so a stream is given in whole events. */
     str (*ping)(struct request *r);
 };
 
@@ -96,6 +105,7 @@ void server_set_limits(struct server *s, const struct server_limits *limits);
 void server_accept(struct server *s, int fd, struct tls_ctx *tls);
 /* From now on idle connections close and replies say "connection: close". */
 void server_drain(struct server *s);
+/* Cut every connection; requests in flight are told on_gone. */
 void server_close_all(struct server *s);
 unsigned server_conns(const struct server *s);
 unsigned server_requests(const struct server *s); /* in flight */
@@ -105,9 +115,11 @@ str request_peer(struct request *r);
 bool request_peer_is_loopback(const struct request *r);
 
 /* ---- the reply. Header lines come ready: "name: value\r\n" each, no blank line; the server adds
- * date-independent framing (content-length or chunked, connection). */
+ * date, connection, and the framing: content-length or chunked; for HTTP/1.0 the end of a stream is
+ * the end of the connection. To a HEAD request only the head is sent, whatever is given. */
 
-/* A whole reply. The body's memory must stay until on_sent (the request's arena does). */
+/* A whole reply. The body's memory must stay until on_sent or on_gone (the request's arena does);
+ * the iovecs and header_lines need not. The request may be over on return: touch it no more. */
 void reply_full(struct request *r, unsigned status, str header_lines, const struct iovec *body,
                 size_t n);
 static inline void reply_text(struct request *r, unsigned status, str header_lines, str body)
