@@ -106,7 +106,7 @@ static enum rc build_listens(struct builder *b)
     for (uint32_t i = 0; i < n; i++) {
         struct place at;
         str text = listen_text(b, i, &at);
-        const char *bad = text.p ? url_parse_listen(b->arena, text, &all[i]) : "out of memory";
+        const char *bad = text.p ? conf_url_listen(b->arena, text, &all[i]) : "out of memory";
         if (bad)
             BUILD_FAULT(b, at, "listen '" STR_FMT "': %s", STR_ARG(conf_brief(text)), bad);
         for (uint32_t k = 0; !bad && k < i; k++)
@@ -334,6 +334,16 @@ static enum rc build_keys(struct builder *b)
     return RC_OK;
 }
 
+/* Not by a guess: that would take any name. */
+static bool leads_somewhere(const struct snapshot *s, str name)
+{
+    struct conf_found found;
+    struct conf_target t;
+    return str_has_suffix(name, STR("*")) ||
+           conf_find_direct(s, name, DIRECT_KNOWN, &t) == DIRECT_FOUND ||
+           (conf_resolve(s, NULL, name, &found) == RC_OK && found.how == CONF_BY_MODEL);
+}
+
 /* A name in a key's list that leads nowhere is a slip: the key could do less than was meant. */
 static void check_key_models(struct builder *b)
 {
@@ -341,10 +351,8 @@ static void check_key_models(struct builder *b)
     for (uint32_t i = 0; i < b->raw->keys.n; i++) {
         const struct raw_texts *list = &rows[i].models;
         for (uint32_t k = 0; k < list->n; k++) {
-            struct conf_found found;
             str name = list->p[k];
-            if (str_has_suffix(name, STR("*")) ||
-                (conf_resolve(b->s, NULL, name, &found) == RC_OK && found.how != CONF_BY_DEFAULT))
+            if (leads_somewhere(b->s, name))
                 continue;
             str near = conf_nearest_model(b->s, NULL, name);
             BUILD_WARN(b, place_of_item(list, k), "no model is named '" STR_FMT "'%s" STR_FMT "%s",

@@ -22,8 +22,8 @@ struct chooser {
     const struct raw_provider *raw;
     struct place at; /* where to point: dialect, URL or name */
     bool has_url;
-    struct url url; /* parsed, when has_url */
-    str text;       /* of the URL */
+    struct conf_url url; /* parsed, when has_url */
+    str text;            /* of the URL */
     struct language *l;
 };
 
@@ -84,23 +84,23 @@ static const struct preset_way *first_way(const struct builder *b, const struct 
 }
 
 /* The way whose base is the nearest above the URL's path; NULL: the path is below none. */
-static const struct preset_way *way_of_url(const struct preset *p, const struct url *u)
+static const struct preset_way *way_of_url(const struct preset *p, const struct conf_url *u)
 {
     const struct preset_way *best = NULL;
     for (size_t i = 0; i < PRESET_WAYS && p->ways[i].dialect; i++) {
         str base = base_path_of(p->ways[i].base);
-        if (preset_is_host(p->ways[i].base, u->host) && is_below(u->path, base) &&
+        if (preset_is_host(p->ways[i].base, u->origin.host) && is_below(u->path, base) &&
             (!best || base.n > base_path_of(best->base).n))
             best = &p->ways[i];
     }
     return best;
 }
 
-static bool is_own_host(const struct preset *p, const struct url *u)
+static bool is_own_host(const struct preset *p, const struct conf_url *u)
 {
     for (size_t i = 0; i < PRESET_WAYS && p->ways[i].dialect; i++)
-        if (preset_is_host(p->ways[i].base, u->host) &&
-            u->https == str_has_prefix(str_c(p->ways[i].base), STR("https://")))
+        if (preset_is_host(p->ways[i].base, u->origin.host) &&
+            u->origin.https == str_has_prefix(str_c(p->ways[i].base), STR("https://")))
             return true;
     return false;
 }
@@ -186,7 +186,7 @@ static void choose_by_preset(struct chooser *c, const struct preset *p)
 static const struct preset *preset_for_wire(const struct chooser *c, const struct wire *w)
 {
     str name = str_c(w->name);
-    const struct preset *p = c->has_url ? preset_by_host(c->url.host) : NULL;
+    const struct preset *p = c->has_url ? preset_by_host(c->url.origin.host) : NULL;
     if (!p)
         p = preset_find(c->raw->name);
     if (p && preset_way(p, name))
@@ -271,7 +271,7 @@ static void choose_other_way(struct chooser *c, const struct preset *p, const st
 
 static void choose_by_sight(struct chooser *c)
 {
-    const struct preset *hosted = c->has_url ? preset_by_host(c->url.host) : NULL;
+    const struct preset *hosted = c->has_url ? preset_by_host(c->url.origin.host) : NULL;
     const struct preset *named = preset_find(c->raw->name);
     const struct wire *w = c->has_url ? wire_by_endpoint(c->url.path) : NULL;
     if (w && (can_speak(c->b, w->name) || !hosted)) {
@@ -312,7 +312,7 @@ static bool read_url(struct chooser *c)
     struct place at = place_of(raw->at.node, raw->base_url.n ? "baseURL" : "api_base_url");
     const char *bad = conf_url_parse(c->b->arena, c->text, &c->url);
     if (!bad && c->url.user.n)
-        bad = "user and password do not belong here; use apiKey or headers";
+        bad = "user and password do not belong here; use apiKey";
     if (bad)
         BUILD_FAULT(c->b, at, "%s of provider '" STR_FMT "': %s",
                     raw->base_url.n ? "baseURL" : "api_base_url", STR_ARG(conf_brief(raw->name)),

@@ -120,8 +120,8 @@ static str trim_slashes(str path)
 }
 
 /* Cut the URL's path where the dialect's own begins. */
-static enum rc set_paths(struct builder *b, const struct raw_provider *raw, const struct url *u,
-                         struct conf_provider *p)
+static enum rc set_paths(struct builder *b, const struct raw_provider *raw,
+                         const struct conf_url *u, struct conf_provider *p)
 {
     const struct wire *w = wire_find(p->dialect);
     str path = trim_slashes(u->path), endpoint = str_c(w->endpoint), extra = str_c(w->extra);
@@ -140,12 +140,11 @@ static enum rc set_paths(struct builder *b, const struct raw_provider *raw, cons
 static enum rc set_url(struct builder *b, const struct raw_provider *raw, str text,
                        struct conf_provider *p)
 {
-    struct url u;
+    struct conf_url u;
     const char *bad = conf_url_parse(b->arena, text, &u);
     if (bad) /* build_language has parsed it before: only memory can be missing */
         return RC_NOMEM;
-    if (!url_origin(b->arena, &u, &p->origin))
-        return RC_NOMEM;
+    p->origin = u.origin;
     return set_paths(b, raw, &u, p);
 }
 

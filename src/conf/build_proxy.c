@@ -25,7 +25,7 @@ static enum rc parse(struct builder *b, struct place at, const char *what, str t
     struct conf_proxy *p = arena_new(b->arena, struct conf_proxy);
     if (!p || !text.p)
         return RC_NOMEM;
-    const char *bad = url_parse_proxy(b->arena, text, p);
+    const char *bad = conf_url_proxy(b->arena, text, p);
     if (arena_is_full(b->arena))
         return RC_NOMEM;
     if (bad)
@@ -49,7 +49,7 @@ enum rc build_proxy(struct builder *b, const struct raw_provider *raw,
         return parse(b, place_of(raw->at.node, "proxy"), "proxy", secret_reveal(&raw->proxy), ret);
     *ret = NULL;
     str no = env_of_either(b, STR("no_proxy"), STR("NO_PROXY"));
-    if (url_host_is_loopback(origin->host) || url_no_proxy(no, origin->host, origin->port))
+    if (conf_host_is_loopback(origin->host) || conf_no_proxy(no, origin->host, origin->port))
         return RC_OK;
     if (secret_is_set(&root->proxy))
         return parse(b, place_of(root->at.node, "proxy"), "proxy", secret_reveal(&root->proxy),

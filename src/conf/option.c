@@ -221,7 +221,8 @@ static enum rc take_member(struct option_pass *x, const struct section *s,
     bool empty = n->kind == CONF_SCALAR ? !n->text.n : n->count == 0;
     if (row->flags & OPTION_LATER && !empty)
         conf_note(x->report, CONF_WARNING, n->key_line, n->key_column,
-                  "%.*s: accepted, not active yet", (int)x->path_len, x->path);
+                  "%.*s: accepted, not active yet%s%s", (int)x->path_len, x->path,
+                  row->flags & OPTION_CCR ? ": " : "", row->flags & OPTION_CCR ? row->help : "");
     enum rc rc = RC_OK;
     if (n->kind == CONF_NULL)
         take_nothing(x, &slot);

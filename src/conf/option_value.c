@@ -38,8 +38,8 @@ void option_fault(struct option_pass *x, const struct conf_node *n, const char *
     va_start(ap, fmt);
     vsnprintf(what, sizeof(what), fmt, ap);
     va_end(ap);
-    conf_note(x->report, CONF_ERROR, n->line, n->column, "%.*s: %s", (int)x->path_len, x->path,
-              what);
+    str where = x->path_len ? str_of(x->path, x->path_len) : STR("the file");
+    conf_note(x->report, CONF_ERROR, n->line, n->column, STR_FMT ": %s", STR_ARG(where), what);
 }
 
 static enum rc parse_double(const struct option *row, str text, double *ret)
@@ -73,34 +73,53 @@ enum rc option_parse_number(const struct option *row, str text, uint64_t *ret)
     return RC_OK;
 }
 
-/* "0 to 256", "at least 1": the bounds of a row, for messages. */
-static void bounds_text(const struct option *row, char *to, size_t size)
+/* A bound as one would write it: 24h, 1GiB, 256. */
+static void bound_text(enum option_type type, uint64_t v, char *to, size_t size)
 {
-    const char *unit = row->type == OPTION_MSEC ? "ms" : "";
-    if (row->max)
-        snprintf(to, size, "from %llu%s to %llu%s", (unsigned long long)row->min, unit,
-                 (unsigned long long)row->max, unit);
-    else
-        snprintf(to, size, "at least %llu%s", (unsigned long long)row->min, unit);
+    static const struct {
+        enum option_type type;
+        uint64_t factor;
+        const char *unit;
+    } units[] = {{OPTION_MSEC, 3600000, "h"},    {OPTION_MSEC, 60000, "m"},
+                 {OPTION_MSEC, 1000, "s"},       {OPTION_MSEC, 1, "ms"},
+                 {OPTION_BYTES, 1 << 30, "GiB"}, {OPTION_BYTES, 1 << 20, "MiB"},
+                 {OPTION_BYTES, 1 << 10, "KiB"}};
+    for (size_t i = 0; i < ARRAY_LEN(units); i++) {
+        if (units[i].type != type || v < units[i].factor || v % units[i].factor)
+            continue;
+        snprintf(to, size, "%llu%s", (unsigned long long)(v / units[i].factor), units[i].unit);
+        return;
+    }
+    snprintf(to, size, "%llu", (unsigned long long)v);
 }
 
-/* The value as a message may show it. */
-static str shown(const struct conf_node *n)
+/* What a message says of a value: itself in quotes, unless it came from the environment. */
+struct shown {
+    char text[80];
+};
+
+static struct shown show(const struct conf_node *n)
 {
-    return n->from_env ? STR("the value") : conf_brief(n->text);
+    struct shown s;
+    if (n->from_env)
+        snprintf(s.text, sizeof(s.text), "the variable's value");
+    else
+        snprintf(s.text, sizeof(s.text), "'" STR_FMT "'", STR_ARG(conf_brief(n->text)));
+    return s;
 }
 
 static void fault_number(struct option_pass *x, const struct option_slot *s, enum rc rc)
 {
-    char bounds[80];
-    if (rc == RC_RANGE) {
-        bounds_text(s->row, bounds, sizeof(bounds));
-        option_fault(x, s->n, STR_FMT " is out of range; it may be %s", STR_ARG(shown(s->n)),
-                     bounds);
-    } else {
-        option_fault(x, s->n, "'" STR_FMT "' is not %s", STR_ARG(shown(s->n)),
-                     option_type_text(s->row->type));
-    }
+    char min[32], max[32];
+    bound_text(s->row->type, s->row->min, min, sizeof(min));
+    bound_text(s->row->type, s->row->max, max, sizeof(max));
+    if (rc != RC_RANGE)
+        option_fault(x, s->n, "%s is not %s", show(s->n).text, option_type_text(s->row->type));
+    else if (s->row->max)
+        option_fault(x, s->n, "%s is out of range; it may be from %s to %s", show(s->n).text, min,
+                     max);
+    else
+        option_fault(x, s->n, "%s is out of range; it must be at least %s", show(s->n).text, min);
 }
 
 static void take_number(struct option_pass *x, const struct option_slot *s)
@@ -136,8 +155,8 @@ static void take_bool(struct option_pass *x, const struct option_slot *s)
     else if (str_eq_nocase(s->n->text, STR("false")))
         *(bool *)s->to = false;
     else
-        option_fault(x, s->n, "'" STR_FMT "' is neither true nor false; write one of the two",
-                     STR_ARG(shown(s->n)));
+        option_fault(x, s->n, "%s is neither true nor false; write one of the two",
+                     show(s->n).text);
 }
 
 static void fault_word(struct option_pass *x, const struct option_slot *s)
@@ -153,10 +172,10 @@ static void fault_word(struct option_pass *x, const struct option_slot *s)
     }
     list[len] = '\0';
     if (near.best.p)
-        option_fault(x, s->n, "'" STR_FMT "' is unknown; did you mean '" STR_FMT "'?",
-                     STR_ARG(shown(s->n)), STR_ARG(near.best));
+        option_fault(x, s->n, "%s is unknown; did you mean '" STR_FMT "'?", show(s->n).text,
+                     STR_ARG(near.best));
     else
-        option_fault(x, s->n, "'" STR_FMT "' is unknown; it may be %s", STR_ARG(shown(s->n)), list);
+        option_fault(x, s->n, "%s is unknown; it may be %s", show(s->n).text, list);
 }
 
 static void take_word(struct option_pass *x, const struct option_slot *s)

@@ -205,7 +205,8 @@ static const struct option provider_rows[] = {
     {"transformer", OPTION_RAW, OPTION_CCR, AT(transformer),
      .help = "`use` names the dialect (`Anthropic`, `gemini`, `deepseek`, ...); what else it asks "
              "for is reported"},
-    {"tokenizer", OPTION_RAW, OPTION_CCR | OPTION_LATER, AT(tokenizer), .help = "not used"},
+    {"tokenizer", OPTION_RAW, OPTION_CCR | OPTION_LATER, AT(tokenizer),
+     .help = "tokens are counted by weir itself"},
 };
 #undef AT
 static const struct section provider_section = {
@@ -470,12 +471,12 @@ static const struct option root_rows[] = {
     CCR_IGNORED("CUSTOM_ROUTER_PATH", "its JavaScript cannot run here"),
     CCR_IGNORED("plugins", "its JavaScript cannot run here"),
     CCR_IGNORED("Plugins", "its JavaScript cannot run here"),
-    CCR_IGNORED("REWRITE_SYSTEM_PROMPT", "not used"),
-    CCR_IGNORED("NON_INTERACTIVE_MODE", "not used"),
-    CCR_IGNORED("CLAUDE_PATH", "not used"),
-    CCR_IGNORED("ANTHROPIC_SMALL_FAST_MODEL", "not used"),
-    CCR_IGNORED("forceUseImageAgent", "not used"),
-    CCR_IGNORED("StatusLine", "not used"),
+    CCR_IGNORED("REWRITE_SYSTEM_PROMPT", "system prompts are left as they are"),
+    CCR_IGNORED("NON_INTERACTIVE_MODE", "set it in the agent's own environment"),
+    CCR_IGNORED("CLAUDE_PATH", "set it in the environment of `weir code`"),
+    CCR_IGNORED("ANTHROPIC_SMALL_FAST_MODEL", "set it in the agent's own environment"),
+    CCR_IGNORED("forceUseImageAgent", "images go where the request goes"),
+    CCR_IGNORED("StatusLine", "there is no status line yet"),
 };
 #undef AT
 

@@ -84,13 +84,27 @@ static void put_words(struct buf *to, const struct option *row)
         buf_addf(to, "%s`%s`%s", w == row->words ? "" : ", ", w->name, w->active ? "" : " (later)");
 }
 
+/* A section's name as an anchor: letters and single dashes. */
+static void put_anchor(struct buf *to, const struct section *s)
+{
+    for (const char *p = s->name; *p; p++)
+        if (*p != '[' && *p != ']')
+            buf_add_char(to, *p == '.' ? '-' : *p);
+}
+
+static void put_link(struct buf *to, const struct option *row)
+{
+    buf_addf(to, "%s: [%s](#", row->type == OPTION_SECTION ? "map" : "list", row->key);
+    put_anchor(to, row->sub);
+    buf_add_char(to, ')');
+}
+
 static void put_type(struct buf *to, const struct option *row)
 {
     if (row->type == OPTION_WORD)
         put_words(to, row);
-    else if (row->type == OPTION_SECTION || row->type == OPTION_SECTIONS)
-        buf_addf(to, "%s: [%s](#%s)", row->type == OPTION_SECTION ? "map" : "list", row->key,
-                 row->sub->name);
+    else if (row->sub && !(row->flags & OPTION_CCR))
+        put_link(to, row);
     else
         buf_add(to, str_c(option_type_text(row->type)));
 }
@@ -133,8 +147,9 @@ static void put_sections(struct buf *to, const struct section *s)
     for (const struct option *row = s->rows; row < s->rows + s->count; row++) {
         if (!row->sub || row->flags & OPTION_CCR || !is_first(s, row))
             continue;
-        buf_addf(to, "\n<a id=\"%s\"></a>\n### %s\n\n%s.\n", row->sub->name, row->sub->name,
-                 row->sub->help);
+        buf_lit(to, "\n<a id=\"");
+        put_anchor(to, row->sub);
+        buf_addf(to, "\"></a>\n### `%s`\n\n%s.\n", row->sub->name, row->sub->help);
         put_table(to, row->sub, 0);
         put_sections(to, row->sub);
     }
