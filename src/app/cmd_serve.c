@@ -14,6 +14,7 @@
 
 #include "app/config.h"
 #include "app/daemon.h"
+#include "app/pidfile.h"
 #include "app/serve.h"
 
 static int child(const struct options *o, const char *log, int ready)
@@ -82,7 +83,12 @@ static int run(const struct options *o)
     struct snapshot *s = config_load(o, true);
     if (!s)
         return EXIT_USAGE;
-    int rc = daemon_start(o, s);
+    pid_t pid = pidfile_read(s);
+    int rc = EXIT_FAILED;
+    if (pid)
+        fprintf(stderr, "weir runs already (pid %d); `weir stop` ends it\n", (int)pid);
+    else
+        rc = daemon_start(o, s);
     snapshot_unref(s);
     return rc;
 }

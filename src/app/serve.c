@@ -33,6 +33,7 @@
 #define LOOK_MS     20
 #define SIGNALS     4
 #define TEXT_MAX    (64u << 10)
+#define SAID_MAX    (1u << 20)
 
 enum stage { STAGE_SERVING, STAGE_LAME, STAGE_DRAINING, STAGE_ENDING, STAGE_STOPPING };
 
@@ -54,6 +55,7 @@ struct process {
     struct worker *workers[WORKERS_MAX];
     unsigned nworkers;
     struct log *access;
+    struct arena said; /* texts of refused reloads: workers may show them */
     struct tls_ctx *tls;
     struct watch *watch;
     struct process_signal signals[SIGNALS];
@@ -75,19 +77,17 @@ static uint64_t seed(void)
 
 static void forget_error(struct process *p)
 {
-    const char *old = atomic_exchange(&p->world.reload_error, NULL);
-    (void)old; /* leaked on purpose: a worker may be printing it */
+    atomic_store(&p->world.reload_error, NULL); /* the text stays: a worker may be printing it */
 }
 
 static void say_refused(struct process *p, const struct conf_report *report)
 {
-    struct buf b = BUF_INIT(TEXT_MAX);
+    AUTO(buf_fini) struct buf b = BUF_INIT(TEXT_MAX);
     conf_report_write(report, &b);
-    buf_add_char(&b, '\0');
-    fprintf(stderr, "weir: the new configuration is refused, the old one stays in force:\n%s",
-            b.failed ? "" : b.p);
-    if (!b.failed)
-        atomic_store(&p->world.reload_error, b.p); /* kept: small, and once a bad reload */
+    str text = arena_dup(&p->said, buf_str(&b));
+    fprintf(stderr, "weir: the new configuration is refused, the old one stays in force:\n" STR_FMT,
+            STR_ARG(text));
+    atomic_store(&p->world.reload_error, text.p ? text.p : "see the log");
 }
 
 static void reload(struct process *p)
@@ -276,8 +276,27 @@ static unsigned count_workers(const struct snapshot *s)
     return n < WORKERS_MAX ? n : WORKERS_MAX;
 }
 
+/* SO_REUSEPORT would let a second weir take half of the calls in silence. */
+static bool addresses_are_free(const struct snapshot *s)
+{
+    for (uint32_t i = 0; i < s->nlistens; i++) {
+        const char *why = NULL;
+        if (listen_check(s->listens[i].host, s->listens[i].port, &why) != RC_BUSY)
+            continue;
+        fprintf(stderr,
+                "weir: cannot listen on " STR_FMT
+                ": %s (is weir running already? `weir status` tells; or set "
+                "another `listen:`)\n",
+                STR_ARG(s->listens[i].text), why);
+        return false;
+    }
+    return true;
+}
+
 static bool start_workers(struct process *p)
 {
+    if (!addresses_are_free(p->snap))
+        return false;
     for (unsigned i = 0; i < p->nworkers; i++) {
         struct worker_setup set = {
             .index = i,
@@ -352,19 +371,24 @@ static void finish(struct process *p)
     for (unsigned i = 0; i < p->nworkers; i++)
         metric_shard_free(p->shards[i]);
     snapshot_unref(p->snap);
+    arena_fini(&p->said);
+    mem_free(p);
 }
 
 int serve_run(const struct options *o, int ready_fd)
 {
     struct process *p = mem_need(sizeof(*p)); /* its address is in the workers */
     p->o = o;
+    arena_init(&p->said, SAID_MAX);
 #ifndef __SANITIZE_ADDRESS__
     prctl(PR_SET_DUMPABLE,
           0); /* P8: no core file with keys in it; LeakSanitizer needs the opposite */
 #endif
     p->snap = config_load(o, false);
-    if (!p->snap)
+    if (!p->snap) {
+        mem_free(p);
         return EXIT_USAGE;
+    }
     p->generation = p->snap->generation = 1;
     if (loop_new(&p->loop) != RC_OK || !start(p))
         return EXIT_FAILED;
@@ -374,8 +398,7 @@ int serve_run(const struct options *o, int ready_fd)
         fprintf(stderr, "weir: whoever started this has gone\n");
     loop_run(p->loop);
     pidfile_remove(p->snap);
-    finish(p);
     int failed = p->failed;
-    mem_free(p);
+    finish(p);
     return failed;
 }

@@ -156,9 +156,7 @@ static void *worker_thread(void *arg)
 {
     struct worker *w = arg;
     loop_run(w->loop);
-    loop_free(w->loop);
-    gate_free(w->gate);
-    atomic_store(&w->done, true);
+    atomic_store(&w->done, true); /* the loop stays until the join: mail may still come */
     return NULL;
 }
 
@@ -205,6 +203,8 @@ enum rc worker_start(const struct worker_setup *setup, struct worker **ret)
 void worker_join(struct worker *w)
 {
     pthread_join(w->thread, NULL);
+    loop_free(w->loop);
+    gate_free(w->gate);
     tls_ctx_unref(w->set.tls);
     mem_free(w);
 }

@@ -10,6 +10,7 @@
 #include "gate/gate_int.h"
 
 #include "base/digest.h"
+#include "base/num.h"
 #include "http/url.h"
 
 static bool refuse(struct call *c, enum err kind, str text, str code)
@@ -20,6 +21,16 @@ static bool refuse(struct call *c, enum err kind, str text, str code)
 
 /* ---- browsers */
 
+/* 127.x.y.z, and not a name that only begins like it. */
+static bool is_loopback_v4(str s)
+{
+    uint64_t part[4];
+    for (int i = 0; i < 4; i++)
+        if (!s.p || num_u64(str_cut(&s, '.'), &part[i]) != RC_OK || part[i] > 255)
+            return false;
+    return !s.p && part[0] == 127;
+}
+
 static bool is_loopback_name(str host)
 {
     if (host.n && host.p[0] == '[') {
@@ -27,7 +38,7 @@ static bool is_loopback_name(str host)
         return str_eq(str_head(host, end == SIZE_MAX ? 0 : end + 1), STR("[::1]"));
     }
     str name = str_head(host, str_find_char(host, ':'));
-    return str_eq_nocase(name, STR("localhost")) || str_has_prefix(name, STR("127."));
+    return str_eq_nocase(name, STR("localhost")) || is_loopback_v4(name);
 }
 
 /* DNS rebinding: a loopback listener answers loopback names only, when it asks for no key. */

@@ -54,10 +54,6 @@ static void write_head(struct call *c, const struct back_call *bc)
     buf_add(b, p->origin.authority);
     buf_lit(b, "\r\nuser-agent: weir/" WEIR_VERSION
                "\r\naccept-encoding: identity\r\ncontent-type: application/json\r\n");
-    if (bc->stream)
-        buf_lit(b, "accept: text/event-stream\r\n");
-    else
-        buf_lit(b, "accept: application/json\r\n");
     c->bind->dialect->back->request_headers(bc, add_header, b);
     for (uint32_t i = 0; i < p->nheaders; i++)
         h1_write_header(b, p->headers[i].name, secret_reveal(&p->headers[i].value));
@@ -233,11 +229,27 @@ static void on_batch(struct exchange *x)
         stream_batch(c);
 }
 
+/* A provider may echo the key it was shown (F7): not to the client. */
+static str without_key(struct call *c, str text)
+{
+    const struct conf_provider *p = c->cand->provider;
+    str key = p->nkeys ? secret_reveal(&p->keys[c->cand->key]) : STR_NONE;
+    while (key.n >= 4) {
+        size_t at = str_find(text, key);
+        if (at == SIZE_MAX)
+            break;
+        text = arena_strf(&c->req->arena, STR_FMT "***" STR_FMT, STR_ARG(str_head(text, at)),
+                          STR_ARG(str_from(text, at + key.n)));
+    }
+    return text;
+}
+
 static void answer_error(struct call *c)
 {
     struct fail f = {.kind = err_of_status(c->status), .upstream_status = c->status};
     c->bind->dialect->back->decode_error(&c->facts, buf_str(&c->whole), &c->req->arena, &f);
     f.upstream_status = c->status;
+    f.message = without_key(c, f.message);
     attempt_failed(c,
                    &(struct attempt_failure){.end = ATTEMPT_STATUS,
                                              .kind = f.kind,

@@ -255,11 +255,10 @@ static enum step unknown_model(struct call *c)
 static msec client_patience(const struct call *c)
 {
     uint64_t ms;
+    double seconds;
     str v = h1_get(c->req->head, H1_X_REQUEST_TIMEOUT);
-    if (!v.n)
-        return UINT64_MAX;
-    if (num_u64(v, &ms) == RC_OK)
-        return ms < UINT32_MAX ? ms * 1000 : UINT64_MAX;
+    if (num_double(v, &seconds) == RC_OK)
+        return seconds > 0 && seconds < UINT32_MAX ? (msec)(seconds * 1000) : UINT64_MAX;
     return num_duration(v, &ms) == RC_OK ? ms : UINT64_MAX;
 }
 

@@ -282,10 +282,23 @@ void stream_keepalive(struct call *c)
 
 /* ---- the end */
 
+/* U26: a bare JSON error that no blank line ended. */
+static void take_rest(struct call *c)
+{
+    str rest = sse_rest(&c->sse);
+    if (rest.n && rest.p[0] == '{' && !c->ended)
+        take_event(c, &(struct sse_event){.data = rest, .raw = rest, .bare = true}, false);
+}
+
 void stream_end(struct call *c)
 {
     alarm_stop(c->gate->alarms, &c->alarm);
     begin_batch(c);
+    take_rest(c);
+    if (c->failed) {
+        stream_fail(c);
+        return;
+    }
     bool whole = c->bind->dialect->back->end(c->decoder, call_tap(c));
     if (!c->ended && (!whole || sse_pending(&c->sse))) {
         stream_broken(c, ERR_UPSTREAM);

@@ -74,14 +74,15 @@ static uint16_t port_of(int fd)
     return ntohs(a.any.sa_family == AF_INET6 ? a.v6.sin6_port : a.v4.sin_port);
 }
 
-static int open_bound(const union dns_addr *a, bool both, int backlog)
+static int open_bound(const union dns_addr *a, bool both, bool share, int backlog)
 {
     int family = a->any.sa_family;
     int fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return -1;
     socklen_t len = family == AF_INET6 ? sizeof(a->v6) : sizeof(a->v4);
-    bool ok = set_on(fd, SOL_SOCKET, SO_REUSEADDR, 1) && set_on(fd, SOL_SOCKET, SO_REUSEPORT, 1) &&
+    bool ok = set_on(fd, SOL_SOCKET, SO_REUSEADDR, 1) &&
+              set_on(fd, SOL_SOCKET, SO_REUSEPORT, share) &&
               set_on(fd, IPPROTO_TCP, TCP_NODELAY, 1) &&
               (family != AF_INET6 || set_on(fd, IPPROTO_IPV6, IPV6_V6ONLY, !both)) &&
               bind(fd, &a->any, len) == 0 && listen(fd, backlog) == 0;
@@ -93,8 +94,8 @@ static int open_bound(const union dns_addr *a, bool both, int backlog)
     return -1;
 }
 
-enum rc listen_open(str host, uint16_t port, int backlog, int *ret_fd, uint16_t *ret_port,
-                    const char **ret_why)
+static enum rc open_address(str host, uint16_t port, bool share, int backlog, int *ret_fd,
+                            const char **ret_why)
 {
     union dns_addr a;
     if (!parse_address(host, port, &a)) {
@@ -102,15 +103,30 @@ enum rc listen_open(str host, uint16_t port, int backlog, int *ret_fd, uint16_t 
             *ret_why = "not an IP address";
         return RC_CONFIG;
     }
-    int fd = open_bound(&a, is_every(host), backlog);
+    int fd = open_bound(&a, is_every(host), share, backlog);
     if (fd < 0 && is_every(host) && errno == EAFNOSUPPORT) { /* a kernel without IPv6 */
         (void)parse_address(STR("0.0.0.0"), port, &a);
-        fd = open_bound(&a, false, backlog);
+        fd = open_bound(&a, false, share, backlog);
     }
     if (fd < 0)
         return rc_of_errno(errno, ret_why);
     *ret_fd = fd;
-    *ret_port = port_of(fd);
+    return RC_OK;
+}
+
+enum rc listen_open(str host, uint16_t port, int backlog, int *ret_fd, uint16_t *ret_port,
+                    const char **ret_why)
+{
+    TRY(open_address(host, port, true, backlog, ret_fd, ret_why));
+    *ret_port = port_of(*ret_fd);
+    return RC_OK;
+}
+
+enum rc listen_check(str host, uint16_t port, const char **ret_why)
+{
+    int fd;
+    TRY(open_address(host, port, false, 1, &fd, ret_why));
+    close(fd);
     return RC_OK;
 }
 

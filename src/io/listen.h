@@ -28,6 +28,10 @@ struct acceptor;
 enum rc listen_open(str host, uint16_t port, int backlog, int *ret_fd, uint16_t *ret_port,
                     const char **ret_why) MUST_CHECK;
 
+/* Would another program's listener be in the way? SO_REUSEPORT hides it, so this asks without.
+ * Port 0 is always free. RC_BUSY, else as above. */
+enum rc listen_check(str host, uint16_t port, const char **ret_why) MUST_CHECK;
+
 /* Take connections of `fd` (owned from now on) and give each to on_accept, which owns it then. */
 enum rc acceptor_new(struct loop *l, int fd, void (*on_accept)(void *arg, int fd), void *arg,
                      struct acceptor **ret) MUST_CHECK;
