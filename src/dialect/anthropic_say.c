@@ -158,7 +158,7 @@ static void open_block(struct anthropic_stream *st, const struct ir_event *ev, s
         if (!ev->open.raw.n)
             break;
         begin_start(st, out);
-        buf_add(out, ev->open.raw);
+        dialect_add_line(out, ev->open.raw);
         buf_lit(out, "}\n\n");
         break;
     case IR_IMAGE:
@@ -203,7 +203,7 @@ static void say_delta(struct anthropic_stream *st, const struct ir_event *ev, st
     case IR_D_CITATION:
         begin_delta(st, out);
         buf_lit(out, "citations_delta\",\"citation\":");
-        buf_add(out, ev->delta.text);
+        dialect_add_line(out, ev->delta.text);
         buf_lit(out, "}}\n\n");
         break;
     case IR_D_LOGPROBS:
@@ -277,7 +277,7 @@ static void say_end(struct anthropic_stream *st, struct buf *out)
     }
     if (st->details_n) {
         buf_lit(out, ",\"stop_details\":");
-        buf_add(out, str_of(st->details, st->details_n));
+        dialect_add_line(out, str_of(st->details, st->details_n));
     }
     buf_lit(out, "},\"usage\":{");
     anthropic_write_usage(&st->usage, false, out);

@@ -42,6 +42,20 @@ const struct dialect *dialect_route(str path, str query, struct front_route *ret
     return NULL;
 }
 
+void dialect_add_line(struct buf *out, str json)
+{
+    while (json.n) {
+        size_t n = 0;
+
+        while (n < json.n && json.p[n] != '\n' && json.p[n] != '\r')
+            n++;
+        buf_add(out, str_head(json, n));
+        if (n < json.n)
+            buf_add_char(out, ' ');
+        json = str_from(json, n + 1);
+    }
+}
+
 void dialect_error_head(const struct fail *f, unsigned status, struct front_error *ret)
 {
     *ret = (struct front_error){

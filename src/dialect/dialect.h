@@ -236,6 +236,9 @@ struct dialect_back {
 };
 
 /* For the dialects' own slots. */
+/* Append JSON text that may be spread over lines, for an event must be one: line ends, which stand
+ * between tokens only, become blanks. */
+void dialect_add_line(struct buf *out, str json);
 void dialect_error_head(const struct fail *f, unsigned status, struct front_error *ret);
 /* decode_error for every provider that answers errors in JSON (dialect/provider_error.h). */
 void dialect_decode_error(const struct reply_facts *r, str body, struct arena *a, struct fail *ret);

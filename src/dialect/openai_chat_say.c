@@ -318,7 +318,7 @@ static void say_logprobs(struct chat_stream *st, const struct ir_event *ev, stru
 {
     begin_chunk(st, ev->choice, out);
     buf_lit(out, "},\"logprobs\":");
-    buf_add(out, ev->delta.text);
+    dialect_add_line(out, ev->delta.text);
     end_chunk(st, STR(",\"finish_reason\":null}]"), out);
 }
 
