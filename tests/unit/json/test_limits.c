@@ -201,6 +201,22 @@ static void test_like_keys_J7(void **state)
     assert_true(probes_of("the-same-start", "the-same-end", keys) <= usual * 3);
 }
 
+/* J7: long keys, which are hashed in blocks: each block counts. */
+static void test_long_keys_J7(void **state)
+{
+    (void)state;
+    const uint32_t keys = 5000;
+    char same[301];
+    memset(same, 'a', 300);
+    same[300] = 0;
+    uint64_t usual = probes_of("", "", keys);
+    for (size_t n = 100; n <= 300; n += 50) {
+        assert_true(probes_of("", same + n, keys) <= usual * 3);
+        assert_true(probes_of(same + n, "", keys) <= usual * 3);
+        assert_true(probes_of(same + n, same + n, keys) <= usual * 3);
+    }
+}
+
 /* J7: keys that collide under one key of the hash do not under another: whoever does not know the
  * process's own cannot choose them. */
 static void test_colliding_keys_J7(void **state)
@@ -227,10 +243,11 @@ static void test_colliding_keys_J7(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_depth_J5),          cmocka_unit_test(test_depth_huge_J5),
-        cmocka_unit_test(test_many_J6),           cmocka_unit_test(test_memory_J6),
-        cmocka_unit_test(test_too_many_J6),       cmocka_unit_test(test_like_keys_J7),
-        cmocka_unit_test(test_colliding_keys_J7), cmocka_unit_test(test_large_string_J8),
+        cmocka_unit_test(test_depth_J5),        cmocka_unit_test(test_depth_huge_J5),
+        cmocka_unit_test(test_many_J6),         cmocka_unit_test(test_memory_J6),
+        cmocka_unit_test(test_too_many_J6),     cmocka_unit_test(test_like_keys_J7),
+        cmocka_unit_test(test_long_keys_J7),    cmocka_unit_test(test_colliding_keys_J7),
+        cmocka_unit_test(test_large_string_J8),
     };
     return cmocka_run_group_tests_name("json/limits", tests, NULL, NULL);
 }

@@ -191,6 +191,8 @@ static void test_unescape_J4(void **state)
     undo("\\ud800x", RC_OK, STR("\xEF\xBF\xBDx"));
     undo("\\ud800\\n", RC_OK, STR("\xEF\xBF\xBD\n"));
     undo("\\ud800\\ud83d\\ude00", RC_OK, STR("\xEF\xBF\xBD\xF0\x9F\x98\x80"));
+    undo("\\udc00\\udc00", RC_OK, STR("\xEF\xBF\xBD\xEF\xBF\xBD"));
+    undo("\\ud83d\\ue000", RC_OK, STR("\xEF\xBF\xBD\xEE\x80\x80"));
     undo("\\ude00\\ud83d", RC_OK, STR("\xEF\xBF\xBD\xEF\xBF\xBD"));
     undo("\\ud83d\\u0041", RC_OK,
          STR("\xEF\xBF\xBD"
