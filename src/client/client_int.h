@@ -29,12 +29,17 @@
 #define IDLE_TTL_MS      60000 /* unless the provider says less (Keep-Alive: timeout=) */
 #define IDLE_MARGIN_MS   1000  /* less than it says: its clock starts before ours */
 #define IDLE_NONE        1     /* it says a second or none: the connection is not kept */
-#define INTERIM_MAX      8     /* 1xx heads before the answer (RELIABILITY U36) */
-#define LAST_WORDS_MS    1000  /* after a failed write, how long the peer may still explain */
-#define KEEPALIVE_S      30
-#define USER_TIMEOUT_MS  20000 /* RELIABILITY U42 */
-#define HELD_MAX         (LOOP_READ_SIZE + H1_HEAD_MAX)
-#define REWRITTEN_MAX    (64 * 1024) /* a request head, once more, for a proxy */
+/* A connection in constant use would hold on to its address for ever: after this long it is not
+ * kept (RELIABILITY U40). Spread over a minute, so that those opened together do not end together.
+ */
+#define AGE_MAX_MS      600000
+#define AGE_SPREAD_MS   60000
+#define INTERIM_MAX     8    /* 1xx heads before the answer (RELIABILITY U36) */
+#define LAST_WORDS_MS   1000 /* after a failed write, how long the peer may still explain */
+#define KEEPALIVE_S     30
+#define USER_TIMEOUT_MS 20000 /* RELIABILITY U42 */
+#define HELD_MAX        (LOOP_READ_SIZE + H1_HEAD_MAX)
+#define REWRITTEN_MAX   (64 * 1024) /* a request head, once more, for a proxy */
 
 enum up_state { UP_RESOLVE, UP_DIAL, UP_PROXY, UP_TLS, UP_BUSY, UP_IDLE, UP_CLOSING };
 
@@ -64,6 +69,7 @@ struct up_conn {
     struct buf rewritten; /* the head in absolute-form, for plain proxies */
     msec idle_ttl;        /* of the first answer; 0: none came yet */
     msec idle_until;
+    msec retire_at; /* not kept after it */
 };
 
 struct origin {
@@ -95,6 +101,7 @@ struct client {
     struct list origins;
     struct list trusts;
     struct h1_head head; /* scratch: one head is parsed at a time */
+    uint32_t made;       /* connections so far */
 };
 
 static inline str origin_key(const struct origin *o)

@@ -171,11 +171,12 @@ struct up_conn *pool_take(struct origin *o)
 void pool_put(struct up_conn *c)
 {
     struct origin *o = c->origin;
-    if (c->idle_ttl <= IDLE_NONE) {
+    msec now = loop_now(o->client->loop);
+    if (c->idle_ttl <= IDLE_NONE || now >= c->retire_at) {
         up_conn_close(c);
         return;
     }
-    c->idle_until = loop_now(o->client->loop) + c->idle_ttl;
+    c->idle_until = now + c->idle_ttl;
     list_remove(&c->link);
     o->nbusy--;
     list_push_front(&o->idle, &c->link);

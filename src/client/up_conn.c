@@ -343,6 +343,9 @@ static void on_dialed(void *arg, enum rc rc, int fd, const char *why)
     c->sock_open = true;
     c->open_handles++;
     sock_set_keepalive(&c->sock, KEEPALIVE_S, USER_TIMEOUT_MS);
+    /* A prime stride through the spread: no randomness needed, only difference. */
+    c->retire_at =
+        loop_now(loop_of(c)) + AGE_MAX_MS + c->origin->client->made++ * 7919 % AGE_SPREAD_MS;
     if (!c->origin->spec.tls)
         established(c);
     else if (c->origin->spec.proxy_host.p)

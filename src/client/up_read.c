@@ -104,6 +104,7 @@ static bool read_head(struct up_conn *c, str *in)
 {
     struct h1_head *h = &c->origin->client->head;
     size_t used;
+    c->x->phase = EXCHANGE_HEAD;
     enum h1_result r = h1_response(h, *in, c->tried, c->x->to_head, &used);
     if (r == H1_MORE) {
         c->tried = in->n;
@@ -123,6 +124,11 @@ static bool read_head(struct up_conn *c, str *in)
                                       : "too many 1xx responses");
         return false;
     }
+    /* Still waiting for the answer, with the patience that is meant for that. But the provider has
+     * begun: whatever comes now is no idle race. */
+    c->x->replayed = true;
+    c->x->phase = EXCHANGE_WAIT;
+    up_conn_moved(c);
     return true;
 }
 

@@ -155,6 +155,12 @@ static void on_rested(struct timer *t)
     watch(a);
 }
 
+static void rest(struct acceptor *a)
+{
+    timer_set(&a->rest, loop_now(a->loop) + LISTEN_REST_MS);
+    watch(a);
+}
+
 /* No fd left: let one client go with a close instead of leaving all in the dark, then rest. */
 static void out_of_fds(struct acceptor *a)
 {
@@ -167,8 +173,7 @@ static void out_of_fds(struct acceptor *a)
         }
         a->reserve = open_reserve();
     }
-    timer_set(&a->rest, loop_now(a->loop) + LISTEN_REST_MS);
-    watch(a);
+    rest(a);
 }
 
 static void on_ready(uv_poll_t *h, int status, int events)
@@ -182,10 +187,12 @@ static void on_ready(uv_poll_t *h, int status, int events)
             a->on_accept(a->arg, fd);
             continue;
         }
-        if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
+        if (errno == ECONNABORTED || errno == EPROTO || errno == EINTR || errno == EPERM)
+            continue; /* the trouble of that one connection */
+        if (errno == EMFILE || errno == ENFILE)
             out_of_fds(a);
-        /* EAGAIN: all taken. Others belong to the connection that failed (ECONNABORTED…): the next
-         * wake-up goes on with the next one. */
+        else if (errno != EAGAIN)
+            rest(a); /* no memory, or something new: never a loop that spins */
         return;
     }
 }

@@ -325,6 +325,30 @@ struct cut {
     enum rc rc;
 };
 
+/* After an interim head the wait goes on, with the patience of a wait; and a loss is no idle race.
+ */
+static void test_u36_then_silence(void **state)
+{
+    (void)state;
+    struct scene s;
+    struct probe p;
+    scene_init(&s);
+    s.f.reply = OK_HELLO;
+    (void)scene_hello(&s);
+    s.f.reply = "HTTP/1.1 103 x\r\n\r\n";
+    probe_init(&p, s.o, "ping", 4);
+    p.x.limits.idle_ms = 30;
+    p.x.limits.first_byte_ms = 2000;
+    exchange_start(s.c, &p.x);
+    RUN_UNTIL(s.l, s.f.requests == 2, 1000);
+    run_for(s.l, 80);
+    assert_false(probe_is_over(&p));
+    fake_reset(&s.f.conns[0]);
+    fails(&s, &p, RC_RESET, EXCHANGE_WAIT);
+    assert_int_equal(s.f.requests, 2);
+    scene_fini(&s);
+}
+
 static void test_u23_u24_cut_bodies(void **state)
 {
     (void)state;
@@ -597,16 +621,17 @@ static void test_no_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_u1_refused),     cmocka_unit_test(test_u2_black_hole),
-        cmocka_unit_test(test_u39_no_name),    cmocka_unit_test(test_u41_next_address),
-        cmocka_unit_test(test_u4_fresh_dies),  cmocka_unit_test(test_u5_idle_race),
-        cmocka_unit_test(test_u5_only_once),   cmocka_unit_test(test_u5_never_a_second_reused),
-        cmocka_unit_test(test_bad_heads),      cmocka_unit_test(test_u6_cut_heads),
-        cmocka_unit_test(test_u36_interim),    cmocka_unit_test(test_u23_u24_cut_bodies),
-        cmocka_unit_test(test_u28_no_answer),  cmocka_unit_test(test_u29_stall),
-        cmocka_unit_test(test_u30_drip),       cmocka_unit_test(test_pause_and_limits),
-        cmocka_unit_test(test_send_stalls),    cmocka_unit_test(test_u37_early_answer),
-        cmocka_unit_test(test_hangs_up_on_us), cmocka_unit_test(test_no_memory),
+        cmocka_unit_test(test_u1_refused),         cmocka_unit_test(test_u2_black_hole),
+        cmocka_unit_test(test_u39_no_name),        cmocka_unit_test(test_u41_next_address),
+        cmocka_unit_test(test_u4_fresh_dies),      cmocka_unit_test(test_u5_idle_race),
+        cmocka_unit_test(test_u5_only_once),       cmocka_unit_test(test_u5_never_a_second_reused),
+        cmocka_unit_test(test_bad_heads),          cmocka_unit_test(test_u6_cut_heads),
+        cmocka_unit_test(test_u36_interim),        cmocka_unit_test(test_u36_then_silence),
+        cmocka_unit_test(test_u23_u24_cut_bodies), cmocka_unit_test(test_u28_no_answer),
+        cmocka_unit_test(test_u29_stall),          cmocka_unit_test(test_u30_drip),
+        cmocka_unit_test(test_pause_and_limits),   cmocka_unit_test(test_send_stalls),
+        cmocka_unit_test(test_u37_early_answer),   cmocka_unit_test(test_hangs_up_on_us),
+        cmocka_unit_test(test_no_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
