@@ -84,12 +84,12 @@ static void put_words(struct buf *to, const struct option *row)
         buf_addf(to, "%s`%s`%s", w == row->words ? "" : ", ", w->name, w->active ? "" : " (later)");
 }
 
-/* A section's name as an anchor: letters and single dashes. */
+/* The anchor of a section's heading, as renderers make it: lower case, no marks. */
 static void put_anchor(struct buf *to, const struct section *s)
 {
     for (const char *p = s->name; *p; p++)
-        if (*p != '[' && *p != ']')
-            buf_add_char(to, *p == '.' ? '-' : *p);
+        if (*p != '[' && *p != ']' && *p != '.')
+            buf_add_char(to, *p >= 'A' && *p <= 'Z' ? (char)(*p + 32) : *p);
 }
 
 static void put_link(struct buf *to, const struct option *row)
@@ -147,9 +147,7 @@ static void put_sections(struct buf *to, const struct section *s)
     for (const struct option *row = s->rows; row < s->rows + s->count; row++) {
         if (!row->sub || row->flags & OPTION_CCR || !is_first(s, row))
             continue;
-        buf_lit(to, "\n<a id=\"");
-        put_anchor(to, row->sub);
-        buf_addf(to, "\"></a>\n### `%s`\n\n%s.\n", row->sub->name, row->sub->help);
+        buf_addf(to, "\n### `%s`\n\n%s.\n", row->sub->name, row->sub->help);
         put_table(to, row->sub, 0);
         put_sections(to, row->sub);
     }

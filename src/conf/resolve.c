@@ -125,7 +125,8 @@ bool conf_key_allows(const struct conf_key *key, const struct conf_route *route)
         return true;
     for (uint32_t i = 0; i < key->nmodels; i++)
         if (matches(key->models[i], route->name) ||
-            (!route->logical && route->ntargets && matches(key->models[i], route->targets[0].model)))
+            (!route->logical && route->ntargets &&
+             matches(key->models[i], route->targets[0].model)))
             return true;
     return false;
 }

@@ -70,6 +70,16 @@ static bool is_host(str host)
     return !numeric || is_address(AF_INET, host);
 }
 
+/* What follows the host: nothing, or ":port". */
+static bool split_port(str text, uint16_t *ret)
+{
+    uint64_t v = 0;
+    if (text.n && (text.p[0] != ':' || num_u64(str_from(text, 1), &v) != RC_OK || !v || v > 65535))
+        return false;
+    *ret = (uint16_t)v;
+    return true;
+}
+
 static const char *split_authority(str text, struct authority *ret)
 {
     struct authority a = {.v6 = str_has_prefix(text, STR("["))};
@@ -77,15 +87,12 @@ static const char *split_authority(str text, struct authority *ret)
     if (a.v6 && end == SIZE_MAX)
         return "the ']' of the address is missing";
     a.host = a.v6 ? str_of(text.p + 1, end - 1) : str_head(text, end);
-    str port = end == SIZE_MAX ? STR("") : str_from(text, end + a.v6);
     if (a.v6 && !is_address(AF_INET6, a.host))
         return "the brackets hold no IPv6 address";
     if (!a.v6 && !is_host(a.host))
         return a.host.n ? "this is no host name and no address" : "the host is missing";
-    uint64_t v = 0;
-    if (port.n && (port.p[0] != ':' || num_u64(str_from(port, 1), &v) != RC_OK || !v || v > 65535))
+    if (!split_port(end == SIZE_MAX ? STR("") : str_from(text, end + a.v6), &a.port))
         return "the port must be a number from 1 to 65535";
-    a.port = (uint16_t)v;
     *ret = a;
     return NULL;
 }
