@@ -49,6 +49,7 @@ void exchange_lost(struct exchange *x, enum rc rc, const char *what)
 
 void exchange_ended(struct exchange *x, bool by_close)
 {
+    CHECK(x->active && !x->conn);
     x->active = false;
     deferred_cancel(&x->later);
     x->ops->on_end(x, by_close);
@@ -57,6 +58,7 @@ void exchange_ended(struct exchange *x, bool by_close)
 void exchange_start(struct client *c, struct exchange *x)
 {
     ASSERT(!x->active && x->origin->client == c && x->niov > 0);
+    CHECK(x->ops->on_head && x->ops->on_body && x->ops->on_end && x->ops->on_fail);
     (void)c;
     x->later.fn = on_later;
     x->active = true;

@@ -159,6 +159,7 @@ struct up_conn *pool_take(struct origin *o)
     msec now = loop_now(o->client->loop);
     while (!list_is_empty(&o->idle)) {
         struct up_conn *c = list_entry(o->idle.next, struct up_conn, link);
+        ASSERT(c->state == UP_IDLE && !c->x);
         if (c->idle_until > now) {
             idle_remove(c);
             return c;
@@ -171,6 +172,7 @@ struct up_conn *pool_take(struct origin *o)
 void pool_put(struct up_conn *c)
 {
     struct origin *o = c->origin;
+    CHECK(c->state == UP_BUSY && !c->x && buf_size(&c->held) == 0 && !sock_queued(&c->sock));
     msec now = loop_now(o->client->loop);
     if (c->idle_ttl <= IDLE_NONE || now >= c->retire_at) {
         up_conn_close(c);

@@ -58,6 +58,7 @@ static msec limit_of(const struct up_conn *c)
 
 void up_conn_moved(struct up_conn *c)
 {
+    ASSERT(c->x != NULL && c->state <= UP_BUSY);
     msec limit = limit_of(c), deadline = c->x->limits.deadline;
     msec due = limit ? loop_now(loop_of(c)) + limit : 0;
     if (deadline && (due == 0 || deadline < due))
@@ -137,6 +138,7 @@ static enum rc write_request(struct up_conn *c, struct exchange *x)
 static void send_request(struct up_conn *c)
 {
     struct exchange *x = c->x;
+    CHECK(x && x->conn == c && x->active);
     c->state = UP_BUSY;
     c->out_before = c->sock.bytes_out;
     up_read_begin(c);
@@ -153,7 +155,7 @@ static void send_request(struct up_conn *c)
 
 void up_conn_use(struct up_conn *c, struct exchange *x)
 {
-    ASSERT(c->state == UP_IDLE && !c->x);
+    CHECK(c->state == UP_IDLE && !c->x && !sock_is_closing(&c->sock)); /* one answer, one caller */
     list_push_back(&c->origin->busy, &c->link);
     c->origin->nbusy++;
     c->x = x;
@@ -260,6 +262,7 @@ static void read_proxy(struct up_conn *c, char *p, size_t n)
 static void on_read(struct sock *s, char *p, size_t n)
 {
     struct up_conn *c = conn_of(s);
+    ASSERT(c->state >= UP_PROXY && c->state != UP_CLOSING);
     if (WEIR_LIKELY(c->state == UP_BUSY))
         up_read(c, p, n);
     else if (c->state == UP_PROXY)
@@ -302,6 +305,7 @@ static void on_error(struct sock *s, enum rc rc)
 
 static void closed_one(struct up_conn *c)
 {
+    CHECK(c->state == UP_CLOSING && !c->x && c->open_handles > 0);
     if (--c->open_handles)
         return;
     buf_fini(&c->held);

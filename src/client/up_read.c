@@ -52,6 +52,7 @@ static msec idle_ttl(const struct h1_head *h)
 static void finish(struct up_conn *c, bool clean, bool by_close)
 {
     struct exchange *x = c->x;
+    CHECK(x && x->conn == c);
     bool sent = sock_queued(&c->sock) == 0 && !c->sock.write_failed;
     struct buf held = c->held; /* what the owner was given may lie in it until on_end */
     c->held = BUF_INIT(HELD_MAX);
@@ -234,6 +235,7 @@ static void go_through_held(struct up_conn *c)
 void up_read(struct up_conn *c, char *p, size_t n)
 {
     str in = str_of(p, n);
+    ASSERT(c->x && c->x->conn == c && n > 0);
     if (c->x->phase < EXCHANGE_HEAD)
         c->x->phase = EXCHANGE_HEAD;
     up_conn_moved(c);

@@ -59,6 +59,7 @@ static void on_step_closed(struct timer *t)
 static int release(struct attempt *a)
 {
     int fd = a->fd;
+    ASSERT(fd >= 0 && a->dial->running > 0);
     a->fd = -1;
     a->dial->running--;
     uv_poll_stop(&a->poll);
@@ -82,6 +83,7 @@ void dial_cancel(struct dial *d)
 static void finish(struct dial *d, enum rc rc, int fd)
 {
     dial_fn *fn = d->fn;
+    ASSERT(fn != NULL);
     const char *why = rc == RC_OK ? NULL : uv_strerror(uv_translate_sys_error(d->last_errno));
     dial_cancel(d);
     fn(d->arg, rc, fd, why);
@@ -130,6 +132,7 @@ static int open_connecting(const union dns_addr *to)
 /* Start the try of the next address. False: it failed at once. */
 static bool start(struct dial *d)
 {
+    CHECK(d->next < d->n && d->n <= DNS_ADDRS_MAX);
     struct attempt *a = &d->tries[d->next];
     int fd = open_connecting(&d->addrs[d->next++]);
     *a = (struct attempt){.dial = d, .fd = -1};

@@ -169,6 +169,7 @@ static bool has_just_failed(const struct dns *d, const struct dns_name *n)
 
 static void answer(struct dns_query *q, const struct dns_name *n)
 {
+    ASSERT(q->name == n);
     list_remove(&q->link);
     deferred_cancel(&q->later);
     q->name = NULL;
@@ -288,6 +289,7 @@ static void ask(struct dns *d, struct dns_query *q, struct dns_name *n)
 void dns_lookup(struct dns *d, struct dns_query *q, str host)
 {
     char lower[DNS_HOST_MAX];
+    ASSERT(q->fn != NULL);
     list_init(&q->link);
     q->dns = d;
     q->name = NULL;

@@ -239,6 +239,7 @@ uint64_t acceptor_refused(const struct acceptor *a)
 
 static void closed_one(struct acceptor *a)
 {
+    ASSERT(a->open_handles > 0);
     if (--a->open_handles == 0)
         mem_free(a);
 }

@@ -88,6 +88,7 @@ static void on_async(uv_async_t *h)
 
 void loop_post(struct loop *l, struct mail *m)
 {
+    ASSERT(m->fn != NULL);
     struct mail *head = atomic_load_explicit(&l->inbox, memory_order_relaxed);
     do {
         m->next = head;
@@ -99,9 +100,9 @@ void loop_post(struct loop *l, struct mail *m)
 
 void loop_defer(struct loop *l, struct deferred *d)
 {
+    ASSERT(d->fn != NULL);
     if (deferred_is_waiting(d))
         return;
-    ASSERT(d->fn != NULL);
     list_push_back(&l->deferred, &d->link);
 }
 

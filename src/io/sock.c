@@ -79,6 +79,7 @@ static void on_later(struct deferred *d)
 
 void sock_opened(struct sock *s, enum rc rc)
 {
+    ASSERT(!s->tell_open);
     if (!s->closing && s->ops->on_open)
         s->ops->on_open(s, rc);
 }
@@ -117,6 +118,7 @@ static void open_fd(struct sock *s, int fd)
 
 static enum rc sock_init(struct sock *s, struct loop *l, int fd, const struct sock_ops *ops)
 {
+    CHECK(fd >= 0 && ops->on_read && ops->on_closed);
     *s = (struct sock){.loop = l, .ops = ops, .later = {.fn = on_later}};
     if (uv_tcp_init(loop_uv(l), &s->tcp) != 0) {
         close(fd);
@@ -280,6 +282,7 @@ static void on_uv_read(uv_stream_t *h, ssize_t nread, const uv_buf_t *b)
 {
     struct sock *s = h->data;
     if (WEIR_LIKELY(nread > 0)) {
+        ASSERT(!s->closing && (size_t)nread <= b->len);
         on_bytes(s, b->base, (size_t)nread);
     } else if (nread == 0 || s->closing) {
         return;
@@ -330,8 +333,10 @@ void sock_pause(struct sock *s)
 
 void sock_try(struct sock *s, const struct iovec *iov, size_t n, size_t total, size_t *ret_done)
 {
+    ASSERT(n > 0 && total > 0);
     int sent = uv_try_write(stream_of(s), (const uv_buf_t *)(const void *)iov, (unsigned)n);
     if (WEIR_LIKELY(sent >= 0)) {
+        ASSERT((size_t)sent <= total);
         s->bytes_out += (size_t)sent;
         *ret_done = (size_t)sent;
     } else if (sent == UV_EAGAIN) {

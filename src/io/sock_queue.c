@@ -173,7 +173,9 @@ static struct sock_queue *need_queue(struct sock *s)
 static void queue_free(struct sock *s)
 {
     struct sock_queue *q = s->out;
+    CHECK(!q->busy); /* libuv still has the request */
     drop_after(q, NULL);
+    ASSERT(q->bytes == 0 && q->copied == 0);
     buf_fini(&q->wire);
     buf_fini(&q->next_wire);
     s->out = NULL;
@@ -280,6 +282,7 @@ void sock_queue_drop(struct sock *s)
 static void launch(struct sock *s, const struct iovec *iov, size_t n, size_t bytes)
 {
     struct sock_queue *q = s->out;
+    ASSERT(!q->busy && n > 0 && bytes > 0);
     q->busy = true;
     q->in_flight = bytes;
     int err = uv_write(&q->req, (uv_stream_t *)&s->tcp, (const uv_buf_t *)(const void *)iov,
@@ -346,6 +349,7 @@ static void on_written(uv_write_t *req, int status)
 {
     struct sock_queue *q = list_entry(req, struct sock_queue, req);
     struct sock *s = q->sock;
+    CHECK(s->out == q && q->busy);
     q->busy = false;
     if (status != 0 || s->closing) {
         queue_free(s);

@@ -14,6 +14,7 @@ static void arm(struct timer *t, msec due);
 static void on_fire(uv_timer_t *uv)
 {
     struct timer *t = uv->data;
+    ASSERT(t->armed != 0 && !uv_is_closing((uv_handle_t *)uv));
     t->armed = 0;
     if (t->due == 0)
         return;
@@ -28,6 +29,7 @@ static void on_fire(uv_timer_t *uv)
 static void arm(struct timer *t, msec due)
 {
     msec now = loop_now(t->loop);
+    ASSERT(t->fn != NULL && due != 0);
     t->armed = due;
     uv_timer_start(&t->uv, on_fire, due > now ? due - now : 0, 0);
 }

@@ -251,6 +251,7 @@ static bool flush_cipher(struct sock *s)
 {
     struct buf *c = &s->loop->cipher;
     size_t done = 0;
+    ASSERT(!s->closing);
     bool lost = c->failed;
     if (lost)
         sock_fail_write(s, RC_NOMEM);
@@ -291,6 +292,7 @@ void tls_sock_write(struct sock *s, const struct iovec *iov, size_t n, size_t *r
 {
     struct tls *t = s->tls;
     size_t i = 0, at = 0, done = 0;
+    ASSERT(buf_size(&s->loop->cipher) == 0); /* nobody else's bytes */
     *ret_done = 0;
     if (!t->ready || t->broken)
         return;
@@ -309,6 +311,7 @@ void tls_sock_write(struct sock *s, const struct iovec *iov, size_t n, size_t *r
             sock_fail_write(s, RC_TLS);
             return;
         }
+        ASSERT(k <= piece.n);
         done += k;
         while (k) { /* step over what was taken */
             size_t part = iov[i].iov_len - at;

@@ -2,6 +2,8 @@
 /* test_exchange - what goes well: bodies of all kinds, pauses, cancels, the pool and its rules. */
 #include "fake.h"
 
+#include "client/client_int.h"
+
 #include <stdlib.h>
 
 static void test_bodies(void **state)
@@ -398,6 +400,103 @@ static void test_cancel(void **state)
     }
 }
 
+/* ---- batches: an owner that copies nothing until the read is used up */
+
+struct batcher {
+    struct probe p; /* first */
+    struct iovec seen[64];
+    unsigned n, batches;
+};
+
+static void batch_body(struct exchange *x, char *b, size_t n)
+{
+    struct batcher *t = (struct batcher *)x;
+    assert_true(t->n < ARRAY_LEN(t->seen));
+    t->seen[t->n++] = (struct iovec){b, n};
+    if (t->p.pause_in_body)
+        exchange_pause(x);
+}
+
+static void batch_gather(struct batcher *t)
+{
+    for (unsigned i = 0; i < t->n; i++)
+        buf_add(&t->p.body, str_of(t->seen[i].iov_base, t->seen[i].iov_len));
+    t->n = 0;
+}
+
+static void batch_over(struct exchange *x)
+{
+    struct batcher *t = (struct batcher *)x;
+    t->batches++;
+    batch_gather(t);
+}
+
+static void batch_end(struct exchange *x, bool by_close)
+{
+    batch_gather((struct batcher *)x);
+    probe_end(x, by_close);
+}
+
+static void batch_fail(struct exchange *x, const struct exchange_fail *f)
+{
+    assert_int_equal(((struct batcher *)x)->n, 0); /* all was passed on before */
+    probe_fail(x, f);
+}
+
+static const struct exchange_ops batch_ops = {probe_head, batch_body, batch_over, batch_end,
+                                              batch_fail};
+
+static void test_batches(void **state)
+{
+    (void)state;
+    static const char start[] = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"
+                                "1\r\nh\r\n1\r\ne\r\n1\r\nl\r\n";
+    static const char *const rests[] = {"1\r\nl\r\n1\r\no\r\n0\r\n\r\n", "1\r\nl\r\n1\r\no\r\nX"};
+    for (size_t i = 0; i < 4; i++) {
+        struct scene s;
+        static struct batcher t;
+        scene_init(&s);
+        probe_init(&t.p, s.o, "ping", 4);
+        t.batches = t.n = 0;
+        t.p.x.ops = &batch_ops;
+        t.p.pause_in_body = i >= 2;
+        exchange_start(s.c, &t.p.x);
+        RUN_UNTIL(s.l, s.f.requests == 1, 1000);
+        fake_say(&s.f.conns[0], start);
+        RUN_UNTIL(s.l, t.batches, 1000);
+        if (i < 2)
+            assert_str(buf_str(&t.p.body), "hel");
+        fake_say(&s.f.conns[0], rests[i % 2]);
+        for (int k = 0; k < 10000 && !probe_is_over(&t.p); k++) {
+            exchange_resume(&t.p.x);
+            loop_turn(s.l, false);
+        }
+        assert_int_equal(t.p.fails, i % 2);
+        assert_int_equal(t.p.ends, 1 - i % 2);
+        assert_str(buf_str(&t.p.body), "hello");
+        probe_fini(&t.p);
+        scene_fini(&s);
+    }
+}
+
+/* U40: a connection that has served for long enough is not kept, however busy it is. */
+static void test_retires(void **state)
+{
+    (void)state;
+    struct scene s;
+    scene_init(&s);
+    s.f.reply = OK_HELLO;
+    (void)scene_hello(&s);
+    struct up_conn *c = list_entry(s.o->idle.next, struct up_conn, link);
+    assert_true(c->retire_at >= loop_now(s.l) + AGE_MAX_MS - 1000);
+    assert_true(scene_hello(&s));
+    c->retire_at = loop_now(s.l);
+    assert_true(scene_hello(&s)); /* this one is still served */
+    assert_int_equal(origin_idle(s.o), 0);
+    assert_false(scene_hello(&s));
+    scene_fini(&s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -408,6 +507,7 @@ int main(void)
         cmocka_unit_test(test_poison),          cmocka_unit_test(test_idle_ttl),
         cmocka_unit_test(test_origins),         cmocka_unit_test(test_pause),
         cmocka_unit_test(test_pause_in_chunks), cmocka_unit_test(test_cancel),
+        cmocka_unit_test(test_batches),         cmocka_unit_test(test_retires),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -381,6 +381,40 @@ static void test_u23_u24_cut_bodies(void **state)
 
 /* U24, the other way: more than Content-Length says is in test_exchange (U10). */
 
+/* Every kind of answer, ended at every byte by a FIN and by a reset: it fails or it is whole, and
+ * what was cut is never kept. */
+static void test_cut_at_every_byte(void **state)
+{
+    (void)state;
+    static const char *const replies[] = {
+        "HTTP/1.1 100 Continue\r\n\r\n" OK_HELLO,
+        CHUNKED "3\r\nhel\r\n2\r\nlo\r\n0\r\nx: y\r\n\r\n",
+    };
+    for (size_t i = 0; i < ARRAY_LEN(replies); i++) {
+        size_t whole = strlen(replies[i]);
+        for (size_t at = 0; at < 2 * whole; at++) {
+            struct scene s;
+            struct probe p;
+            size_t cut = at / 2;
+            scene_init(&s);
+            start_and_ask(&s, &p);
+            struct fake_conn *c = &s.f.conns[0];
+            assert_int_equal(end_send(&c->end, replies[i], cut, SOCK_COPY), RC_OK);
+            if (at % 2)
+                sock_shutdown(&c->end.s);
+            else
+                fake_reset(c);
+            RUN_UNTIL(s.l, probe_is_over(&p), 2000);
+            assert_int_equal(p.fails, 1);
+            assert_true(p.fail.rc == RC_RESET || p.fail.rc == RC_PROTOCOL);
+            assert_true(str_has_prefix(STR("hello"), buf_str(&p.body)));
+            assert_int_equal(origin_busy(s.o) + origin_idle(s.o), 0);
+            probe_fini(&p);
+            scene_fini(&s);
+        }
+    }
+}
+
 /* ---- too late */
 
 static void test_u28_no_answer(void **state)
@@ -627,11 +661,11 @@ int main(void)
         cmocka_unit_test(test_u5_only_once),       cmocka_unit_test(test_u5_never_a_second_reused),
         cmocka_unit_test(test_bad_heads),          cmocka_unit_test(test_u6_cut_heads),
         cmocka_unit_test(test_u36_interim),        cmocka_unit_test(test_u36_then_silence),
-        cmocka_unit_test(test_u23_u24_cut_bodies), cmocka_unit_test(test_u28_no_answer),
-        cmocka_unit_test(test_u29_stall),          cmocka_unit_test(test_u30_drip),
-        cmocka_unit_test(test_pause_and_limits),   cmocka_unit_test(test_send_stalls),
-        cmocka_unit_test(test_u37_early_answer),   cmocka_unit_test(test_hangs_up_on_us),
-        cmocka_unit_test(test_no_memory),
+        cmocka_unit_test(test_u23_u24_cut_bodies), cmocka_unit_test(test_cut_at_every_byte),
+        cmocka_unit_test(test_u28_no_answer),      cmocka_unit_test(test_u29_stall),
+        cmocka_unit_test(test_u30_drip),           cmocka_unit_test(test_pause_and_limits),
+        cmocka_unit_test(test_send_stalls),        cmocka_unit_test(test_u37_early_answer),
+        cmocka_unit_test(test_hangs_up_on_us),     cmocka_unit_test(test_no_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -5,6 +5,7 @@
  */
 #include "net.h"
 
+#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -445,6 +446,10 @@ static void test_keepalive(void **state)
     assert_int_equal(uv_fileno((uv_handle_t *)&p.client.s.tcp, &fd), 0);
     assert_int_equal(getsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, &n), 0);
     assert_int_equal(on, 1);
+    assert_int_equal(getsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &on, &n), 0);
+    assert_int_equal(on, 20000);
+    assert_int_equal(getsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, &n), 0);
+    assert_true(on);
     pair_close(&p);
 }
 
