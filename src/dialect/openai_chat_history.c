@@ -259,11 +259,15 @@ static void put_system(struct chat_writer *cw, const struct ir_message *m, bool 
     json_end(&cw->w);
 }
 
-static void note_markers(struct chat_writer *cw, const struct ir_message *m)
+/* Marks on blocks that have no place here, wherever the block itself goes. */
+static void note_marks(struct chat_writer *cw, const struct ir_message *m)
 {
-    for (const struct ir_block *b = m->blocks; b; b = b->next)
+    for (const struct ir_block *b = m->blocks; b; b = b->next) {
         if (b->cache.n && !cw->c->opts->cache_markers)
             chat_lose(cw, STR("cache_control"));
+        if (b->kind == IR_DOCUMENT && str_find(b->media.citations, STR("true")) != SIZE_MAX)
+            chat_lose(cw, STR("citations"));
+    }
 }
 
 void chat_put_messages(struct chat_writer *cw)
@@ -272,7 +276,7 @@ void chat_put_messages(struct chat_writer *cw)
 
     json_begin_array(&cw->w);
     for (const struct ir_message *m = cw->r->messages; m; m = m->next) {
-        note_markers(cw, m);
+        note_marks(cw, m);
         leading &= m->role == IR_SYSTEM || m->role == IR_DEVELOPER;
         switch (m->role) {
         case IR_SYSTEM:

@@ -67,6 +67,7 @@ static void put_image(struct chat_writer *cw, const struct ir_media *m)
     struct json_writer *w = &cw->w;
 
     if (m->src == IR_MEDIA_FILE_ID) {
+        put_text_part(w, STR("[an image was here that only its own provider can read]"));
         chat_lose(cw, STR("image.file_id"));
         return;
     }
@@ -132,17 +133,17 @@ static void put_parts(struct chat_writer *cw, const struct ir_block *b);
 
 static void put_document(struct chat_writer *cw, const struct ir_media *m)
 {
-    if (m->citations.n && str_find(m->citations, STR("true")) != SIZE_MAX)
-        chat_lose(cw, STR("citations"));
     switch (m->src) {
     case IR_MEDIA_BASE64:
         put_file(cw, m);
         break;
     case IR_MEDIA_FILE_ID:
-        if (chat_is_kin(cw->r->family))
+        if (chat_is_kin(cw->r->family)) {
             put_file(cw, m);
-        else
-            chat_lose(cw, STR("document.file_id"));
+            break;
+        }
+        put_text_part(&cw->w, STR("[a document was here that only its own provider can read]"));
+        chat_lose(cw, STR("document.file_id"));
         break;
     case IR_MEDIA_TEXT:
         put_text_document(&cw->w, m, m->data);
@@ -272,6 +273,17 @@ bool chat_has_text(const struct ir_block *b)
     return false;
 }
 
+/* A note in the place of what this model can't be shown, so that it knows. */
+static void put_absence(struct chat_writer *cw, const struct ir_block *b, bool *any)
+{
+    bool image = b->kind == IR_IMAGE;
+
+    json_add_raw(&cw->w, image ? STR("[an image was here, which this model can't see]")
+                               : STR("[a file was here, which this model can't read]"));
+    chat_lose(cw, image ? STR("image") : STR("document"));
+    *any = true;
+}
+
 void chat_put_joined(struct chat_writer *cw, const struct ir_block *b, str gap)
 {
     bool any = false;
@@ -281,7 +293,9 @@ void chat_put_joined(struct chat_writer *cw, const struct ir_block *b, str gap)
         if (chat_is_text(b)) {
             any |= chat_add_text(&cw->w, b, any ? gap : STR(""));
         } else if (chat_is_media(b)) {
-            chat_lose(cw, b->kind == IR_IMAGE ? STR("image") : STR("document"));
+            if (any)
+                json_add_raw(&cw->w, gap);
+            put_absence(cw, b, &any);
         } else if (b->kind == IR_OPAQUE) {
             chat_lose(cw, b->opaque.type);
         }
