@@ -13,6 +13,7 @@
  */
 #include "app/serve.h"
 
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/prctl.h>
@@ -32,6 +33,7 @@
 #define END_MS      1500 /* from ending the calls to stopping, for the last bytes */
 #define LOOK_MS     20
 #define SIGNALS     4
+#define HEAP_KEEP   (8 << 20) /* bytes each worker's heap may keep at its top */
 #define TEXT_MAX    (64u << 10)
 #define SAID_MAX    (1u << 20)
 
@@ -90,6 +92,24 @@ static void say_refused(struct process *p, const struct conf_report *report)
     atomic_store(&p->world.reload_error, text.p ? text.p : "see the log");
 }
 
+static bool same_listens(const struct snapshot *a, const struct snapshot *b)
+{
+    bool same = a->nlistens == b->nlistens;
+    for (uint32_t i = 0; same && i < a->nlistens; i++)
+        same = str_eq(a->listens[i].text, b->listens[i].text);
+    return same;
+}
+
+static void say_what_stays(const struct snapshot *old, const struct snapshot *next)
+{
+    if (!same_listens(old, next) || old->workers != next->workers ||
+        !str_eq(old->tls.cert_file, next->tls.cert_file) ||
+        old->log.access_to != next->log.access_to ||
+        !str_eq(old->log.access_path, next->log.access_path))
+        fprintf(stderr,
+                "weir: listen, tls, workers and log.access take a restart; the rest is in force\n");
+}
+
 static void reload(struct process *p)
 {
     AUTO(conf_report_fini) struct conf_report report;
@@ -104,6 +124,7 @@ static void reload(struct process *p)
     if (p->snap->file.n && memcmp(next->text_sha256, p->snap->text_sha256, CONF_SHA256) == 0 &&
         atomic_load(&p->world.reload_error) == NULL)
         fprintf(stderr, "weir: configuration unchanged, read again\n");
+    say_what_stays(p->snap, next);
     next->generation = ++p->generation;
     for (unsigned i = 0; i < p->nworkers; i++)
         if (worker_reload(p->workers[i], next) != RC_OK)
@@ -233,12 +254,8 @@ static bool open_listeners(struct process *p, struct worker_setup *set)
         enum rc rc = listen_open(s->listens[i].host, s->listens[i].port, LISTEN_BACKLOG,
                                  &set->fds[i], &port, &why);
         if (rc != RC_OK) {
-            fprintf(
-                stderr, "weir: cannot listen on " STR_FMT ": %s%s\n", STR_ARG(s->listens[i].text),
-                why ? why : rc_text(rc),
-                rc == RC_BUSY
-                    ? " (is weir running already? `weir status` tells; or set another `listen:`)"
-                    : "");
+            fprintf(stderr, "weir: cannot listen on " STR_FMT ": %s\n", STR_ARG(s->listens[i].text),
+                    why ? why : rc_text(rc));
             return false;
         }
         set->nfds = i + 1;
@@ -375,8 +392,18 @@ static void finish(struct process *p)
     mem_free(p);
 }
 
+/* A call of a megabyte takes and gives back a few large blocks. Left alone, malloc would return
+ * them to the kernel each time and fault them in again page by page, which costs more than the
+ * call. */
+static void keep_memory_warm(void)
+{
+    mallopt(M_MMAP_THRESHOLD, HEAP_KEEP);
+    mallopt(M_TRIM_THRESHOLD, HEAP_KEEP);
+}
+
 int serve_run(const struct options *o, int ready_fd)
 {
+    keep_memory_warm();
     struct process *p = mem_need(sizeof(*p)); /* its address is in the workers */
     p->o = o;
     arena_init(&p->said, SAID_MAX);

@@ -345,6 +345,11 @@ static const struct exchange_ops exchange_ops = {
 
 /* ---- starting */
 
+static bool out_of_attempts(const struct call *c)
+{
+    return c->attempts >= c->gen->snap->routing.attempts || c->attempts >= GATE_ATTEMPTS_MAX;
+}
+
 void attempt_begin(struct call *c)
 {
     msec now = loop_now(c->gate->loop);
@@ -480,8 +485,7 @@ static enum step give_up(struct call *c)
 enum step stage_attempt(struct call *c)
 {
     msec now = loop_now(c->gate->loop);
-    unsigned most = c->gen->snap->routing.attempts;
-    if (c->attempts >= (most < GATE_ATTEMPTS_MAX ? most : GATE_ATTEMPTS_MAX))
+    if (out_of_attempts(c))
         return give_up(c);
     do {
         c->cand = plan_next(&c->plan, now);
@@ -557,6 +561,8 @@ void attempt_failed(struct call *c, const struct attempt_failure *f, const struc
     learn(c, f);
     if (fail->stop_retry && f->kind != ERR_UPSTREAM_AUTH && f->kind != ERR_BUDGET)
         rule.where = RETRY_NOWHERE;
+    if (!c->gen->snap->routing.fallback)
+        rule.where = RETRY_NOWHERE;
     if (rule.where == RETRY_NOWHERE || !enough_time(c, now) ||
         !retry_budget_take(&g->budget, now)) {
         call_fail(c, fail);
@@ -565,10 +571,7 @@ void attempt_failed(struct call *c, const struct attempt_failure *f, const struc
     c->phase = CALL_SENDING;
     if (try_elsewhere(c))
         return;
-    unsigned most = c->gen->snap->routing.attempts;
-    if (rule.where != RETRY_ANYWHERE ||
-        c->attempts >= (most < GATE_ATTEMPTS_MAX ? most : GATE_ATTEMPTS_MAX) ||
-        now + rule.wait_ms >= c->deadline) {
+    if (rule.where != RETRY_ANYWHERE || out_of_attempts(c) || now + rule.wait_ms >= c->deadline) {
         call_fail(c, fail);
         return;
     }

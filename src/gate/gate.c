@@ -43,7 +43,8 @@ static void wire_free(struct wire *w)
     mem_free(w);
 }
 
-#define WIRE_KEEP (64u << 10) /* a pooled wire keeps no larger buffer */
+#define WIRE_KEEP (64u << 10) /* a pooled wire keeps no larger buffer … */
+#define WIRES_BIG 4           /* … but for so many of them */
 
 void wire_give(struct gate *g, struct wire *w)
 {
@@ -54,7 +55,7 @@ void wire_give(struct gate *g, struct wire *w)
         return;
     }
     buf_clear(&w->head);
-    if (w->body.own.cap > WIRE_KEEP)
+    if (w->body.own.cap > WIRE_KEEP && g->nwires >= WIRES_BIG)
         rope_fini(&w->body);
     rope_clear(&w->body);
     list_push_front(&g->wires, &w->link);

@@ -121,6 +121,8 @@ static void health_provider(struct call *c, struct json_writer *w, const struct 
     json_put_u64(w, m.p95_ms);
     json_key(w, "ttft_ms");
     json_put_u64(w, m.ttft_ms);
+    json_key(w, "cost_per_token"); /* unknown is said, never zero */
+    json_put_null(w);
     json_key(w, "in_flight");
     json_put_u64(w, m.in_flight);
     json_key(w, "requests");
