@@ -376,6 +376,8 @@ static bool start(struct process *p)
 
 static void finish(struct process *p)
 {
+    signal(SIGTERM, SIG_IGN); /* a third one must not spoil the exit code */
+    signal(SIGINT, SIG_IGN);
     for (unsigned i = 0; i < p->nworkers; i++)
         worker_join(p->workers[i]);
     watch_free(p->watch);

@@ -436,8 +436,9 @@ static enum step start(struct call *c)
         return STEP_DONE;
     }
     struct back_call bc = back_call_of(c);
+    struct health *probed = c->cand->health; /* write_body may end the call */
     if (!write_body(c, &bc)) {
-        c->cand->health->probing = false;
+        probed->probing = false;
         return STEP_DONE;
     }
     write_head(c, &bc);
@@ -533,9 +534,7 @@ static bool enough_time(const struct call *c, msec now)
 
 static bool try_elsewhere(struct call *c)
 {
-    unsigned most = c->gen->snap->routing.attempts;
-    if (!c->gen->snap->routing.fallback ||
-        c->attempts >= (most < GATE_ATTEMPTS_MAX ? most : GATE_ATTEMPTS_MAX))
+    if (out_of_attempts(c))
         return false;
     struct candidate *next;
     do {

@@ -211,9 +211,21 @@ static enum step bad_json(struct call *c, const struct json_error *e)
         call_fail_kind(c, ERR_TOO_LARGE, STR("The request body has too many parts."), STR_NONE);
         return STEP_DONE;
     }
-    str text = arena_strf(&c->req->arena, "The request body is not valid JSON: %s at byte %zu.",
-                          e->what, e->offset);
-    call_fail_kind(c, ERR_BAD_REQUEST, text, code);
+    str text = arena_strf(&c->req->arena, "The request body is not valid JSON: %s at byte %zu%s%s.",
+                          e->what, e->offset, e->path[0] ? ", in " : "", e->path);
+    struct fail f = {.kind = ERR_BAD_REQUEST, .message = text, .code = code};
+    f.param = arena_dup(&c->req->arena, str_c(e->path));
+    if (!f.param.n)
+        f.param = STR_NONE;
+    call_fail(c, &f);
+    return STEP_DONE;
+}
+
+/* J6: what no model reads must not cost us. */
+static enum step too_many(struct call *c, str what)
+{
+    str text = arena_strf(&c->req->arena, "The request has too many " STR_FMT ".", STR_ARG(what));
+    call_fail_kind(c, ERR_BAD_REQUEST, text, STR("too_many"));
     return STEP_DONE;
 }
 
@@ -224,10 +236,14 @@ enum step stage_decode(struct call *c)
     if (json_parse(a, c->req->body, &c->doc, &e) != RC_OK)
         return bad_json(c, &e);
     struct fail f = {.kind = ERR_TOO_LARGE};
+    if (c->doc.count > GATE_NODES_MAX)
+        return too_many(c, STR("values"));
     if (c->front->front->peek(json_root(&c->doc), &c->froute, a, &c->peek, &f) != RC_OK) {
         call_fail(c, &f);
         return STEP_DONE;
     }
+    if (c->peek.messages > GATE_MESSAGES_MAX)
+        return too_many(c, STR("messages"));
     metric_add(&c->gate->set.metrics->counter[METRIC_BYTES_IN], c->req->body.n);
     if (c->froute.op == FRONT_COUNT) {
         count_serve(c);
