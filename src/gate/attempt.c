@@ -9,115 +9,6 @@
  */
 #include "gate/gate_int.h"
 
-#include "base/mem.h"
-#include "http/h1_write.h"
-
-/* ---- writing the request */
-
-static void add_header(void *ctx, str name, str value)
-{
-    h1_write_header(ctx, name, value);
-}
-
-static struct back_call back_call_of(const struct call *c)
-{
-    const struct conf_provider *p = c->cand->provider;
-    struct back_call bc = {
-        .opts = &c->bind->opts,
-        .model = c->cand->target->model,
-        .stream = c->peek.stream,
-        .same = c->same,
-        .key = p->nkeys ? secret_reveal(&p->keys[c->cand->key]) : STR_NONE,
-    };
-    if (c->same) {
-        bc.client_version = h1_find(c->req->head, STR("anthropic-version"));
-        bc.client_beta = h1_find(c->req->head, STR("anthropic-beta"));
-    }
-    return bc;
-}
-
-static void write_head(struct call *c, const struct back_call *bc)
-{
-    const struct conf_provider *p = c->cand->provider;
-    struct buf *b = &c->wire->head;
-    buf_clear(b);
-    buf_lit(b, "POST ");
-    if (p->endpoint.n)
-        buf_add(b, p->endpoint);
-    else
-        c->bind->dialect->back->request_path(bc, p->base_path, b);
-    if (p->query.n) {
-        buf_add_char(b, '?');
-        buf_add(b, p->query);
-    }
-    buf_lit(b, " HTTP/1.1\r\nhost: ");
-    buf_add(b, p->origin.authority);
-    buf_lit(b, "\r\nuser-agent: weir/" WEIR_VERSION
-               "\r\naccept-encoding: identity\r\ncontent-type: application/json\r\n");
-    c->bind->dialect->back->request_headers(bc, add_header, b);
-    for (uint32_t i = 0; i < p->nheaders; i++)
-        h1_write_header(b, p->headers[i].name, secret_reveal(&p->headers[i].value));
-    h1_write_length(b, rope_size(&c->wire->body));
-    h1_write_end(b);
-}
-
-/* The canonical request, decoded when the first translation needs it. */
-bool decode_canonical(struct call *c)
-{
-    struct arena *a = &c->req->arena;
-    struct fail f = {.kind = ERR_TOO_LARGE};
-    if (c->ir)
-        return true;
-    struct ir_request *ir = arena_new(a, struct ir_request);
-    if (!ir ||
-        c->front->front->decode_request(json_root(&c->doc), &c->froute, a, ir, &f) != RC_OK) {
-        call_fail(c, &f);
-        return false;
-    }
-    c->ir = ir;
-    return true;
-}
-
-/* False: answered already. */
-static bool write_body(struct call *c, const struct back_call *bc)
-{
-    struct arena *a = &c->req->arena;
-    const struct dialect_back *back = c->bind->dialect->back;
-    struct rope *to = &c->wire->body;
-    struct fail f = {.kind = ERR_TOO_LARGE};
-    enum rc rc;
-    rope_clear(to);
-    if (c->same) {
-        rc = back->splice_request(json_root(&c->doc), bc, a, to);
-    } else {
-        if (!decode_canonical(c))
-            return false;
-        c->lossy = (struct ir_lossy){0};
-        rc = back->encode_request(c->ir, bc, a, to, &c->lossy, &f);
-    }
-    if (rc == RC_OK && !rope_failed(to) && !arena_is_full(a))
-        return true;
-    call_fail(c, &f);
-    return false;
-}
-
-static bool write_iov(struct call *c)
-{
-    struct wire *w = c->wire;
-    size_t need = 1 + rope_iov_count(&w->body);
-    if (need > w->cap_iov) {
-        struct iovec *iov = mem_realloc(w->iov, need * sizeof(*iov));
-        if (!iov)
-            return false;
-        w->iov = iov;
-        w->cap_iov = need;
-    }
-    w->iov[0] = (struct iovec){w->head.p + w->head.off, buf_size(&w->head)};
-    c->x.iov = w->iov;
-    c->x.niov = 1 + rope_iov(&w->body, w->iov + 1);
-    return !w->head.failed;
-}
-
 /* ---- the exchange's callbacks */
 
 static struct call *call_of_exchange(struct exchange *x)
@@ -429,21 +320,9 @@ static enum step start(struct call *c)
         return STEP_WAIT;
     }
     c->same = c->bind->dialect == c->front;
-    if (!c->wire)
-        c->wire = wire_take(c->gate);
-    if (!c->wire) {
-        call_fail_kind(c, ERR_OVERLOADED, STR_NONE, STR_NONE);
-        return STEP_DONE;
-    }
-    struct back_call bc = back_call_of(c);
-    struct health *probed = c->cand->health; /* write_body may end the call */
-    if (!write_body(c, &bc)) {
+    struct health *probed = c->cand->health; /* the call may end in wire_write */
+    if (!wire_write(c)) {
         probed->probing = false;
-        return STEP_DONE;
-    }
-    write_head(c, &bc);
-    if (!write_iov(c)) {
-        call_fail_kind(c, ERR_OVERLOADED, STR_NONE, STR_NONE);
         return STEP_DONE;
     }
     attempt_begin(c);

@@ -16,52 +16,6 @@
 #define OUT_MAX    (64u << 20)
 #define ARENA_BASE (8u << 20)
 
-/* ---- wires */
-
-struct wire *wire_take(struct gate *g)
-{
-    if (!list_is_empty(&g->wires)) {
-        struct wire *w = list_entry(g->wires.next, struct wire, link);
-        list_remove(&w->link);
-        g->nwires--;
-        return w;
-    }
-    struct wire *w = mem_zalloc(sizeof(*w));
-    if (!w)
-        return NULL;
-    list_init(&w->link);
-    w->head = BUF_INIT(LINES_MAX);
-    w->body = ROPE_INIT(GATE_REQUEST_MAX);
-    return w;
-}
-
-static void wire_free(struct wire *w)
-{
-    buf_fini(&w->head);
-    rope_fini(&w->body);
-    mem_free(w->iov);
-    mem_free(w);
-}
-
-#define WIRE_KEEP (64u << 10) /* a pooled wire keeps no larger buffer … */
-#define WIRES_BIG 4           /* … but for so many of them */
-
-void wire_give(struct gate *g, struct wire *w)
-{
-    if (!w)
-        return;
-    if (g->nwires >= GATE_WIRES) {
-        wire_free(w);
-        return;
-    }
-    buf_clear(&w->head);
-    if (w->body.own.cap > WIRE_KEEP && g->nwires >= WIRES_BIG)
-        rope_fini(&w->body);
-    rope_clear(&w->body);
-    list_push_front(&g->wires, &w->link);
-    g->nwires++;
-}
-
 /* ---- generations */
 
 static enum dialect_auth auth_of(enum conf_auth a)

@@ -160,9 +160,14 @@ struct gate {
     bool draining;
 };
 
-/* gate.c */
+/* wire.c */
 struct wire *wire_take(struct gate *g);
 void wire_give(struct gate *g, struct wire *w); /* accepts NULL */
+void wire_free(struct wire *w);
+bool wire_write(struct call *c);       /* c->wire and c->x.iov; false: the call is over */
+bool decode_canonical(struct call *c); /* c->ir; false: the call is over */
+
+/* gate.c */
 void gen_unref(struct gate *g, struct gen *gen);
 
 /* call.c */
@@ -190,10 +195,9 @@ void local_serve(struct call *c);                  /* c->local, or a token count
 
 /* attempt.c */
 void attempt_failed(struct call *c, const struct attempt_failure *f, const struct fail *fail);
-bool decode_canonical(struct call *c); /* c->ir; false: answered already */
-void attempt_begin(struct call *c);    /* a record of c->cand is opened */
-void attempt_served(struct call *c);   /* the answer is whole or committed: health and record */
-void attempt_drop(struct call *c);     /* the client left: the record ends, nothing is learned */
+void attempt_begin(struct call *c);  /* a record of c->cand is opened */
+void attempt_served(struct call *c); /* the answer is whole or committed: health and record */
+void attempt_drop(struct call *c);   /* the client left: the record ends, nothing is learned */
 
 /* stream.c: an answer as events */
 bool stream_begin(struct call *c);
