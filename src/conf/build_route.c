@@ -22,9 +22,8 @@ struct routes {
 static void fault_provider(struct builder *b, struct place at, str name)
 {
     struct nearest near;
-    str provider = name;
-    size_t end = str_find_char(name, ',');
-    provider = str_head(name, end != SIZE_MAX ? end : str_find_char(name, '/'));
+    size_t comma = str_find_char(name, ',');
+    str provider = str_head(name, comma != SIZE_MAX ? comma : str_find_char(name, '/'));
     nearest_init(&near, provider);
     for (uint32_t i = 0; i < b->s->nproviders; i++)
         nearest_offer(&near, b->providers[i].name);

@@ -50,8 +50,7 @@ bool ccr_is_file(const struct conf_node *root)
     const struct conf_node *list = conf_get(root, STR("providers"));
     if (!conf_is(list, CONF_LIST))
         return false;
-    conf_each(it, list)
-    {
+    for (const struct conf_node *it = list->child; it; it = it->next) {
         if (conf_get(it, STR("api_base_url")))
             return true;
     }
@@ -62,8 +61,7 @@ bool ccr_is_file(const struct conf_node *root)
 static void read_options(struct builder *b, const struct conf_node *options, str name,
                          struct ccr_language *ret)
 {
-    conf_each(it, options)
-    {
+    for (const struct conf_node *it = options->child; it; it = it->next) {
         if (str_eq_nocase(it->key, STR("UseBearer")) && str_eq(it->text, STR("true")))
             ret->bearer = true;
         else
@@ -121,14 +119,12 @@ void ccr_read_transformer(struct builder *b, const struct conf_node *n, struct c
     if (conf_is(use, CONF_SCALAR))
         read_name(b, use, ret);
     else if (conf_is(use, CONF_LIST))
-        conf_each(it, use)
-        {
+        for (const struct conf_node *it = use->child; it; it = it->next) {
             read_use(b, it, ret);
         }
     if (n->kind != CONF_MAP)
         return;
-    conf_each(it, n)
-    {
+    for (const struct conf_node *it = n->child; it; it = it->next) {
         struct place at = {it->key_line, it->key_column};
         if (!str_eq(it->key, STR("use")) && it->kind != CONF_NULL)
             BUILD_WARN(b, at, "accepted, not active yet: transformer of model '" STR_FMT "'",

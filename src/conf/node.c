@@ -28,8 +28,7 @@ const struct conf_node *conf_get(const struct conf_node *n, str key)
 {
     if (!conf_is(n, CONF_MAP))
         return NULL;
-    conf_each(it, n)
-    {
+    for (const struct conf_node *it = n->child; it; it = it->next) {
         if (str_eq(it->key, key))
             return it;
     }
@@ -118,8 +117,7 @@ static enum rc check_duplicates(struct conf_tree *t, const struct conf_node *map
     if (!all)
         return RC_NOMEM;
     size_t n = 0;
-    conf_each(it, map)
-    {
+    for (const struct conf_node *it = map->child; it; it = it->next) {
         all[n++] = it;
     }
     qsort(all, n, sizeof(*all), by_key);

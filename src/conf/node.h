@@ -34,10 +34,7 @@ struct conf_node {
     struct conf_node *child, *last, *next;
 };
 
-#define conf_each(it, node) \
-    for (const struct conf_node *it = (node)->child; it != NULL; it = it->next)
-
-/* "a scalar", "a list" ..., for messages. Static string. */
+/* "a single value", "a list" ..., for messages. Static string. */
 const char *conf_kind_name(const struct conf_node *n);
 /* Member of a map; NULL when absent, or n is NULL or no map. */
 const struct conf_node *conf_get(const struct conf_node *n, str key);

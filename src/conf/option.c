@@ -35,8 +35,7 @@ static uint32_t collect_texts(struct option_pass *x, const struct option_slot *s
         return count;
     }
     uint32_t i = 0;
-    conf_each(it, s->n)
-    {
+    for (const struct conf_node *it = s->n->child; it; it = it->next) {
         size_t path = path_push_index(x, i++);
         struct option_slot one = {s->row, it, NULL};
         if (it->kind != CONF_SCALAR)
@@ -83,8 +82,7 @@ static enum rc take_pairs(struct option_pass *x, const struct option_slot *s)
     if (!all)
         return RC_NOMEM;
     uint32_t count = 0;
-    conf_each(it, s->n)
-    {
+    for (const struct conf_node *it = s->n->child; it; it = it->next) {
         size_t path = path_push(x, ".", it->key);
         struct raw_pair *pair = &all[count++];
         pair->node = it;
@@ -191,11 +189,12 @@ static void take_nothing(struct option_pass *x, const struct option_slot *s)
 static void note_unknown(struct option_pass *x, const struct section *s, const struct conf_node *n)
 {
     struct nearest near;
+    enum conf_note_kind kind = x->lenient ? CONF_WARNING : CONF_ERROR;
+    bool kept = x->report->of[kind].count < CONF_NOTES_MAX;
     nearest_init(&near, n->key);
-    for (const struct option *row = s->rows; row < s->rows + s->count; row++)
+    for (const struct option *row = s->rows; kept && row < s->rows + s->count; row++)
         if (!(row->flags & OPTION_HIDDEN))
             nearest_offer(&near, str_c(row->key));
-    enum conf_note_kind kind = x->lenient ? CONF_WARNING : CONF_ERROR;
     str in = x->path_len ? str_of(x->path, x->path_len) : STR("the file"), key = conf_brief(n->key);
     if (near.best.p)
         conf_note(x->report, kind, n->key_line, n->key_column,
@@ -284,8 +283,7 @@ static enum rc take_map(struct option_pass *x, const struct section *s, const st
         *(str *)field(to, find_row(s, str_c(s->name_key))) = name;
     if (n->kind == CONF_SCALAR || n->kind == CONF_LIST)
         return take_shorthand(x, s, n, to);
-    conf_each(it, n)
-    {
+    for (const struct conf_node *it = n->child; it; it = it->next) {
         TRY(take_member(x, s, it, to));
     }
     check_required(x, s, n, name.p != NULL);

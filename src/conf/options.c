@@ -272,7 +272,7 @@ static const struct option scenarios_rows[] = {
      (active) ? 0 : OPTION_LATER,        \
      AT(slot[CONF_SCENARIO_##id]),       \
      .sub = &slot_section,               \
-     .help = help_},
+     .help = (help_)},
 #include "conf/scenarios.def"
 #undef SCENARIO
     {"longContextThreshold", OPTION_COUNT, OPTION_LATER, AT(long_context_threshold), "60000", 1,
@@ -409,9 +409,9 @@ static const struct section security_section = {"security", "Keys of providers, 
 
 /* --- the file --------------------------------------------------------------------------------- */
 
-#define CCR_IGNORED(name, why)                                                    \
-    {                                                                             \
-        name, OPTION_RAW, OPTION_CCR | OPTION_LATER, AT(ccr.ignored), .help = why \
+#define CCR_IGNORED(name, why)                                                      \
+    {                                                                               \
+        name, OPTION_RAW, OPTION_CCR | OPTION_LATER, AT(ccr.ignored), .help = (why) \
     }
 #define AT(field) offsetof(struct raw_root, field)
 static const struct option root_rows[] = {

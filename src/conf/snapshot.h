@@ -116,12 +116,9 @@ struct conf_header {
 };
 
 struct conf_provider {
-    uint32_t index;
     str name;
     str preset;  /* the known provider it stands on ("deepseek"), or absent */
     str dialect; /* wire dialect by name: "openai", "anthropic"; "demo" for the built-in one */
-    bool enabled;
-    bool demo; /* answered by gate/ itself, without an origin or a key */
     struct conf_origin origin;
     /* What stands before the dialect's own path ("/chat/completions", "/v1/messages"): "" or
      * "/v1" or "/openai/v1"; never ends in a slash. */
@@ -130,23 +127,24 @@ struct conf_provider {
     /* A full endpoint URL that does not end in the dialect's path: where chat requests go, exactly
      * (begins with a slash). Absent otherwise. */
     str endpoint;
+    uint32_t index; /* in snapshot.providers */
     enum conf_auth auth;
-    const struct secret *keys; /* the key pool; none for servers that want none */
-    uint32_t nkeys;
-    const str *models; /* as declared, or as other parts of the file name them */
-    uint32_t nmodels;
-    bool models_open; /* none was declared: it may serve any name */
-    str serves;       /* beginnings of model names known to be its own, separated by blanks */
+    bool enabled;     /* false: no route leads here */
+    bool demo;        /* answered by gate/ itself, without an origin or a key */
+    bool models_open; /* no list was given: it may serve any name */
+    bool tls_verify;
+    uint32_t nkeys, nmodels, nheaders;
+    const struct secret *keys;          /* the key pool; none for servers that want none */
+    const str *models;                  /* as declared, or as other parts of the file name them */
+    const struct conf_header *headers;  /* set on every request, after ours */
+    const struct conf_proxy *proxy;     /* NULL: direct */
+    const struct conf_node *transforms; /* raw; NULL */
+    str serves; /* beginnings of model names known to be its own, separated by blanks */
     str region;
+    str ca_file;           /* PEM; absent: the system's. NUL behind it */
+    str anthropic_version; /* absent: the dialect's own choice */
     struct conf_rates rates;
     struct conf_timeouts timeouts;
-    const struct conf_proxy *proxy; /* NULL: direct */
-    str ca_file;                    /* PEM; absent: the system's. NUL behind it */
-    bool tls_verify;
-    str anthropic_version;             /* absent: the dialect's own choice */
-    const struct conf_header *headers; /* set on every request, after ours */
-    uint32_t nheaders;
-    const struct conf_node *transforms; /* raw; NULL */
 };
 
 struct conf_target {
