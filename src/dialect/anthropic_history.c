@@ -368,6 +368,11 @@ static bool is_system(const struct ir_message *m)
     return m->role == IR_SYSTEM || m->role == IR_DEVELOPER;
 }
 
+static bool keeps_mid_system(const struct anthropic_writer *aw)
+{
+    return aw->c->opts->mid_system == MID_SYSTEM_KEEP;
+}
+
 static const struct ir_message *first_turn(const struct ir_request *r)
 {
     const struct ir_message *m = r->messages;
@@ -425,7 +430,7 @@ static str wire_role(const struct anthropic_writer *aw, const struct ir_message 
 {
     if (m->role == IR_ASSISTANT)
         return STR("assistant");
-    return is_system(m) && aw->c->opts->mid_system ? STR("system") : STR("user");
+    return is_system(m) && keeps_mid_system(aw) ? STR("system") : STR("user");
 }
 
 static void begin_turn(struct anthropic_writer *aw, str role)
@@ -482,7 +487,7 @@ static void put_turn(struct anthropic_writer *aw, const struct ir_message *m)
 
     if (m->name.n)
         anthropic_lose(aw, STR("messages.name"));
-    if (is_system(m) && !aw->c->opts->mid_system) {
+    if (is_system(m) && !keeps_mid_system(aw)) {
         put_mid_system(aw, m);
         return;
     }

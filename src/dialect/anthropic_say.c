@@ -18,14 +18,16 @@
 #define DETAILS_MAX  768
 
 struct anthropic_stream {
-    bool started, over, open, custom, refused, finished;
+    bool started, over, open, custom, refused;
     uint32_t block; /* of the open block, or the next one */
     uint32_t calls;
     enum ir_finish finish;
     uint16_t own_n, model_n, sequence_n, details_n;
     uint64_t estimate;
     struct usage usage;
+    uint16_t id_n;
     char own_id[ID_MAX];
+    char id[ID_MAX]; /* the provider's */
     char model[MODEL_MAX];
     char sequence[SEQUENCE_MAX];
     char details[DETAILS_MAX];
@@ -55,7 +57,18 @@ void anthropic_stream_init(void *state, const struct front_opts *o)
 /* ---- start --------------------------------------------------------------------------------------
  */
 
-static void say_start(struct anthropic_stream *st, jtext id, jtext model, struct buf *out)
+static void take_start(struct anthropic_stream *st, const struct ir_event *ev)
+{
+    uint16_t n = keep(st->model, MODEL_MAX, ev->start.model);
+
+    st->id_n = keep(st->id, ID_MAX, ev->start.id);
+    if (n)
+        st->model_n = n;
+}
+
+/* message_start waits for the first event that says something: by then the provider may have told
+ * the tokens of the prompt. */
+static void say_start(struct anthropic_stream *st, struct buf *out)
 {
     struct usage u = st->usage;
 
@@ -65,14 +78,14 @@ static void say_start(struct anthropic_stream *st, jtext id, jtext model, struct
     if (!(u.has & USAGE_HAS_INPUT))
         u.input_uncached = st->estimate;
     buf_lit(out, "event: message_start\ndata: {\"type\":\"message_start\",\"message\":{\"id\":\"");
-    if (id.n && id.n <= ID_MAX) {
-        buf_add(out, id);
+    if (st->id_n) {
+        buf_add(out, str_of(st->id, st->id_n));
     } else {
         buf_lit(out, "msg_");
         buf_add(out, str_of(st->own_id, st->own_n));
     }
     buf_lit(out, "\",\"type\":\"message\",\"role\":\"assistant\",\"model\":\"");
-    buf_add(out, model.n ? model : str_of(st->model, st->model_n));
+    buf_add(out, str_of(st->model, st->model_n));
     buf_lit(out, "\",\"content\":[],\"stop_reason\":null,\"stop_sequence\":null,\"usage\":{");
     anthropic_write_usage(&u, true, out);
     buf_lit(out, "}}}\n\n");
@@ -253,7 +266,6 @@ str anthropic_stop_word(enum ir_finish f, bool refused)
 
 static void hold_finish(struct anthropic_stream *st, const struct ir_event *ev)
 {
-    st->finished = true;
     st->finish = ev->finish.reason;
     st->sequence_n = keep(st->sequence, SEQUENCE_MAX, ev->finish.sequence);
     st->details_n = keep(st->details, DETAILS_MAX, ev->finish.details);
@@ -261,7 +273,7 @@ static void hold_finish(struct anthropic_stream *st, const struct ir_event *ev)
 
 static void say_end(struct anthropic_stream *st, struct buf *out)
 {
-    say_start(st, STR_NONE, STR_NONE, out);
+    say_start(st, out);
     close_block(st, out);
     st->over = true;
     buf_lit(out, "event: message_delta\ndata: {\"type\":\"message_delta\",\"delta\":{"
@@ -292,10 +304,10 @@ void anthropic_encode_event(void *state, const struct ir_event *ev, struct buf *
         return;
     switch (ev->type) {
     case IR_EV_START:
-        say_start(st, ev->start.id, ev->start.model, out);
+        take_start(st, ev);
         break;
     case IR_EV_BLOCK_START:
-        say_start(st, STR_NONE, STR_NONE, out);
+        say_start(st, out);
         close_block(st, out);
         open_block(st, ev, out);
         break;

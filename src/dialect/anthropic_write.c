@@ -9,6 +9,7 @@
 #include "base/num.h"
 #include "dialect/anthropic_int.h"
 #include "dialect/model_name.h"
+#include "dialect/schema.h"
 
 #define USER_MAX       256
 #define PAST_TOOLS_MAX 128
@@ -16,7 +17,6 @@
 #define FIRST_SCHEMA   401 /* Claude 4.1: output_config.format */
 #define FIRST_ONE_KNOB 401 /* temperature or top_p, not both */
 #define FIRST_DISPLAY  407 /* thoughts are hidden unless display is asked for */
-#define SCHEMA_DEPTH   32
 #define EMPTY_SCHEMA   "{\"type\":\"object\",\"properties\":{}}"
 #define TEXT_SCHEMA                                                                        \
     "{\"type\":\"object\",\"properties\":{\"input\":{\"type\":\"string\"}},\"required\":[" \
@@ -276,30 +276,12 @@ static void put_stops(struct anthropic_writer *aw)
 /* ---- format and thinking ------------------------------------------------------------------------
  */
 
-/* Are all objects of the schema closed (additionalProperties false), as Claude demands? */
-static bool is_closed(jval schema, unsigned depth)
-{
-    struct json_iter it = json_iter(schema);
-    bool object = json_str_is(json_get_lit(schema, "type"), STR("object")) ||
-                  json_has(json_get_lit(schema, "properties"));
-
-    if (depth > SCHEMA_DEPTH)
-        return false;
-    if (object && !json_is(json_get_lit(schema, "additionalProperties"), JSON_FALSE))
-        return false;
-    while (json_next(&it))
-        if ((json_is(it.val, JSON_OBJECT) || json_is(it.val, JSON_ARRAY)) &&
-            !is_closed(it.val, depth + 1))
-            return false;
-    return true;
-}
-
 static bool binds_schema(const struct anthropic_writer *aw)
 {
     unsigned version = model_claude_version(aw->c->model);
 
     return aw->r->format.kind == IR_FORMAT_SCHEMA && (!version || version >= FIRST_SCHEMA) &&
-           is_closed(aw->r->format.schema, 0);
+           schema_is_closed(aw->r->format.schema);
 }
 
 static void put_output(struct anthropic_writer *aw)

@@ -55,6 +55,9 @@ enum dialect_replay {
     REPLAY_DETAILS /* reasoning_details */
 };
 enum dialect_thinking { THINKING_AUTO, THINKING_BUDGET, THINKING_ADAPTIVE }; /* Anthropic models */
+/* System messages after the first turn: as they are, or as the user's text in <system> tags. AUTO:
+ * OpenAI's own models take them, of others many refuse. */
+enum dialect_mid_system { MID_SYSTEM_AUTO, MID_SYSTEM_KEEP, MID_SYSTEM_USER };
 enum dialect_auth {
     AUTH_DEFAULT,
     AUTH_BEARER,
@@ -70,9 +73,8 @@ struct dialect_opts {
     enum dialect_effort effort;
     enum dialect_replay replay;
     enum dialect_thinking thinking;
-    bool no_stream_options;      /* the provider refuses stream_options */
-    bool no_mid_system;          /* system messages only at the front */
-    bool mid_system;             /* Anthropic models that take role:"system" among messages */
+    bool no_stream_options; /* the provider refuses stream_options */
+    enum dialect_mid_system mid_system;
     bool no_developer;           /* no developer role: say system */
     bool no_strict;              /* no `strict` on tools */
     bool text_only_parts;        /* content must be a string */

@@ -10,6 +10,7 @@
  *
  * What has no words here is named in the lossy set.
  */
+#include "dialect/model_name.h"
 #include "dialect/openai_chat_int.h"
 
 static void begin_message(struct chat_writer *cw, str role)
@@ -243,18 +244,39 @@ static void put_assistant(struct chat_writer *cw, const struct ir_message *m)
     json_end(&cw->w);
 }
 
+static bool keeps_mid_system(const struct back_call *c)
+{
+    return c->opts->mid_system == MID_SYSTEM_KEEP ||
+           (c->opts->mid_system == MID_SYSTEM_AUTO && model_is_openai(c->model));
+}
+
+/* System text among the turns, for templates that know it at the front only. */
+static void put_mid_system(struct chat_writer *cw, const struct ir_message *m)
+{
+    chat_lose(cw, STR("messages.role"));
+    begin_message(cw, STR("user"));
+    json_key(&cw->w, "content");
+    json_open_str(&cw->w);
+    json_add_raw(&cw->w, STR("<system>\\n"));
+    for (const struct ir_block *b = m->blocks; b; b = b->next)
+        if (b->kind == IR_TEXT)
+            json_add_raw(&cw->w, b->text.text);
+    json_add_raw(&cw->w, STR("\\n</system>"));
+    json_close_str(&cw->w);
+    json_end(&cw->w);
+}
+
+/* The developer's role is OpenAI's name for the system's; others know the old one only. */
 static void put_system(struct chat_writer *cw, const struct ir_message *m, bool leading)
 {
-    const struct dialect_opts *o = cw->c->opts;
+    bool developer =
+        m->role == IR_DEVELOPER && !cw->c->opts->no_developer && model_is_openai(cw->c->model);
 
-    if (!leading && o->no_mid_system) {
-        chat_lose(cw, STR("messages.role"));
-        begin_message(cw, STR("user"));
-    } else if (m->role == IR_DEVELOPER && !o->no_developer) {
-        begin_message(cw, STR("developer"));
-    } else {
-        begin_message(cw, STR("system"));
+    if (!leading && !keeps_mid_system(cw->c)) {
+        put_mid_system(cw, m);
+        return;
     }
+    begin_message(cw, developer ? STR("developer") : STR("system"));
     chat_put_content(cw, m->blocks);
     json_end(&cw->w);
 }

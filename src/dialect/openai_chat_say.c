@@ -25,7 +25,7 @@
 #define CITE_NODES  64
 
 struct saying { /* one choice */
-    bool role_sent, args_sent;
+    bool role_sent, args_sent, is_custom;
     uint32_t calls;    /* begun so far */
     uint32_t thoughts; /* begun so far */
     uint64_t chars;    /* of text so far */
@@ -232,7 +232,7 @@ static void open_call(struct chat_stream *st, struct saying *c, const struct ir_
     buf_add(out,
             ev->open.is_custom ? STR("\",\"input\":\"\"}}]") : STR("\",\"arguments\":\"\"}}]"));
     end_chunk(st, TAIL, out);
-    c->args_sent = ev->open.is_custom;
+    c->args_sent = c->is_custom = ev->open.is_custom;
 }
 
 static void say_arguments(struct chat_stream *st, struct saying *c, const struct ir_event *ev,
@@ -244,7 +244,8 @@ static void say_arguments(struct chat_stream *st, struct saying *c, const struct
     begin_chunk(st, ev->choice, out);
     buf_lit(out, "\"tool_calls\":[{\"index\":");
     buf_add_u64(out, c->calls ? c->calls - 1 : 0);
-    buf_lit(out, ",\"function\":{\"arguments\":\"");
+    buf_add(out, c->is_custom ? STR(",\"custom\":{\"input\":\"")
+                              : STR(",\"function\":{\"arguments\":\""));
     if (plain)
         json_escape(out, ev->delta.text);
     else

@@ -9,6 +9,7 @@
 #include "base/num.h"
 #include "dialect/model_name.h"
 #include "dialect/openai_chat_int.h"
+#include "dialect/schema.h"
 
 #define STOP_MAX      4  /* OpenAI's own limit */
 #define USER_MAX      64 /* OpenAI refuses longer ones */
@@ -305,7 +306,10 @@ static void put_format(struct chat_writer *cw)
 {
     const struct ir_format *f = &cw->r->format;
     struct json_writer *w = &cw->w;
+    enum ir_tri binding = f->strict;
 
+    if (binding == IR_UNSET && !chat_is_kin(cw->r->family) && schema_is_strict(f->schema))
+        binding = IR_YES; /* elsewhere a schema always binds */
     if (f->kind == IR_FORMAT_UNSET || f->kind == IR_FORMAT_TEXT)
         return;
     json_key(w, "response_format");
@@ -322,9 +326,9 @@ static void put_format(struct chat_writer *cw)
     json_key(w, "name");
     json_put_raw_str(w, f->name.n ? f->name : STR("response"));
     put_text(cw, STR("description"), f->description);
-    if (f->strict != IR_UNSET && !cw->c->opts->no_strict) {
+    if (binding != IR_UNSET && !cw->c->opts->no_strict) {
         json_key(w, "strict");
-        json_put_bool(w, f->strict == IR_YES);
+        json_put_bool(w, binding == IR_YES);
     }
     json_key(w, "schema");
     json_put_text(w, json_text(f->schema));

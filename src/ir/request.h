@@ -98,6 +98,7 @@ struct ir_block {
         struct {
             jtext type;     /* the block's type name */
             jtext id, name; /* of a server tool */
+            jtext args;     /* its input, while it is gathered from a stream */
         } opaque;
     };
 };

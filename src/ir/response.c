@@ -175,6 +175,8 @@ static void add_delta(struct ir_collect *c, struct ir_answer *an, const struct i
     case IR_D_ARGS:
         if (b->kind == IR_TOOL_USE)
             gather(c, &b->use.args, &an->text_cap, s);
+        else if (b->kind == IR_OPAQUE)
+            gather(c, &b->opaque.args, &an->text_cap, s);
         break;
     case IR_D_INPUT:
         if (b->kind == IR_TOOL_USE)
@@ -193,6 +195,24 @@ static void add_delta(struct ir_collect *c, struct ir_answer *an, const struct i
     }
 }
 
+/* A server tool's block came with an empty input, and its input in pieces: put it in. */
+static void fill_input(struct ir_collect *c, struct ir_block *b)
+{
+    str args = ir_unescape(c->arena, b->opaque.args), old;
+    struct json_doc doc;
+
+    if (json_parse(c->arena, b->raw, &doc, NULL) != RC_OK)
+        return;
+    old = json_text(json_get_lit(json_root(&doc), "input"));
+    if (!old.p || !args.n)
+        return;
+    b->raw =
+        arena_strf(c->arena, STR_FMT STR_FMT STR_FMT, (int)(old.p - b->raw.p), b->raw.p,
+                   STR_ARG(args), STR_ARG(str_from(b->raw, (size_t)(old.p - b->raw.p) + old.n)));
+    if (!b->raw.p)
+        too_large(c);
+}
+
 static void close_block(struct ir_collect *c, struct ir_answer *an)
 {
     struct ir_block *b = an->open;
@@ -200,6 +220,8 @@ static void close_block(struct ir_collect *c, struct ir_answer *an)
     an->open = NULL;
     if (!b)
         return;
+    if (b->kind == IR_OPAQUE && b->opaque.args.n)
+        fill_input(c, b);
     if (b->kind == IR_TOOL_USE && !b->is_custom) {
         b->use.args = b->use.args.n ? ir_unescape(c->arena, b->use.args) : STR("{}");
         if (!b->use.args.p)
