@@ -119,9 +119,8 @@ void ccr_read_transformer(struct builder *b, const struct conf_node *n, struct c
     if (conf_is(use, CONF_SCALAR))
         read_name(b, use, ret);
     else if (conf_is(use, CONF_LIST))
-        for (const struct conf_node *it = use->child; it; it = it->next) {
+        for (const struct conf_node *it = use->child; it; it = it->next)
             read_use(b, it, ret);
-        }
     if (n->kind != CONF_MAP)
         return;
     for (const struct conf_node *it = n->child; it; it = it->next) {

@@ -117,9 +117,8 @@ static enum rc check_duplicates(struct conf_tree *t, const struct conf_node *map
     if (!all)
         return RC_NOMEM;
     size_t n = 0;
-    for (const struct conf_node *it = map->child; it; it = it->next) {
+    for (const struct conf_node *it = map->child; it; it = it->next)
         all[n++] = it;
-    }
     qsort(all, n, sizeof(*all), by_key);
     bool found = false;
     for (size_t i = 1; i < n; i++) {

@@ -283,9 +283,8 @@ static enum rc take_map(struct option_pass *x, const struct section *s, const st
         *(str *)field(to, find_row(s, str_c(s->name_key))) = name;
     if (n->kind == CONF_SCALAR || n->kind == CONF_LIST)
         return take_shorthand(x, s, n, to);
-    for (const struct conf_node *it = n->child; it; it = it->next) {
+    for (const struct conf_node *it = n->child; it; it = it->next)
         TRY(take_member(x, s, it, to));
-    }
     check_required(x, s, n, name.p != NULL);
     return RC_OK;
 }
