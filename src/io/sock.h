@@ -100,8 +100,8 @@ size_t sock_unacked(const struct sock *s);
 /* Forget what waits, but for the part in the hands of the kernel or of libuv (some 256 KiB at
  * most). The message is then cut: only good before sock_close. SOCK_REF memory must still stay. */
 void sock_drop_queued(struct sock *s);
-void sock_close(
-    struct sock *s); /* idempotent; drops what is queued; SOCK_REF memory is free at once */
+/* Idempotent; drops what is queued; SOCK_REF memory is free at once. */
+void sock_close(struct sock *s);
 /* As sock_close, but the peer gets a reset: it cannot take what it has for the whole, and the
  * kernel keeps nothing of what it has not sent. */
 void sock_abort(struct sock *s);

@@ -186,7 +186,7 @@ static const struct exchange_ops probe_ops = {
     .on_head = probe_head, .on_body = probe_body, .on_end = probe_end, .on_fail = probe_fail};
 
 static const struct exchange_limits probe_limits = {
-    .connect_ms = 2000, .tls_ms = 2000, .first_byte_ms = 2000, .idle_ms = 2000};
+    .connect_ms = 20000, .tls_ms = 20000, .first_byte_ms = 20000, .idle_ms = 20000};
 
 /* What probes say in Host. */
 static const char *probe_host = "fake";

@@ -74,10 +74,10 @@ static void test_u2_black_hole(void **state)
     s.o = client_origin(s.c, &spec);
     probe_init(&p, s.o, "ping", 4);
     p.x.limits.connect_ms = 100;
-    usec t0 = loop_now_us();
+    usec t0 = fresh_now(s.l);
     exchange_start(s.c, &p.x);
     fails(&s, &p, RC_TIMEOUT, EXCHANGE_CONNECT);
-    assert_true(loop_now_us() - t0 >= 99000 && loop_now_us() - t0 < 1000000);
+    assert_true(loop_now_us() - t0 >= 95000);
     assert_false(p.fail.sent_any);
     for (int i = 0; i < 4; i++)
         close(fds[i]);
@@ -338,7 +338,7 @@ static void test_u36_then_silence(void **state)
     s.f.reply = "HTTP/1.1 103 x\r\n\r\n";
     probe_init(&p, s.o, "ping", 4);
     p.x.limits.idle_ms = 30;
-    p.x.limits.first_byte_ms = 2000;
+    p.x.limits.first_byte_ms = 20000;
     exchange_start(s.c, &p.x);
     RUN_UNTIL(s.l, s.f.requests == 2, 1000);
     run_for(s.l, 80);
@@ -425,10 +425,10 @@ static void test_u28_no_answer(void **state)
     scene_init(&s);
     probe_init(&p, s.o, "ping", 4);
     p.x.limits.first_byte_ms = 60;
-    usec t0 = loop_now_us();
+    usec t0 = fresh_now(s.l);
     exchange_start(s.c, &p.x);
     fails(&s, &p, RC_TIMEOUT, EXCHANGE_WAIT);
-    assert_true(loop_now_us() - t0 >= 59000);
+    assert_true(loop_now_us() - t0 >= 55000);
     assert_string_equal(p.fail.what, "no response in time");
     RUN_UNTIL(s.l, s.f.conns[0].end.closes, 1000);
     scene_fini(&s);
@@ -442,13 +442,13 @@ static void test_u29_stall(void **state)
         struct probe p;
         scene_init(&s);
         probe_init(&p, s.o, "ping", 4);
-        p.x.limits.idle_ms = 60;
+        p.x.limits.idle_ms = 300;
         exchange_start(s.c, &p.x);
         RUN_UNTIL(s.l, s.f.requests == 1, 1000);
         fake_say(&s.f.conns[0],
-                 in_head ? "HTTP/1.1 200" : "HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n");
-        for (int i = 0; i < 5; i++) { /* bytes keep it alive */
-            run_for(s.l, 30);
+                 in_head ? "HTTP/1.1 200" : "HTTP/1.1 200 OK\r\ncontent-length: 19\r\n\r\n");
+        for (int i = 0; i < 8; i++) { /* bytes keep it alive */
+            run_for(s.l, 50);
             assert_false(probe_is_over(&p));
             fake_say(&s.f.conns[0], in_head && i == 0 ? " " : "x");
         }
@@ -489,7 +489,7 @@ static void test_pause_and_limits(void **state)
     scene_init(&s);
     probe_init(&p, s.o, "ping", 4);
     p.x.limits.idle_ms = 40;
-    p.x.limits.deadline = loop_now(s.l) + 250;
+    p.x.limits.deadline = loop_now(s.l) + 1000;
     p.pause_in_body = true;
     exchange_start(s.c, &p.x);
     RUN_UNTIL(s.l, s.f.requests == 1, 1000);
@@ -523,10 +523,10 @@ static void test_send_stalls(void **state)
     scene_init(&s);
     s.f.deaf = true;
     probe_init(&p, s.o, body, n);
-    p.x.limits.idle_ms = 80;
+    p.x.limits.idle_ms = 400;
     exchange_start(s.c, &p.x);
-    for (int i = 0; i < 8; i++) { /* reads a little every 50 ms, for longer than the limit */
-        run_for(s.l, 50);
+    for (int i = 0; i < 8; i++) { /* reads a little now and then, for longer than the limit */
+        run_for(s.l, 100);
         assert_false(probe_is_over(&p));
         struct end *e = &s.f.conns[0].end;
         sock_read_start(&e->s);
