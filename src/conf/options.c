@@ -93,7 +93,8 @@ static const struct option client_timeouts_rows[] = {
      .help = "an idle connection between two requests"},
     {"write", OPTION_MSEC, 0, AT(write), "60s", 1, HOURS(24),
      .help = "a client that takes nothing for so long is gone"},
-    {"handshake", OPTION_MSEC, 0, AT(handshake), "10s", 1, HOURS(1), .help = "TLS with a client"},
+    {"handshake", OPTION_MSEC, OPTION_LATER, AT(handshake), "10s", 1, HOURS(1),
+     .help = "TLS with a client"},
 };
 #undef AT
 
@@ -126,10 +127,11 @@ static const struct option drain_rows[] = {
 
 #define AT(field) offsetof(struct raw_log, field)
 static const struct option log_rows[] = {
-    {"level", OPTION_WORD, 0, AT(level), "info", .words = level_words, .help = "the least to say"},
-    {"format", OPTION_WORD, 0, AT(format), "json", .words = format_words,
+    {"level", OPTION_WORD, OPTION_LATER, AT(level), "info", .words = level_words,
+     .help = "the least to say"},
+    {"format", OPTION_WORD, OPTION_LATER, AT(format), "json", .words = format_words,
      .help = "of the program's log and of the access log"},
-    {"to", OPTION_TEXT, 0, AT(to), "stderr",
+    {"to", OPTION_TEXT, OPTION_LATER, AT(to), "stderr",
      .help = "the program's log: `stderr`, `stdout`, `off` or a file"},
     {"access", OPTION_TEXT, 0, AT(access), "stdout",
      .help = "one record a call: `stdout`, `stderr`, `off` or a file"},
@@ -182,7 +184,7 @@ static const struct option provider_rows[] = {
     {"models", OPTION_TEXTS, 0, AT(models),
      .help = "the models it serves; without a list it is asked for any model addressed to it"},
     {"enabled", OPTION_BOOL, 0, AT(enabled), "true", .help = "false takes it out of all routes"},
-    {"region", OPTION_TEXT, 0, AT(region), .help = "where it runs"},
+    {"region", OPTION_TEXT, OPTION_LATER, AT(region), .help = "where it runs"},
     {"limits", OPTION_SECTION, OPTION_LATER, AT(limits), .sub = &provider_rates_section,
      .help = "what the provider allows"},
     {"timeouts", OPTION_SECTION, 0, AT(timeouts), .sub = &provider_timeouts_section,
@@ -426,7 +428,8 @@ static const struct option root_rows[] = {
     {"routing", OPTION_SECTION, 0, AT(routing), .sub = &routing_section,
      .help = "how a call finds its target"},
     {"keys", OPTION_SECTIONS, 0, AT(keys), .sub = &key_section, .help = "who may call"},
-    {"admin", OPTION_SECTION, 0, AT(admin), .sub = &admin_section, .help = "who may administer"},
+    {"admin", OPTION_SECTION, OPTION_LATER, AT(admin), .sub = &admin_section,
+     .help = "who may administer"},
     {"alerts", OPTION_SECTIONS, OPTION_LATER, AT(alerts), .sub = &alert_section,
      .help = "what to do when a figure is bad"},
     {"metrics", OPTION_SECTION, 0, AT(metrics), .sub = &metrics_section,
@@ -465,7 +468,7 @@ static const struct option root_rows[] = {
     {"API_TIMEOUT_MS", OPTION_MSEC, OPTION_CCR | OPTION_EMPTY_OK, AT(ccr.api_timeout), NULL, 1,
      HOURS(24), .help = "as timeouts.total"},
     {"LOG", OPTION_BOOL, OPTION_CCR, AT(ccr.log), "true", .help = "false: log.access is off"},
-    {"LOG_LEVEL", OPTION_TEXT, OPTION_CCR | OPTION_EMPTY_OK, AT(ccr.log_level),
+    {"LOG_LEVEL", OPTION_TEXT, OPTION_CCR | OPTION_LATER | OPTION_EMPTY_OK, AT(ccr.log_level),
      .help = "as log.level"},
     CCR_IGNORED("transformers", "its JavaScript cannot run here"),
     CCR_IGNORED("CUSTOM_ROUTER_PATH", "its JavaScript cannot run here"),

@@ -103,8 +103,8 @@ static void every_wire_preset_on_a_foreign_host(void **state)
     for (size_t i = 0; i < ARRAY_LEN(compat); i++) {
         char yaml[200];
         snprintf(yaml, sizeof(yaml),
-                 "{ name: x, dialect: %s, baseURL: \"http://127.0.0.1:7/p\", apiKey: k, region: "
-                 "us-east-1, models: [m] }",
+                 "{ name: x, dialect: %s, baseURL: \"http://127.0.0.1:7/p\", apiKey: k, "
+                 "models: [m] }",
                  compat[i]);
         check_one(
             &(struct expected){yaml, compat[i], "openai", "http://127.0.0.1:7", "/p", NULL, NULL});
