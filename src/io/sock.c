@@ -278,6 +278,36 @@ static void on_bytes(struct sock *s, char *p, size_t n)
         s->ops->on_read(s, p, n);
 }
 
+/* When bytes and a reset are found in one look at the socket, libuv delivers the bytes and then
+ * calls the hang-up an end of file. That would make a body that ends with its connection look
+ * whole, so an end is believed only if the kernel knows of no error. */
+static int error_behind_eof(const struct sock *s)
+{
+    int err = 0, fd = fd_of(s);
+    socklen_t n = sizeof(err);
+    if (fd < 0 || getsockopt(fd, SOL_SOCKET, SO_ERROR, &err, &n) != 0 || err == 0)
+        return 0;
+    return uv_translate_sys_error(err);
+}
+
+static void on_eof(struct sock *s)
+{
+    int err = error_behind_eof(s);
+    if (err) {
+        sock_fail_read(s, sock_rc_of_uv(err));
+        return;
+    }
+    s->eof = true;
+    s->armed = false;
+    if (s->tls) {
+        tls_sock_eof(s);
+        return;
+    }
+    s->reading = false;
+    if (s->ops->on_eof)
+        s->ops->on_eof(s, true);
+}
+
 static void on_uv_read(uv_stream_t *h, ssize_t nread, const uv_buf_t *b)
 {
     struct sock *s = h->data;
@@ -290,15 +320,7 @@ static void on_uv_read(uv_stream_t *h, ssize_t nread, const uv_buf_t *b)
         s->armed = false; /* paused, and now there is something to wait with: stop in earnest */
         uv_read_stop(h);
     } else if (nread == UV_EOF) {
-        s->eof = true;
-        s->armed = false;
-        if (s->tls) {
-            tls_sock_eof(s);
-        } else {
-            s->reading = false;
-            if (s->ops->on_eof)
-                s->ops->on_eof(s, true);
-        }
+        on_eof(s);
     } else {
         sock_fail_read(s, sock_rc_of_uv((int)nread));
     }

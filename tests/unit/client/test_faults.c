@@ -379,6 +379,28 @@ static void test_u23_u24_cut_bodies(void **state)
     }
 }
 
+/* A body that ends with its connection, ended by a reset: all of it may have come, but nobody can
+ * say so. The bytes and the reset are there before we look: libuv then speaks of an end of file. */
+static void answer_and_reset(struct fake_conn *c)
+{
+    fake_say(c, "HTTP/1.1 200 OK\r\n\r\nhello");
+    fake_reset(c);
+}
+
+static void test_u35_reset_is_no_end(void **state)
+{
+    (void)state;
+    struct scene s;
+    struct probe p;
+    scene_init(&s);
+    s.f.on_request = answer_and_reset;
+    start(&s, &p);
+    fails(&s, &p, RC_RESET, EXCHANGE_BODY);
+    assert_str(buf_str(&p.body), "hello");
+    probe_fini(&p);
+    scene_fini(&s);
+}
+
 /* U24, the other way: more than Content-Length says is in test_exchange (U10). */
 
 /* Every kind of answer, ended at every byte by a FIN and by a reset: it fails or it is whole, and
@@ -661,11 +683,12 @@ int main(void)
         cmocka_unit_test(test_u5_only_once),       cmocka_unit_test(test_u5_never_a_second_reused),
         cmocka_unit_test(test_bad_heads),          cmocka_unit_test(test_u6_cut_heads),
         cmocka_unit_test(test_u36_interim),        cmocka_unit_test(test_u36_then_silence),
-        cmocka_unit_test(test_u23_u24_cut_bodies), cmocka_unit_test(test_cut_at_every_byte),
-        cmocka_unit_test(test_u28_no_answer),      cmocka_unit_test(test_u29_stall),
-        cmocka_unit_test(test_u30_drip),           cmocka_unit_test(test_pause_and_limits),
-        cmocka_unit_test(test_send_stalls),        cmocka_unit_test(test_u37_early_answer),
-        cmocka_unit_test(test_hangs_up_on_us),     cmocka_unit_test(test_no_memory),
+        cmocka_unit_test(test_u23_u24_cut_bodies), cmocka_unit_test(test_u35_reset_is_no_end),
+        cmocka_unit_test(test_cut_at_every_byte),  cmocka_unit_test(test_u28_no_answer),
+        cmocka_unit_test(test_u29_stall),          cmocka_unit_test(test_u30_drip),
+        cmocka_unit_test(test_pause_and_limits),   cmocka_unit_test(test_send_stalls),
+        cmocka_unit_test(test_u37_early_answer),   cmocka_unit_test(test_hangs_up_on_us),
+        cmocka_unit_test(test_no_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -339,6 +339,31 @@ static void test_reset(void **state)
     pair_close(&p);
 }
 
+/* What was sent in vain must not look whole: the peer sees a reset, under TLS no close_notify. */
+static void test_abort(void **state)
+{
+    (void)state;
+    struct pair p;
+    struct sockaddr_storage peer;
+    open_pair(&p);
+    assert_true(sock_peer(&p.server.s, &peer));
+    assert_int_equal(peer.ss_family, AF_INET);
+    sock_pause(&p.server.s);
+    char *data = pattern(BIG);
+    assert_int_equal(end_send(&p.client, data, BIG, SOCK_REF), RC_OK);
+    run_for(p.l, 5);
+    assert_true(sock_unacked(&p.client.s) >= sock_queued(&p.client.s));
+    sock_abort(&p.client.s);
+    free(data);
+    RUN_UNTIL(p.l, p.client.closes, 1000);
+    sock_read_start(&p.server.s);
+    RUN_UNTIL(p.l, p.server.errors || p.server.eofs, 1000);
+    assert_int_equal(p.server.errors, 1);
+    assert_int_equal(p.server.error_rc, RC_RESET);
+    assert_true(sock_is_dead(&p.server.s));
+    pair_close(&p);
+}
+
 /* Gone altogether shows once something was written to it. */
 static void test_dead(void **state)
 {
@@ -489,23 +514,15 @@ static void test_no_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_echo_bytewise),
-        cmocka_unit_test(test_iovecs),
-        cmocka_unit_test(test_big_with_pauses),
-        cmocka_unit_test(test_paused),
-        cmocka_unit_test(test_pause_is_free),
-        cmocka_unit_test(test_order_of_modes),
-        cmocka_unit_test(test_queue_limit),
-        cmocka_unit_test(test_drop_queued),
-        cmocka_unit_test(test_own_memory),
-        cmocka_unit_test(test_half_close),
-        cmocka_unit_test(test_reset),
-        cmocka_unit_test(test_dead),
-        cmocka_unit_test(test_close_in_callbacks),
-        cmocka_unit_test(test_close_full),
-        cmocka_unit_test(test_close_before_open),
-        cmocka_unit_test(test_keepalive),
-        cmocka_unit_test(test_no_memory),
+        cmocka_unit_test(test_echo_bytewise),   cmocka_unit_test(test_iovecs),
+        cmocka_unit_test(test_big_with_pauses), cmocka_unit_test(test_paused),
+        cmocka_unit_test(test_pause_is_free),   cmocka_unit_test(test_order_of_modes),
+        cmocka_unit_test(test_queue_limit),     cmocka_unit_test(test_drop_queued),
+        cmocka_unit_test(test_own_memory),      cmocka_unit_test(test_half_close),
+        cmocka_unit_test(test_reset),           cmocka_unit_test(test_dead),
+        cmocka_unit_test(test_abort),           cmocka_unit_test(test_close_in_callbacks),
+        cmocka_unit_test(test_close_full),      cmocka_unit_test(test_close_before_open),
+        cmocka_unit_test(test_keepalive),       cmocka_unit_test(test_no_memory),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
