@@ -362,10 +362,8 @@ static bool start(struct process *p)
     for (unsigned i = 0; i < p->nworkers; i++)
         if (!(p->shards[i] = metric_shard_new()))
             return false;
-    if (!open_access_log(p) || !open_tls(p) || !start_workers(p))
-        return false;
     timer_init(&p->look, p->loop, on_look);
-    if (!start_signals(p))
+    if (!open_access_log(p) || !open_tls(p) || !start_signals(p) || !start_workers(p))
         return false;
     if (p->snap->file.n && watch_new(p->loop, p->snap->file, on_change, p, &p->watch) != RC_OK)
         fprintf(stderr, "weir: the configuration file cannot be watched; SIGHUP reloads it\n");

@@ -239,6 +239,8 @@ void stream_bytes(struct call *c, const char *p, size_t n)
 
 void stream_batch(struct call *c)
 {
+    if (!c->batch)
+        return; /* the read brought framing only: what gate->out holds is somebody else's */
     c->batch = false;
     if (c->collect)
         return;
