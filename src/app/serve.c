@@ -281,7 +281,9 @@ static bool open_tls(struct process *p)
     if (!p->snap->tls.cert_file.n)
         return true;
     enum rc rc = tls_ctx_new_server(p->snap->tls.cert_file, p->snap->tls.key_file, &p->tls, &why);
-    if (rc != RC_OK)
+    if (rc == RC_OK)
+        tls_ctx_set_handshake_ms(p->tls, p->snap->client_timeouts.handshake);
+    else
         fprintf(stderr, "weir: TLS: %s: %s\n", p->snap->tls.cert_file.p, why ? why : rc_text(rc));
     return rc == RC_OK;
 }
@@ -374,8 +376,9 @@ static bool start(struct process *p)
 
 static void finish(struct process *p)
 {
-    signal(SIGTERM, SIG_IGN); /* a third one must not spoil the exit code */
-    signal(SIGINT, SIG_IGN);
+    struct sigaction ignore = {.sa_handler = SIG_IGN}; /* a third one must not spoil the exit code */
+    sigaction(SIGTERM, &ignore, NULL);
+    sigaction(SIGINT, &ignore, NULL);
     for (unsigned i = 0; i < p->nworkers; i++)
         worker_join(p->workers[i]);
     watch_free(p->watch);
