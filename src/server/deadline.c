@@ -89,10 +89,10 @@ static void body_timeout(struct conn *c)
 
 /* ---- a client that takes nothing */
 
-/* Changes with every byte that the kernel takes, and with nothing else. */
+/* Changes with every byte that the client takes, and with nothing else. */
 static uint64_t taken(const struct conn *c)
 {
-    return c->req->bytes_out - sock_queued(&c->sock);
+    return c->req->bytes_out - sock_unacked(&c->sock);
 }
 
 void conn_queue_began(struct conn *c)

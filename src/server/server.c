@@ -3,22 +3,24 @@
 #include "base/mem.h"
 #include "server/server_int.h"
 
-#define SCRATCH_MAX (64 * 1024)
+#define SCRATCH_MAX   (64 * 1024)
+#define SCRATCH_FIRST 4096 /* there from the start: to say that memory is short takes none */
 
 enum rc server_new(struct loop *l, const struct server_ops *ops, void *user, struct server **ret)
 {
     struct server *s = mem_zalloc(sizeof(*s));
     if (!s)
         return RC_NOMEM;
+    s->scratch = BUF_INIT(SCRATCH_MAX);
     s->bodies = body_pool_new();
-    if (!s->bodies) {
+    if (!s->bodies || !buf_reserve(&s->scratch, SCRATCH_FIRST)) {
+        body_pool_free(s->bodies);
         mem_free(s);
         return RC_NOMEM;
     }
     s->loop = l;
     s->ops = ops;
     s->user = user;
-    s->scratch = BUF_INIT(SCRATCH_MAX);
     list_init(&s->conns);
     list_init(&s->free_requests);
     *ret = s;
