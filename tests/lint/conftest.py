@@ -27,7 +27,7 @@ def run_tool(tmp_path):
             path = tmp_path / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text)
-        result = subprocess.run([ROOT / "tools" / tool, "--root", tmp_path, *arguments],
+        result = subprocess.run([sys.executable, ROOT / "tools" / tool, "--root", tmp_path, *arguments],
                                 stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         return result.returncode, result.stdout
 
