@@ -7,28 +7,38 @@ static bool is_tail(unsigned char c)
     return (c & 0xC0) == 0x80;
 }
 
+/* RFC 3629 §4: after these first bytes the second one has a narrower range. */
+static bool second_fits(unsigned char c, unsigned char second)
+{
+    switch (c) {
+    case 0xE0:
+        return second >= 0xA0;
+    case 0xED:
+        return second < 0xA0;
+    case 0xF0:
+        return second >= 0x90;
+    case 0xF4:
+        return second < 0x90;
+    default:
+        return true;
+    }
+}
+
 /* Length of the well-formed sequence at p (n bytes left), or 0. */
 static size_t sequence(const unsigned char *p, size_t n)
 {
     unsigned char c = p[0];
     if (c < 0x80)
         return 1;
-    if (c < 0xC2)
+    if (c < 0xC2 || c > 0xF4)
         return 0;
-    if (c < 0xE0)
-        return n >= 2 && is_tail(p[1]) ? 2 : 0;
-    if (c < 0xF0) {
-        if (n < 3 || !is_tail(p[1]) || !is_tail(p[2]))
+    size_t len = c < 0xE0 ? 2 : c < 0xF0 ? 3 : 4;
+    if (n < len || !second_fits(c, p[1]))
+        return 0;
+    for (size_t i = 1; i < len; i++)
+        if (!is_tail(p[i]))
             return 0;
-        if ((c == 0xE0 && p[1] < 0xA0) || (c == 0xED && p[1] >= 0xA0))
-            return 0;
-        return 3;
-    }
-    if (c > 0xF4 || n < 4 || !is_tail(p[1]) || !is_tail(p[2]) || !is_tail(p[3]))
-        return 0;
-    if ((c == 0xF0 && p[1] < 0x90) || (c == 0xF4 && p[1] >= 0x90))
-        return 0;
-    return 4;
+    return len;
 }
 
 size_t utf8_valid_prefix(str s)

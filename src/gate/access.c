@@ -134,7 +134,8 @@ static bool body_is_welcome(struct call *c)
     return true;
 }
 
-bool access_admit(struct call *c)
+/* A path with one meaning, and no page of another site behind it. */
+static bool may_knock(struct call *c)
 {
     const struct h1_head *h = c->req->head;
     if (h->method == H1_CONNECT || h->method == H1_TRACE)
@@ -146,20 +147,35 @@ bool access_admit(struct call *c)
     if (origin_is_foreign(c))
         return refuse(c, ERR_FORBIDDEN,
                       STR("Calls from web pages of other sites are not accepted."), STR_NONE);
+    return true;
+}
+
+static bool admit_call(struct call *c)
+{
+    if (c->req->head->method != H1_POST)
+        return refuse(c, ERR_METHOD, STR("Use POST here."), STR_NONE);
+    if (!body_is_welcome(c))
+        return false;
+    if (c->gate->draining)
+        return refuse(c, ERR_UNAVAILABLE, STR("The gateway is shutting down."), STR("draining"));
+    return true;
+}
+
+bool access_admit(struct call *c)
+{
+    const struct h1_head *h = c->req->head;
+    if (!may_knock(c))
+        return false;
     c->local = c->front ? NULL : local_find(h->path);
     if (c->local && is_open(h))
         return true;
     if (!authenticate(c))
         return false;
-    if (!c->front && !c->local)
+    if (c->front)
+        return admit_call(c);
+    if (!c->local)
         return refuse(c, ERR_NOT_FOUND, STR("There is nothing at this path."), STR("not_found"));
-    if (c->local && h->method != H1_GET && h->method != H1_HEAD)
+    if (h->method != H1_GET && h->method != H1_HEAD)
         return refuse(c, ERR_METHOD, STR("Use GET here."), STR_NONE);
-    if (c->front && h->method != H1_POST)
-        return refuse(c, ERR_METHOD, STR("Use POST here."), STR_NONE);
-    if (c->front && !body_is_welcome(c))
-        return false;
-    if (c->front && c->gate->draining)
-        return refuse(c, ERR_UNAVAILABLE, STR("The gateway is shutting down."), STR("draining"));
     return true;
 }
