@@ -46,23 +46,18 @@ static void put_sealed(struct json_writer *w, const struct ir_block *b)
     json_end(w);
 }
 
-/* The arguments must be an object here. A call that was cut off in the middle has none that parse.
- */
+/* The arguments must be an object here. A call that was cut off in the middle has none that parse,
+ * a custom tool's are free text. */
 static void put_input(struct json_writer *w, const struct ir_block *b, struct dialect_scratch *s)
 {
     jval root;
 
     json_key(w, "input");
-    if (b->is_custom) {
-        json_begin_object(w);
-        json_key(w, "input");
-        json_put_raw_str(w, b->use.args);
-        json_end(w);
-    } else if (scratch_parse(s, b->use.args, &root) == RC_OK && json_is(root, JSON_OBJECT)) {
+    if (!b->is_custom && scratch_parse(s, b->use.args, &root) == RC_OK &&
+        json_is(root, JSON_OBJECT))
         json_put_text(w, b->use.args);
-    } else {
+    else
         json_put_text(w, STR("{}"));
-    }
 }
 
 static void put_use(struct json_writer *w, const struct ir_block *b, struct dialect_scratch *s,

@@ -18,7 +18,8 @@
 #define DETAILS_MAX  768
 
 struct anthropic_stream {
-    bool started, over, open, custom, refused;
+    bool started, over, open, refused;
+    bool mute;      /* the open call is of a custom tool */
     uint32_t block; /* of the open block, or the next one */
     uint32_t calls;
     enum ir_finish finish;
@@ -119,13 +120,11 @@ static void put_delta(struct anthropic_stream *st, str head, str text, struct bu
     buf_lit(out, "\"}}\n\n");
 }
 
-#define ARGS STR("input_json_delta\",\"partial_json\":\"")
-
 static void open_use(struct anthropic_stream *st, const struct ir_event *ev, struct buf *out)
 {
     begin_start(st, out);
     st->calls++;
-    st->custom = ev->open.is_custom;
+    st->mute = ev->open.is_custom;
     buf_lit(out, "{\"type\":\"tool_use\",\"id\":\"");
     if (ev->open.id.n) {
         buf_add(out, ev->open.id);
@@ -138,8 +137,6 @@ static void open_use(struct anthropic_stream *st, const struct ir_event *ev, str
     buf_lit(out, "\",\"name\":\"");
     buf_add(out, ev->open.name);
     buf_lit(out, "\",\"input\":{}}}\n\n");
-    if (st->custom)
-        put_delta(st, ARGS, STR("{\\\"input\\\":\\\""), out);
 }
 
 static void open_block(struct anthropic_stream *st, const struct ir_event *ev, struct buf *out)
@@ -184,11 +181,11 @@ static void open_block(struct anthropic_stream *st, const struct ir_event *ev, s
 
 static void say_arguments(struct anthropic_stream *st, const struct ir_event *ev, struct buf *out)
 {
-    bool plain = ev->delta.what == IR_D_INPUT;
-
+    if (st->mute)
+        return;
     begin_delta(st, out);
-    buf_add(out, ARGS);
-    if (plain || st->custom) /* custom: a string within a string */
+    buf_lit(out, "input_json_delta\",\"partial_json\":\"");
+    if (ev->delta.what == IR_D_INPUT)
         json_escape(out, ev->delta.text);
     else
         buf_add(out, ev->delta.text);
@@ -228,9 +225,6 @@ static void close_block(struct anthropic_stream *st, struct buf *out)
 {
     if (!st->open)
         return;
-    if (st->custom)
-        put_delta(st, ARGS, STR("\\\"}"), out);
-    st->custom = false;
     st->open = false;
     buf_lit(out, "event: content_block_stop\n"
                  "data: {\"type\":\"content_block_stop\",\"index\":");

@@ -357,11 +357,9 @@ str drive_meaning(struct drive *d, const struct answer *a)
             buf_addf(&b, "sealed " STR_FMT "\n", STR_ARG(k->thinking.text));
         if (k->kind == IR_THINKING && k->thinking.signature.n)
             buf_addf(&b, "signed " STR_FMT "\n", STR_ARG(k->thinking.signature));
-        if (k->kind == IR_TOOL_USE) /* a custom call's text is told as an object where it must be */
-            buf_addf(&b,
-                     k->is_custom ? "call " STR_FMT " " STR_FMT " {\"input\":\"" STR_FMT "\"}\n"
-                                  : "call " STR_FMT " " STR_FMT " " STR_FMT "\n",
-                     STR_ARG(k->use.id), STR_ARG(k->use.name), STR_ARG(k->use.args));
+        if (k->kind == IR_TOOL_USE) /* a custom call's text has no place in a call proper */
+            buf_addf(&b, "call " STR_FMT " " STR_FMT " " STR_FMT "\n", STR_ARG(k->use.id),
+                     STR_ARG(k->use.name), STR_ARG(k->is_custom ? STR("{}") : k->use.args));
     }
     /* some say stop where there are calls to answer: to a client that is the same */
     const char *finish = refused ? "filter" : finish_class(an->finish);
