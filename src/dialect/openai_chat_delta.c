@@ -141,6 +141,23 @@ static void take_part(struct chat_feeding *f, jval part)
         say(f, IR_TEXT, json_raw(json_get_lit(part, "text")));
 }
 
+/* Some servers answer structured output with an object where a text belongs. It is no text, and no
+ * client may take it for one: it crosses as a block of its own. */
+static void take_object(struct chat_feeding *f, jval content)
+{
+    struct buf *b = &f->scratch->text;
+    struct ir_event ev = begin_block(f, IR_OPAQUE);
+
+    buf_clear(b);
+    buf_lit(b, "{\"type\":\"json\",\"json\":");
+    buf_add(b, json_text(content));
+    buf_lit(b, "}");
+    ev.open.data = STR("json");
+    ev.open.raw = buf_str(b);
+    ir_emit(f->sink, &ev);
+    chat_close_block(f);
+}
+
 static void take_content(struct chat_feeding *f, jval content)
 {
     struct json_iter it = json_iter(content);
@@ -150,10 +167,8 @@ static void take_content(struct chat_feeding *f, jval content)
     } else if (json_is(content, JSON_ARRAY)) {
         while (json_next(&it))
             take_part(f, it.val);
-    } else if (json_is(content, JSON_OBJECT)) { /* structured output, not even as a string */
-        buf_clear(&f->scratch->text);
-        json_escape(&f->scratch->text, json_text(content));
-        say(f, IR_TEXT, buf_str(&f->scratch->text));
+    } else if (json_is(content, JSON_OBJECT)) {
+        take_object(f, content);
     }
 }
 
