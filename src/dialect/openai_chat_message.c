@@ -379,12 +379,13 @@ static enum rc read_tool_message(struct decoding *d, const struct message *m,
 static enum rc read_assistant(struct decoding *d, jval v, const struct message *m,
                               const struct field_at *at, struct ir_message *to)
 {
+    struct field_at content_at = {.up = at, .name = "content", .index = -1};
     struct field_at call_at = {.up = at, .name = "tool_calls"};
     struct json_iter it = json_iter(m->calls);
     struct ir_block *b;
 
     TRY(read_thoughts(d, v, at, &to->tail));
-    TRY(read_content(d, m->content, at, &to->tail));
+    TRY(read_content(d, m->content, &content_at, &to->tail));
     if (m->refusal.n) {
         TRY(add_block(d, &to->tail, IR_REFUSAL, JVAL_NONE, &b));
         b->text.text = m->refusal;
@@ -431,7 +432,7 @@ static enum rc read_message(struct decoding *d, jval v, const struct field_at *a
     if (role == IR_TOOL)
         return read_tool_message(d, &m, &content_at, to);
     if (role == IR_ASSISTANT)
-        return read_assistant(d, v, &m, &content_at, to);
+        return read_assistant(d, v, &m, at, to);
     TRY(read_content(d, m.content, &content_at, &to->tail));
     if (m.cache.n && to->blocks)
         to->blocks->cache = m.cache;
