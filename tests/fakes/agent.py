@@ -16,7 +16,8 @@ def tool_names(body):
     return [t.get("name") or (t.get("function") or {}).get("name") for t in body.get("tools") or ()]
 
 
-def _text(content):
+def text_of(content):
+    """The text of a message's content, which may be a string or a list of parts."""
     if isinstance(content, str):
         return content
     return "".join(part.get("text") or "" for part in content or () if isinstance(part, dict))
@@ -28,14 +29,17 @@ def rounds(body):
     for message in body["messages"]:
         results = {}
         if message["role"] == "tool":  # Chat: one message a result, after the assistant's calls
-            pending[message["tool_call_id"]] = _text(message["content"])
+            pending[message["tool_call_id"]] = text_of(message["content"])
             continue
         if pending:
             found.append(pending)
             pending = {}
         if message["role"] == "user" and isinstance(message["content"], list):
-            results = {b["tool_use_id"]: _text(b.get("content")) for b in message["content"]
-                       if b.get("type") == "tool_result"}
+            results = {
+                b["tool_use_id"]: text_of(b.get("content"))
+                for b in message["content"]
+                if b.get("type") == "tool_result"
+            }
         if results:
             found.append(results)
     return found + ([pending] if pending else [])
@@ -59,7 +63,9 @@ class Play:
         done = rounds(body)
         self.seen.append((done, body))
         if len(done) >= len(self.steps):
-            return upstream.refuses(400, f"{len(done)} tool rounds, and the play has {len(self.steps)} steps")(x)
+            return upstream.refuses(
+                400, f"{len(done)} tool rounds, and the play has {len(self.steps)} steps"
+            )(x)
         step = self.steps[len(done)]
         return upstream.says(step(done) if callable(step) else step)(x)
 

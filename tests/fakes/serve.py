@@ -44,11 +44,18 @@ def answer_of(spec):
     if "says" in spec:
         return upstream.says(turn_of(spec["says"]), spec.get("gap", 0.0), headers=headers)
     if "refuses" in spec:
-        return upstream.refuses(spec["refuses"], spec.get("message", "it failed"), spec.get("kind"),
-                                spec.get("code"), headers)
+        return upstream.refuses(
+            spec["refuses"],
+            spec.get("message", "it failed"),
+            spec.get("kind"),
+            spec.get("code"),
+            headers,
+        )
     if "raw" in spec:
         ends = (upstream.CLOSE, upstream.RST, upstream.KEEP)
-        steps = [s.encode("latin-1") if isinstance(s, str) and s not in ends else s for s in spec["raw"]]
+        steps = [
+            s.encode("latin-1") if isinstance(s, str) and s not in ends else s for s in spec["raw"]
+        ]
         return upstream.raw(*steps)
     if "cut" in spec:
         return cut(spec)
@@ -70,8 +77,16 @@ class Server:
         return {}
 
     def seen(self, up):
-        requests = [{"method": r.method, "target": r.target, "headers": r.headers, "connection": r.connection,
-                     "body": json.loads(r.body) if r.body else None} for r in self.ups[up].requests]
+        requests = [
+            {
+                "method": r.method,
+                "target": r.target,
+                "headers": r.headers,
+                "connection": r.connection,
+                "body": json.loads(r.body) if r.body else None,
+            }
+            for r in self.ups[up].requests
+        ]
         return {"requests": requests}
 
     def forget(self, up):

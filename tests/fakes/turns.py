@@ -21,7 +21,6 @@ import itertools
 import json
 from dataclasses import dataclass
 
-
 _numbers = itertools.count(1)
 
 
@@ -72,6 +71,7 @@ def split(text, size):
 
 # ---- server-sent events
 
+
 def event(data, name=None):
     """One server-sent event's bytes; `data` is JSON text or a value to write as JSON."""
     payload = data if isinstance(data, str) else dumps(data)
@@ -101,12 +101,20 @@ def chat_usage(turn):
 
 
 def chat_message(turn, model="m"):
-    message = {"role": "assistant", "content": turn.text or (None if turn.tools else ""), "refusal": None}
+    message = {
+        "role": "assistant",
+        "content": turn.text or (None if turn.tools else ""),
+        "refusal": None,
+    }
     if turn.thinking:
         message["reasoning_content"] = turn.thinking
     if turn.tools:
         message["tool_calls"] = [
-            {"id": t.id, "type": "function", "function": {"name": t.name, "arguments": t.text or "{}"}}
+            {
+                "id": t.id,
+                "type": "function",
+                "function": {"name": t.name, "arguments": t.text or "{}"},
+            }
             for t in turn.tools
         ]
     message["annotations"] = []
@@ -115,7 +123,9 @@ def chat_message(turn, model="m"):
         "object": "chat.completion",
         "created": CREATED,
         "model": model,
-        "choices": [{"index": 0, "message": message, "logprobs": None, "finish_reason": turn.finish}],
+        "choices": [
+            {"index": 0, "message": message, "logprobs": None, "finish_reason": turn.finish}
+        ],
         "usage": chat_usage(turn),
         "service_tier": "default",
         "system_fingerprint": None,
@@ -124,7 +134,11 @@ def chat_message(turn, model="m"):
 
 def _chat_deltas(turn):
     """The deltas of a stream in order, the empty one of the finish chunk left out."""
-    first = {"role": "assistant", "content": None if turn.tools and not turn.text else "", "refusal": None}
+    first = {
+        "role": "assistant",
+        "content": None if turn.tools and not turn.text else "",
+        "refusal": None,
+    }
     if turn.thinking:
         first["content"] = None
         yield dict(first, reasoning_content="")
@@ -138,8 +152,12 @@ def _chat_deltas(turn):
         for piece in split(turn.text, turn.pieces):
             yield {"content": piece}
     for index, tool in enumerate(turn.tools):
-        opening = {"index": index, "id": tool.id, "type": "function",
-                   "function": {"name": tool.name, "arguments": ""}}
+        opening = {
+            "index": index,
+            "id": tool.id,
+            "type": "function",
+            "function": {"name": tool.name, "arguments": ""},
+        }
         yield {**(first or {}), "tool_calls": [opening]}
         first = None
         for piece in split(tool.text or "{}", turn.pieces):
@@ -150,8 +168,14 @@ def _chat_deltas(turn):
 
 def chat_stream(turn, model="m", usage=True):
     """The events of a stream, one bytes object each; `usage` is the request's include_usage."""
-    base = {"id": new_id("chatcmpl-"), "object": "chat.completion.chunk", "created": CREATED, "model": model,
-            "service_tier": "default", "system_fingerprint": None}
+    base = {
+        "id": new_id("chatcmpl-"),
+        "object": "chat.completion.chunk",
+        "created": CREATED,
+        "model": model,
+        "service_tier": "default",
+        "system_fingerprint": None,
+    }
     tail = {"usage": None} if usage else {}
 
     def chunk(delta, finish=None):
@@ -167,9 +191,16 @@ def chat_stream(turn, model="m", usage=True):
 
 
 def chat_error(status, message="it failed", kind=None, code=None):
-    kind = kind or {401: "invalid_request_error", 400: "invalid_request_error", 404: "invalid_request_error",
-                    429: "requests", 503: "service_unavailable_error"}.get(status, "server_error")
-    code = code or {401: "invalid_api_key", 404: "model_not_found", 429: "rate_limit_exceeded"}.get(status)
+    kind = kind or {
+        401: "invalid_request_error",
+        400: "invalid_request_error",
+        404: "invalid_request_error",
+        429: "requests",
+        503: "service_unavailable_error",
+    }.get(status, "server_error")
+    code = code or {401: "invalid_api_key", 404: "model_not_found", 429: "rate_limit_exceeded"}.get(
+        status
+    )
     return {"error": {"message": message, "type": kind, "param": None, "code": code}}
 
 
@@ -196,8 +227,14 @@ def anthropic_message(turn, model="m"):
     if turn.text:
         content.append({"type": "text", "text": turn.text})
     for tool in turn.tools:
-        content.append({"type": "tool_use", "id": tool.id, "name": tool.name,
-                        "input": json.loads(tool.text or "{}")})
+        content.append(
+            {
+                "type": "tool_use",
+                "id": tool.id,
+                "name": tool.name,
+                "input": json.loads(tool.text or "{}"),
+            }
+        )
     return {
         "model": model,
         "id": new_id("msg_"),
@@ -213,22 +250,31 @@ def anthropic_message(turn, model="m"):
 def _anthropic_blocks(turn):
     """(opening block, deltas) of every content block in order."""
     if turn.thinking:
-        deltas = [{"type": "thinking_delta", "thinking": p} for p in split(turn.thinking, turn.pieces)]
+        deltas = [
+            {"type": "thinking_delta", "thinking": p} for p in split(turn.thinking, turn.pieces)
+        ]
         deltas.append({"type": "signature_delta", "signature": turn.signature})
         yield {"type": "thinking", "thinking": "", "signature": ""}, deltas
     if turn.text:
-        yield ({"type": "text", "text": ""},
-               [{"type": "text_delta", "text": p} for p in split(turn.text, turn.pieces)])
+        yield (
+            {"type": "text", "text": ""},
+            [{"type": "text_delta", "text": p} for p in split(turn.text, turn.pieces)],
+        )
     for tool in turn.tools:
         pieces = [""] + split(tool.text, turn.pieces)
-        yield ({"type": "tool_use", "id": tool.id, "name": tool.name, "input": {}},
-               [{"type": "input_json_delta", "partial_json": p} for p in pieces])
+        yield (
+            {"type": "tool_use", "id": tool.id, "name": tool.name, "input": {}},
+            [{"type": "input_json_delta", "partial_json": p} for p in pieces],
+        )
 
 
 def anthropic_stream(turn, model="m"):
     """The events of a stream, one bytes object each."""
-    start = {**anthropic_message(Turn(input=turn.input, cached=turn.cached), model),
-             "stop_reason": None, "usage": anthropic_usage(turn, 1)}
+    start = {
+        **anthropic_message(Turn(input=turn.input, cached=turn.cached), model),
+        "stop_reason": None,
+        "usage": anthropic_usage(turn, 1),
+    }
     events = [event({"type": "message_start", "message": start}, "message_start")]
     for index, (block, deltas) in enumerate(_anthropic_blocks(turn)):
         opening = {"type": "content_block_start", "index": index, "content_block": block}
@@ -241,7 +287,10 @@ def anthropic_stream(turn, model="m"):
         events.append(event({"type": "content_block_stop", "index": index}, "content_block_stop"))
     end = {
         "type": "message_delta",
-        "delta": {"stop_reason": ANTHROPIC_STOP.get(turn.finish, turn.finish), "stop_sequence": None},
+        "delta": {
+            "stop_reason": ANTHROPIC_STOP.get(turn.finish, turn.finish),
+            "stop_sequence": None,
+        },
         "usage": anthropic_usage(turn, turn.output),
     }
     events.append(event(end, "message_delta"))
@@ -250,26 +299,39 @@ def anthropic_stream(turn, model="m"):
 
 
 ANTHROPIC_ERRORS = {
-    400: "invalid_request_error", 401: "authentication_error", 402: "billing_error",
-    403: "permission_error", 404: "not_found_error", 413: "request_too_large",
-    429: "rate_limit_error", 500: "api_error", 504: "timeout_error", 529: "overloaded_error",
+    400: "invalid_request_error",
+    401: "authentication_error",
+    402: "billing_error",
+    403: "permission_error",
+    404: "not_found_error",
+    413: "request_too_large",
+    429: "rate_limit_error",
+    500: "api_error",
+    504: "timeout_error",
+    529: "overloaded_error",
 }
 
 
 def anthropic_error(status, message="it failed", kind=None):
     kind = kind or ANTHROPIC_ERRORS.get(status, "api_error")
-    return {"type": "error", "error": {"type": kind, "message": message},
-            "request_id": "req_011FakeUpstream00000001"}
+    return {
+        "type": "error",
+        "error": {"type": kind, "message": message},
+        "request_id": "req_011FakeUpstream00000001",
+    }
 
 
 # ---- either
+
 
 def whole(dialect, turn, model="m"):
     return anthropic_message(turn, model) if dialect == "anthropic" else chat_message(turn, model)
 
 
 def stream(dialect, turn, model="m", usage=True):
-    return anthropic_stream(turn, model) if dialect == "anthropic" else chat_stream(turn, model, usage)
+    return (
+        anthropic_stream(turn, model) if dialect == "anthropic" else chat_stream(turn, model, usage)
+    )
 
 
 def error(dialect, status, message="it failed", kind=None, code=None):

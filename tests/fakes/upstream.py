@@ -1,18 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """upstream - a provider on a raw socket that does exactly what a test tells it to, byte by byte.
 
-An Upstream listens on a port of its own. Every request that arrives is recorded whole and handed to an
-*answer*: a function of one Exchange that writes whatever it likes and may break off, reset, stall or
-lie. Answers come from a script (one each, in order), then from the default. Ready-made ones:
+An Upstream listens on a port of its own. Every request that arrives is recorded whole and handed to
+an *answer*: a function of one Exchange that writes whatever it likes and may break off, reset,
+stall or lie. Answers come from a script (one each, in order), then from the default. Ready-made
+ones:
 
     says(turn)             the faithful answer in this upstream's dialect, streamed if asked for
     refuses(429, headers)  an error in the dialect
     raw(b"...", 0.3, RST)  exact bytes, pauses in seconds, then CLOSE (the default) or RST
     events(list, end)      a stream of the given events with a chosen framing and end
 
-One thread a connection, blocking calls: a script reads top to bottom. Whoever waits (`pause`) watches
-the peer meanwhile, so a connection always knows when and how weir let go of it (`closed`, `how`).
-Standard library only.
+One thread a connection, blocking calls: a script reads top to bottom. Whoever waits (`pause`)
+watches the peer meanwhile, so a connection always knows when and how weir let go of it (`closed`,
+`how`). Standard library only.
 """
 
 import collections
@@ -27,8 +28,16 @@ import turns
 
 CLOSE, RST, KEEP = "close", "rst", "keep"
 
-REASONS = {200: "OK", 400: "Bad Request", 401: "Unauthorized", 404: "Not Found", 429: "Too Many Requests",
-           500: "Internal Server Error", 502: "Bad Gateway", 503: "Service Unavailable"}
+REASONS = {
+    200: "OK",
+    400: "Bad Request",
+    401: "Unauthorized",
+    404: "Not Found",
+    429: "Too Many Requests",
+    500: "Internal Server Error",
+    502: "Bad Gateway",
+    503: "Service Unavailable",
+}
 
 
 class Gone(Exception):
@@ -145,7 +154,9 @@ class Connection:
 
     def read_head(self):
         lines = self._until(b"\r\n\r\n").decode("latin-1").split("\r\n")
-        headers = [(name, value.strip()) for name, _, value in (line.partition(":") for line in lines[1:])]
+        headers = [
+            (name, value.strip()) for name, _, value in (line.partition(":") for line in lines[1:])
+        ]
         request = Request(lines[0], headers, self.number)
         self.requests.append(request)
         return request
@@ -214,6 +225,7 @@ class Exchange:
 
 # ---- answers
 
+
 def says(turn=turns.Turn(text="Hello there."), gap=0.0, framing="chunked", headers=()):
     """The faithful answer. `gap`: seconds between the events of a stream."""
 
@@ -235,9 +247,16 @@ def refuses(status, message="it failed", kind=None, code=None, headers=()):
     return answer
 
 
-def events(listing, end=None, gap=0.0, framing="chunked", headers=(), kind="text/event-stream; charset=utf-8"):
-    """A 200 stream of `listing` (bytes each). end: None for the proper one, or CLOSE, RST, a number of
-    seconds to stall, or a function of the exchange."""
+def events(
+    listing,
+    end=None,
+    gap=0.0,
+    framing="chunked",
+    headers=(),
+    kind="text/event-stream; charset=utf-8",
+):
+    """A 200 stream of `listing` (bytes each). end: None for the proper one, or CLOSE, RST, a number
+    of seconds to stall, or a function of the exchange."""
 
     def answer(x):
         length = sum(map(len, listing)) if framing == "length" else framing
@@ -292,8 +311,8 @@ def drips(data, gap, size=1):
 
 
 def early(answer, linger=2.0):
-    """An answer given as soon as the request's head is there, its body unread. What still arrives is
-    taken for `linger` seconds before the close, so that no reset overtakes the answer."""
+    """An answer given as soon as the request's head is there, its body unread. What still arrives
+    is taken for `linger` seconds before the close, so that no reset overtakes the answer."""
 
     def wrapped(x):
         answer(x)
@@ -317,7 +336,9 @@ def stalls(seconds=30.0):
 class Upstream:
     """A provider of one dialect ("openai" or "anthropic"). `script` answers go first, one each."""
 
-    def __init__(self, dialect="openai", *script, default=None, tls=None, on_accept=None, backlog=512):
+    def __init__(
+        self, dialect="openai", *script, default=None, tls=None, on_accept=None, backlog=512
+    ):
         self.dialect = dialect
         self.script = collections.deque(script)
         self.default = default or says()
@@ -327,6 +348,7 @@ class Upstream:
         self.connections = []
         self.changed = threading.Condition()
         self.stopped = False
+        self.broken = None
         self.listener = socket.create_server(("127.0.0.1", 0), backlog=backlog)
         self.port = self.listener.getsockname()[1]
         threading.Thread(target=self._accept, daemon=True).start()
@@ -348,7 +370,9 @@ class Upstream:
     def wait(self, condition, seconds=5.0, what="the upstream's state"):
         """Wait until condition(self) is true; AssertionError when it is not in time."""
         with self.changed:
-            assert self.changed.wait_for(lambda: condition(self), seconds), f"not within {seconds} s: {what}"
+            assert self.changed.wait_for(
+                lambda: condition(self), seconds
+            ), f"not within {seconds} s: {what}"
 
     def wait_hits(self, n, seconds=5.0):
         self.wait(lambda up: up.hits >= n, seconds, f"{n} requests (there are {self.hits})")
@@ -360,6 +384,7 @@ class Upstream:
         return connection.closed
 
     def stop(self):
+        """Close everything; a script that went wrong is an error of the test."""
         self.stopped = True
         for sock in [self.listener] + [c.sock for c in self.connections]:
             try:
@@ -367,6 +392,8 @@ class Upstream:
             except OSError:
                 pass
             sock.close()
+        if self.broken:
+            raise self.broken
 
     # -- the threads
 
@@ -392,7 +419,10 @@ class Upstream:
                 pass
         except Gone:
             connection.close()
-        except (OSError, ValueError):  # a failed TLS handshake, or the test's end closing the socket
+        except (
+            OSError,
+            ValueError,
+        ):  # a failed TLS handshake, or the test's end closing the socket
             connection.close()
         finally:
             self.note()

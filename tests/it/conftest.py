@@ -35,13 +35,15 @@ def upstream():
 
 @pytest.fixture
 def weir(tmp_path):
-    """A factory of gateways: weir(config text) or weir(upstream, …). Each is stopped after the test and
-    must then end well."""
+    """A factory of gateways: weir(config text) or weir(upstream, …). Each is stopped after the test
+    and must then end well."""
     made = []
 
     def make(*what, **options):
         text = what[0] if isinstance(what[0], str) else None
-        settings = {k: options.pop(k) for k in ("extra", "timeouts", "options", "workers") if k in options}
+        settings = {
+            k: options.pop(k) for k in ("extra", "timeouts", "options", "workers") if k in options
+        }
         folder = tmp_path / f"weir{len(made)}"
         folder.mkdir()
         made.append(None)

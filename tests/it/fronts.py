@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """fronts - the two client languages: how to ask in each, and how to read what comes back.
 
-`CHAT` and `MESSAGES` share one interface, so that a test about behaviour runs in both. `read` turns a
-response (streamed or whole) into an Answer; `assert_error` holds one against the table of errors.
+`CHAT` and `MESSAGES` share one interface, so that a test about behaviour runs in both. `read` turns
+a response (streamed or whole) into an Answer; `assert_error` holds one against the table of errors.
 """
 
 import json
@@ -30,7 +30,9 @@ class Front:
     def call(self, port, body, key=None, headers=(), **options):
         return http1.call(port, "POST", self.path, body, self.auth(key) + list(headers), **options)
 
-    def ask(self, port, text="hi", model="m", stream=False, key=None, headers=(), tls=None, **fields):
+    def ask(
+        self, port, text="hi", model="m", stream=False, key=None, headers=(), tls=None, **fields
+    ):
         """Ask one question; the response as it came (see read)."""
         return self.call(port, self.body(text, model, stream, **fields), key, headers, tls=tls)
 
@@ -52,18 +54,34 @@ class Chat(Front):
         if stream:
             body.update(stream=True, stream_options={"include_usage": True})
         if tools:
-            body["tools"] = [{"type": "function", "function": {"name": n, "description": f"The tool {n}.",
-                              "parameters": {"type": "object", "properties": {}}}} for n in tools]
+            body["tools"] = [
+                {
+                    "type": "function",
+                    "function": {
+                        "name": n,
+                        "description": f"The tool {n}.",
+                        "parameters": {"type": "object", "properties": {}},
+                    },
+                }
+                for n in tools
+            ]
         return {**body, **fields}
 
     def read_whole(self, got):
         message = got["choices"][0]["message"]
-        tools = [(t["id"], t["function"]["name"], json.loads(t["function"]["arguments"]))
-                 for t in message.get("tool_calls") or ()]
-        u = got["usage"]
-        return Answer(message.get("content") or "", message.get("reasoning_content") or "", tools,
-                      got["choices"][0]["finish_reason"],
-                      {"input": u["prompt_tokens"], "output": u["completion_tokens"]}, ended=True)
+        tools = [
+            (t["id"], t["function"]["name"], json.loads(t["function"]["arguments"]))
+            for t in message.get("tool_calls") or ()
+        ]
+        u = got.get("usage")
+        return Answer(
+            (message.get("content") or "") + (message.get("refusal") or ""),
+            message.get("reasoning_content") or message.get("reasoning") or "",
+            tools,
+            got["choices"][0]["finish_reason"],
+            {"input": u["prompt_tokens"], "output": u["completion_tokens"]} if u else {},
+            ended=True,
+        )
 
     def read_stream(self, data):
         a, calls = Answer(events=http1.events(data)), {}
@@ -81,8 +99,8 @@ class Chat(Front):
                 a.usage = {"input": u["prompt_tokens"], "output": u["completion_tokens"]}
             for choice in chunk["choices"]:
                 delta = choice["delta"]
-                a.text += delta.get("content") or ""
-                a.thinking += delta.get("reasoning_content") or ""
+                a.text += (delta.get("content") or "") + (delta.get("refusal") or "")
+                a.thinking += delta.get("reasoning_content") or delta.get("reasoning") or ""
                 for part in delta.get("tool_calls") or ():
                     call = calls.setdefault(part["index"], ["", "", ""])
                     call[0] += part.get("id") or ""
@@ -104,12 +122,22 @@ class Messages(Front):
         return [("anthropic-version", "2023-06-01")] + super().auth(key)
 
     def body(self, text="hi", model="m", stream=False, tools=(), messages=None, **fields):
-        body = {"model": model, "max_tokens": 100, "messages": messages or [{"role": "user", "content": text}]}
+        body = {
+            "model": model,
+            "max_tokens": 100,
+            "messages": messages or [{"role": "user", "content": text}],
+        }
         if stream:
             body["stream"] = True
         if tools:
-            body["tools"] = [{"name": n, "description": f"The tool {n}.",
-                              "input_schema": {"type": "object", "properties": {}}} for n in tools]
+            body["tools"] = [
+                {
+                    "name": n,
+                    "description": f"The tool {n}.",
+                    "input_schema": {"type": "object", "properties": {}},
+                }
+                for n in tools
+            ]
         return {**body, **fields}
 
     def read_whole(self, got):
@@ -124,7 +152,9 @@ class Messages(Front):
 
     @staticmethod
     def usage(u):
-        cached = (u.get("cache_read_input_tokens") or 0) + (u.get("cache_creation_input_tokens") or 0)
+        cached = (u.get("cache_read_input_tokens") or 0) + (
+            u.get("cache_creation_input_tokens") or 0
+        )
         return {"input": u.get("input_tokens", 0) + cached, "output": u["output_tokens"]}
 
     def read_stream(self, data):
@@ -155,8 +185,15 @@ class Messages(Front):
                     a.usage = self.usage(e["usage"])
             elif name == "message_stop":
                 a.ended = True
-        a.tools = [(b["id"], b["name"], json.loads(arguments.get(i) or "{}") if a.ended else arguments.get(i))
-                   for i, b in enumerate(opened) if b["type"] == "tool_use"]
+        a.tools = [
+            (
+                b["id"],
+                b["name"],
+                json.loads(arguments.get(i) or "{}") if a.ended else arguments.get(i),
+            )
+            for i, b in enumerate(opened)
+            if b["type"] == "tool_use"
+        ]
         return a
 
 
@@ -167,24 +204,46 @@ DIALECTS = ("openai", "anthropic")
 # RELIABILITY §6: canonical -> (Chat: status, type, code or None for any), (Messages: status, type)
 ERRORS = {
     "bad_request": ((400, "invalid_request_error", None), (400, "invalid_request_error")),
-    "context_length": ((400, "invalid_request_error", "context_length_exceeded"), (400, "invalid_request_error")),
+    "context_length": (
+        (400, "invalid_request_error", "context_length_exceeded"),
+        (400, "invalid_request_error"),
+    ),
     "auth": ((401, "invalid_request_error", "invalid_api_key"), (401, "authentication_error")),
     "forbidden": ((403, "invalid_request_error", "permission_denied"), (403, "permission_error")),
     "not_found": ((404, "invalid_request_error", "model_not_found"), (404, "not_found_error")),
     "method": ((405, "invalid_request_error", None), (405, "invalid_request_error")),
-    "request_timeout": ((408, "invalid_request_error", "request_timeout"), (408, "invalid_request_error")),
+    "request_timeout": (
+        (408, "invalid_request_error", "request_timeout"),
+        (408, "invalid_request_error"),
+    ),
     "too_large": ((413, "invalid_request_error", "request_too_large"), (413, "request_too_large")),
-    "media_type": ((415, "invalid_request_error", "unsupported_media_type"), (415, "invalid_request_error")),
+    "media_type": (
+        (415, "invalid_request_error", "unsupported_media_type"),
+        (415, "invalid_request_error"),
+    ),
     "rate_limited": ((429, "requests", "rate_limit_exceeded"), (429, "rate_limit_error")),
+    "internal": ((500, "server_error", "internal_error"), (500, "api_error")),
     "upstream": ((502, "server_error", "upstream_error"), (502, "api_error")),
     "upstream_auth": ((502, "server_error", "upstream_auth_error"), (502, "api_error")),
     "unavailable": ((503, "service_unavailable_error", None), (503, "api_error")),
-    "overloaded": ((503, "service_unavailable_error", "server_is_overloaded"), (529, "overloaded_error")),
+    "overloaded": (
+        (503, "service_unavailable_error", "server_is_overloaded"),
+        (529, "overloaded_error"),
+    ),
     "timeout": ((504, "server_error", "timeout"), (504, "timeout_error")),
 }
 # Where repeating the same request can't help, the SDKs must be told not to.
-PERMANENT = {"bad_request", "context_length", "auth", "forbidden", "not_found", "method", "too_large",
-             "media_type", "upstream_auth"}
+PERMANENT = {
+    "bad_request",
+    "context_length",
+    "auth",
+    "forbidden",
+    "not_found",
+    "method",
+    "too_large",
+    "media_type",
+    "upstream_auth",
+}
 
 
 def assert_stream_error(front, answer, canonical):
@@ -207,7 +266,9 @@ def assert_error(front, response, *canonical):
         assert set(error) >= {"message", "type", "param", "code"}, got
         seen = (response.status, error["type"], error["code"])
         wanted = [ERRORS[c][0] for c in canonical]
-        hit = [c for c, w in zip(canonical, wanted) if seen[:2] == w[:2] and w[2] in (None, seen[2])]
+        hit = [
+            c for c, w in zip(canonical, wanted) if seen[:2] == w[:2] and w[2] in (None, seen[2])
+        ]
         assert response.get("x-request-id"), response
     else:
         error = got["error"]

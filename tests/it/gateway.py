@@ -2,8 +2,8 @@
 """gateway - start the weir under test, watch it, stop it, and let nothing pass unseen.
 
 A Gateway is one `weir serve` on a port and in a folder of its own. `stop` sends SIGTERM, wants exit
-status 0 and no word of a sanitizer; the fixture calls it at the end of every test, so that a crash or
-a leak fails the test that caused it.
+status 0 and no word of a sanitizer; the fixture calls it at the end of every test, so that a crash
+or a leak fails the test that caused it.
 """
 
 import json
@@ -18,7 +18,9 @@ from pathlib import Path
 import http1
 
 ROOT = Path(__file__).resolve().parents[2]
-SANITIZER = re.compile(r"ERROR: (Address|Leak|Thread)Sanitizer|runtime error:|CHECK failed|assertion", re.I)
+SANITIZER = re.compile(
+    r"ERROR: (Address|Leak|Thread)Sanitizer|runtime error:|CHECK failed|assertion", re.I
+)
 
 
 def binary():
@@ -63,27 +65,48 @@ def until(condition, seconds=5.0, what="it"):
 
 def environment(home, extra=None):
     """The caller's environment without anything that would configure weir."""
-    names = re.compile(r"^(WEIR_.*|.*_API_KEY|APIKEY|.*_proxy|.*_PROXY|XDG_.*|ANTHROPIC_.*|OPENAI_.*)$")
+    names = re.compile(
+        r"^(WEIR_.*|.*_API_KEY|APIKEY|.*_proxy|.*_PROXY|XDG_.*|ANTHROPIC_.*|OPENAI_.*)$"
+    )
     env = {k: v for k, v in os.environ.items() if not names.match(k)}
     env["HOME"] = str(home)
     # Freed memory is kept back for a while by AddressSanitizer: little enough for the tests of RSS.
-    env["ASAN_OPTIONS"] = env.get("ASAN_OPTIONS", "halt_on_error=1:abort_on_error=1") + ":quarantine_size_mb=4"
+    env["ASAN_OPTIONS"] = (
+        env.get("ASAN_OPTIONS", "halt_on_error=1:abort_on_error=1") + ":quarantine_size_mb=4"
+    )
     return {**env, **(extra or {})}
 
 
 class Gateway:
-    def __init__(self, folder, config, env=None, args=(), prefix=(), name="weir.yaml", wait=True, port=None):
+    def __init__(
+        self, folder, config, env=None, args=(), prefix=(), name="weir.yaml", wait=True, port=None
+    ):
         self.folder = Path(folder)
         self.port = port or free_port()
         self.conf = self.folder / name
         self.output = self.folder / "output"
         self.stopped = False
-        self.write_config(config)
-        command = [*prefix, str(binary()), "serve", "--config", str(self.conf),
-                   "--data", str(self.folder / "data"), *args]
+        where = ["--config", str(self.conf)] if config is not None else []
+        if config is not None:
+            self.write_config(config)
+        command = [
+            *prefix,
+            str(binary()),
+            "serve",
+            *where,
+            "--data",
+            str(self.folder / "data"),
+            *args,
+        ]
         with open(self.output, "ab") as out:
-            self.process = subprocess.Popen(command, cwd=self.folder, stdin=subprocess.DEVNULL, stdout=out,
-                                            stderr=out, env=environment(self.folder, env))
+            self.process = subprocess.Popen(
+                command,
+                cwd=self.folder,
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=out,
+                env=environment(self.folder, env),
+            )
         if wait:
             self.wait_ready()
 
@@ -95,13 +118,16 @@ class Gateway:
 
     def wait_ready(self, seconds=15.0):
         def ready():
-            assert self.process.poll() is None, f"weir ended with {self.process.returncode}: {self.said()[-3000:]}"
+            assert (
+                self.process.poll() is None
+            ), f"weir ended with {self.process.returncode}: {self.said()[-3000:]}"
             try:
                 return http1.call(self.port, "GET", "/health", timeout=5).status
             except OSError:
                 return None
 
         until(ready, seconds, "weir answers /health")
+        self.first_rss = self.rss()
 
     def said(self):
         return self.output.read_text(errors="replace")
@@ -120,8 +146,11 @@ class Gateway:
 
     def access(self, request_id, seconds=5.0):
         """The access record of a call, by the id its reply carried."""
-        return self.wait_log(lambda r: r.get("request_id") == request_id and "status" in r, seconds,
-                             f"the access record of {request_id}")
+        return self.wait_log(
+            lambda r: r.get("id") == request_id and "status" in r,
+            seconds,
+            f"the access record of {request_id}",
+        )
 
     # -- what the process costs
 
@@ -131,6 +160,13 @@ class Gateway:
     def rss(self):
         pages = int(self.proc("statm").read_text().split()[1])
         return pages * os.sysconf("SC_PAGESIZE")
+
+    def peak_rss(self):
+        """The most it ever had resident."""
+        line = next(
+            x for x in self.proc("status").read_text().splitlines() if x.startswith("VmHWM")
+        )
+        return int(line.split()[1]) * 1024
 
     def fds(self):
         return len(list(self.proc("fd").iterdir()))
@@ -151,7 +187,9 @@ class Gateway:
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
-            raise AssertionError(f"weir did not end within {seconds} s: {self.said()[-3000:]}") from None
+            raise AssertionError(
+                f"weir did not end within {seconds} s: {self.said()[-3000:]}"
+            ) from None
 
     def stop(self, seconds=40.0):
         """SIGTERM (unless it has ended already), exit status 0, silence of the sanitizers."""
@@ -162,7 +200,7 @@ class Gateway:
             self.signal(signal.SIGTERM)
             # What a test left open is not waited for: a second SIGTERM ends the drain at once.
             try:
-                self.process.wait(0.3)
+                self.process.wait(0.04)
             except subprocess.TimeoutExpired:
                 self.signal(signal.SIGTERM)
         status = self.wait_exit(seconds)
@@ -177,17 +215,22 @@ class Gateway:
 
 # ---- configs
 
+
 def provider(name, up, models="[m]", extra=""):
     """A provider's row. `up` is an Upstream, or (dialect, base URL)."""
     dialect, base = (up.dialect, up.base) if hasattr(up, "base") else up
-    return (f"  - {{ name: {name}, dialect: {dialect}, baseURL: \"{base}\", "
-            f"apiKey: provider-secret-{name}, models: {models}{', ' + extra if extra else ''} }}\n")
+    return (
+        f'  - {{ name: {name}, dialect: {dialect}, baseURL: "{base}", '
+        f"apiKey: provider-secret-{name}, models: {models}{', ' + extra if extra else ''} }}\n"
+    )
 
 
 def config(*ups, extra="", timeouts="connect: 2s, firstByte: 5s, idle: 5s", options="", workers=1):
-    """The config of most tests: providers `a`, `b`, … in order, each serving the model `up`; the logical
-    model `m` on the first, falling back on the others in order. `options` go into every provider's row,
-    `extra` stands at the end of the file. One worker, so that it is known which pool a call meets."""
+    """The config of most tests: providers `a`, `b`, … in order, each serving the model `up`; the
+    logical model `m` on the first, falling back on the others in order. `options` go into every
+    provider's row, `extra` stands at the end of the file. One worker, so that it is known which
+    pool a call meets.
+    """
     names = "abcdefgh"[: len(ups)]
     text = f"listen: 127.0.0.1:@PORT@\nworkers: {workers}\nproviders:\n"
     for name, up in zip(names, ups):

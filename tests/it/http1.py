@@ -36,8 +36,8 @@ class Response:
 
 
 def format_request(method, path, body=None, headers=(), host="127.0.0.1"):
-    """A request's bytes. `body` may be bytes, text or a value to write as JSON; headers given by the
-    caller replace the usual ones of the same name."""
+    """A request's bytes. `body` may be bytes, text or a value to write as JSON; headers given by
+    the caller replace the usual ones of the same name."""
     if body is not None and not isinstance(body, (bytes, str)):
         body = json.dumps(body)
     data = body.encode() if isinstance(body, str) else body or b""
@@ -186,9 +186,9 @@ def call(port, method, path, body=None, headers=(), **options):
 
 
 def events(data):
-    """The (name, text) pairs of a server-sent stream, comments left out. Strict about its form: every
-    event must be whole. `name` is None where there is no event line."""
-    text = data.decode("utf-8")
+    """The (name, text) pairs of a server-sent stream, comments left out. Strict about its form:
+    every event must be whole. `name` is None where there is no event line."""
+    text = data.decode("utf-8").removeprefix("\ufeff")
     assert text == "" or text.endswith("\n\n"), f"the stream ends inside an event: {text[-200:]!r}"
     found = []
     for block in text.split("\n\n"):

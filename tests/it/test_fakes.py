@@ -11,8 +11,14 @@ from fronts import CHAT, FRONTS
 from turns import Tool, Turn, prelude, stream
 from upstream import RST, early, events, raw, refuses, says, stalls
 
-FULL = Turn(text="Let me see.", thinking="The user asks for two sums.", input=40, cached=8, output=33,
-            tools=(Tool("call_1", "add", {"a": 1, "b": "\u00e9\u4e2d\n\"q\""}), Tool("call_2", "now")))
+FULL = Turn(
+    text="Let me see.",
+    thinking="The user asks for two sums.",
+    input=40,
+    cached=8,
+    output=33,
+    tools=(Tool("call_1", "add", {"a": 1, "b": '\u00e9\u4e2d\n"q"'}), Tool("call_2", "now")),
+)
 
 
 @pytest.mark.parametrize("streamed", [False, True])
@@ -30,8 +36,12 @@ def test_a_faithful_answer_reads_back(upstream, front, streamed):
 
 @pytest.mark.parametrize("front", FRONTS, ids=lambda f: f.name)
 def test_errors_and_cuts_show(upstream, front):
-    up = upstream(front.dialect, refuses(429, headers=[("retry-after", "7")]),
-                  events(prelude(front.dialect), RST), raw(b"HTTP/1.1 200 OK\r\nContent-Le", RST))
+    up = upstream(
+        front.dialect,
+        refuses(429, headers=[("retry-after", "7")]),
+        events(prelude(front.dialect), RST),
+        raw(b"HTTP/1.1 200 OK\r\nContent-Le", RST),
+    )
     r = front.ask(up.port)
     assert (r.status, r.get("retry-after")) == (429, "7") and r.json["error"]["message"]
     r = front.ask(up.port, stream=True)

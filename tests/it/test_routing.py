@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Where a call goes, how often, and what arrives there: targets, weights, fallback, health."""
+
+import time
+
+import gateway
+import http1
+from fronts import CHAT, assert_error, assert_served
+from turns import Turn
+from upstream import refuses, says
+
+A, B = Turn(text="This is a."), Turn(text="This is b.")
+
+
+def test_attempts_are_bounded(weir, upstream, front):
+    """RELIABILITY §7: at most three attempts, whatever the list of targets."""
+    ups = [upstream(default=refuses(500)) for _ in range(6)]
+    r = front.ask(weir(*ups).port)
+    assert r.status >= 500
+    assert sum(up.hits for up in ups) <= 3
+    assert r.get("x-weir-attempts") == str(sum(up.hits for up in ups))
+
+
+def test_fallback_switched_off(weir, upstream, front):
+    a, b = upstream(default=refuses(500)), upstream(default=says(B))
+    r = front.ask(weir(a, b, extra="routing: { fallback: false }\n").port)
+    assert r.status in (500, 502) and b.hits == 0
+
+
+def test_targets_of_one_model_back_each_other(weir, upstream, front):
+    """Not only fallback models: another target of the same model takes over too."""
+    a, b = upstream(default=refuses(500)), upstream(default=says(B))
+    text = gateway.config(a, b).replace(
+        "{ use: a/up } ]", "{ use: a/up, weight: 50 }, { use: b/up, weight: 50 } ]"
+    )
+    w = weir(text)
+    for _ in range(6):
+        assert_served(front, front.ask(w.port), B.text, "b")
+
+
+def test_weights_share_the_calls(weir, upstream):
+    a, b = upstream(default=says(A)), upstream(default=says(B))
+    text = gateway.config(a, b).replace(
+        "{ use: a/up } ]", "{ use: a/up, weight: 75 }, { use: b/up, weight: 25 } ]"
+    )
+    w = weir(text)
+    with http1.Conn(w.port) as conn:
+        for _ in range(80):
+            assert conn.call("POST", CHAT.path, CHAT.body()).status == 200
+    assert a.hits + b.hits == 80 and 45 <= a.hits <= 74, (a.hits, b.hits)
+
+
+def test_the_request_that_arrives(weir, upstream, front, back):
+    """What the provider gets: its own model name, its own key, one length, nothing of the client's."""
+    up = upstream(back)
+    w = weir(up)
+    assert_served(front, front.ask(w.port, key="client-key"), "Hello there.")
+    got = up.requests[0]
+    assert got.json["model"] == "up" and got.get("host") == f"127.0.0.1:{up.port}"
+    assert int(got.get("content-length")) == len(got.body) and got.all("transfer-encoding") == []
+    assert got.target.endswith("/v1/messages" if back == "anthropic" else "/v1/chat/completions")
+    if back == "anthropic":
+        assert got.get("x-api-key") == "provider-secret-a" and got.get("anthropic-version")
+    else:
+        assert got.get("authorization") == "Bearer provider-secret-a"
+    assert "client-key" not in repr(got.headers)
+
+
+# ---- health
+
+
+def test_U14_a_broken_provider_is_left_alone(weir, upstream):
+    """One of three targets answers 500: the clients see nothing, and soon it is asked no more."""
+    a, b, c = upstream(default=refuses(500)), upstream(default=says(A)), upstream(default=says(A))
+    text = gateway.config(a, b, c).replace(
+        "{ use: a/up } ]", "{ use: a/up }, { use: b/up }, { use: c/up } ]", 1
+    )
+    w = weir(text)
+    with http1.Conn(w.port) as conn:
+        for _ in range(100):
+            assert_served(CHAT, conn.call("POST", CHAT.path, CHAT.body()), A.text)
+    assert 5 <= a.hits <= 12, a.hits
+    assert abs(b.hits - c.hits) < 30, (b.hits, c.hits)
+
+
+def test_U15_all_broken(weir, upstream, front):
+    """Everything answers 503: fast errors, hardly more load on the providers than was offered,
+    recovery."""
+    ups = [upstream(default=refuses(503)) for _ in range(3)]
+    w = weir(*ups)
+    started = time.monotonic()
+    with http1.Conn(w.port) as conn:
+        for _ in range(60):
+            conn.request("POST", front.path, front.body(), front.auth(None))
+            assert_error(front, conn.response(), "overloaded", "unavailable", "upstream")
+    assert time.monotonic() - started < 10
+    assert sum(up.hits for up in ups) <= 60 * 1.2 + 6, [up.hits for up in ups]

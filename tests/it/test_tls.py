@@ -1,0 +1,338 @@
+# SPDX-License-Identifier: Apache-2.0
+"""RELIABILITY U38 and D26: TLS towards a provider whose certificate is wrong, and towards clients."""
+
+import re
+import socket
+import ssl
+import subprocess
+import time
+
+import pytest
+
+import gateway
+import http1
+from fronts import CHAT, assert_error, assert_served, assert_stream_error
+from turns import Turn, prelude
+from turns import stream as stream_of
+from upstream import events, says
+
+A, B = Turn(text="This is the text of provider a."), Turn(text="This is b.")
+
+
+def openssl(*args, cwd):
+    subprocess.run(["openssl", *args], cwd=cwd, check=True, capture_output=True)
+
+
+@pytest.fixture(scope="session")
+def certs(tmp_path_factory):
+    """A folder with an authority (ca.pem) and certificates: good, expired, wrong (another name),
+    self, and stranger (of another authority). Each NAME.pem holds key and chain."""
+    folder = tmp_path_factory.mktemp("certs")
+    for ca in ("ca", "other"):
+        openssl(
+            "req",
+            "-x509",
+            "-newkey",
+            "ec",
+            "-pkeyopt",
+            "ec_paramgen_curve:P-256",
+            "-nodes",
+            "-days",
+            "30",
+            "-subj",
+            f"/CN=weir test {ca}",
+            "-keyout",
+            f"{ca}.key",
+            "-out",
+            f"{ca}.pem",
+            cwd=folder,
+        )
+    folder.joinpath("index.txt").write_text("")
+    rows = [
+        ("good", "localhost", "ca", "20"),
+        ("expired", "localhost", "ca", None),
+        ("wrong", "wrong.test", "ca", "20"),
+        ("stranger", "localhost", "other", "20"),
+    ]
+    for name, host, ca, days in rows:
+        openssl(
+            "req",
+            "-newkey",
+            "ec",
+            "-pkeyopt",
+            "ec_paramgen_curve:P-256",
+            "-nodes",
+            "-subj",
+            f"/CN={host}",
+            "-keyout",
+            f"{name}.key",
+            "-out",
+            f"{name}.csr",
+            cwd=folder,
+        )
+        folder.joinpath(f"{name}.ext").write_text(f"subjectAltName=DNS:{host}\n")
+        if days:
+            openssl(
+                "x509",
+                "-req",
+                "-in",
+                f"{name}.csr",
+                "-CA",
+                f"{ca}.pem",
+                "-CAkey",
+                f"{ca}.key",
+                "-days",
+                days,
+                "-extfile",
+                f"{name}.ext",
+                "-out",
+                f"{name}.crt",
+                cwd=folder,
+            )
+        else:
+            folder.joinpath("ca.cnf").write_text(
+                "[ca]\ndefault_ca=d\n[d]\ndatabase=index.txt\nnew_certs_dir=.\nserial=serial\ndefault_md=sha256\npolicy=p\n"
+                "[p]\ncommonName=supplied\n"
+            )
+            folder.joinpath("serial").write_text("77\n")
+            openssl(
+                "ca",
+                "-batch",
+                "-config",
+                "ca.cnf",
+                "-cert",
+                "ca.pem",
+                "-keyfile",
+                "ca.key",
+                "-in",
+                f"{name}.csr",
+                "-startdate",
+                "200101000000Z",
+                "-enddate",
+                "200102000000Z",
+                "-extfile",
+                f"{name}.ext",
+                "-notext",
+                "-out",
+                f"{name}.crt",
+                cwd=folder,
+            )
+    openssl(
+        "req",
+        "-x509",
+        "-newkey",
+        "ec",
+        "-pkeyopt",
+        "ec_paramgen_curve:P-256",
+        "-nodes",
+        "-days",
+        "30",
+        "-subj",
+        "/CN=localhost",
+        "-addext",
+        "subjectAltName=DNS:localhost",
+        "-keyout",
+        "self.key",
+        "-out",
+        "self.crt",
+        cwd=folder,
+    )
+    for name in ("good", "expired", "wrong", "stranger", "self"):
+        text = (
+            folder.joinpath(f"{name}.key").read_text() + folder.joinpath(f"{name}.crt").read_text()
+        )
+        folder.joinpath(f"{name}.pem").write_text(text)
+    return folder
+
+
+def server(certs, name="good", **settings):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certs / f"{name}.pem")
+    for key, value in settings.items():
+        setattr(context, key, value)
+    return context
+
+
+def trusting(certs):
+    return f"caFile: {certs}/ca.pem"
+
+
+# ---- towards providers
+
+
+def test_U38_a_good_certificate(weir, upstream, certs, front, back):
+    up = upstream(back, default=says(A), tls=server(certs))
+    w = weir(up, options=trusting(certs))
+    for stream in (False, True, True):
+        assert_served(front, front.ask(w.port, stream=stream), A.text)
+    assert len(up.connections) == 1, "the connection was not kept"
+    assert up.requests[0].get("host") == f"localhost:{up.port}"
+
+
+@pytest.mark.parametrize("name", ["expired", "wrong", "stranger", "self"])
+def test_U38_a_bad_certificate(weir, upstream, certs, front, name):
+    a, b = upstream(tls=server(certs, name)), upstream(default=says(B))
+    alone, backed = weir(a, options=trusting(certs)), weir(a, b, options=trusting(certs))
+    r = front.ask(alone.port)
+    error = assert_error(front, r, "upstream")
+    assert not re.search(
+        r"cert|expire|localhost|verif|self", error["message"], re.I
+    ), "details belong into the log"
+    assert a.hits == 0
+    assert_served(front, front.ask(backed.port), B.text, "b")
+    reasons = r"expired|hostname mismatch|self.signed|issuer|unable to (get|verify)"
+    alone.wait_log(lambda rec: re.search(reasons, repr(rec), re.I), what="the reason is in the log")
+
+
+def test_U38_the_systems_authorities_are_the_default(weir, upstream, certs):
+    up = upstream(tls=server(certs))
+    assert_error(CHAT, CHAT.ask(weir(up).port), "upstream")
+    assert up.hits == 0
+
+
+def test_U38_old_tls(weir, upstream, certs, front):
+    context = server(certs)
+    context.set_ciphers("ALL:@SECLEVEL=0")
+    context.minimum_version = ssl.TLSVersion.TLSv1
+    context.maximum_version = ssl.TLSVersion.TLSv1_1
+    up = upstream(tls=context)
+    assert_error(front, front.ask(weir(up, options=trusting(certs)).port), "upstream")
+    assert up.hits == 0
+
+
+@pytest.mark.parametrize("how", ["close", "reset", "garbage", "stall"])
+def test_U38_a_handshake_that_breaks(weir, upstream, certs, front, how):
+    def accept(connection):
+        connection.read(64)
+        if how == "garbage":
+            connection.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+        if how == "stall":
+            connection.pause(10)
+        (connection.reset if how == "reset" else connection.close)()
+        return True
+
+    a, b = upstream(tls=server(certs), on_accept=accept), upstream(default=says(B))
+    started = time.monotonic()
+    times = "connect: 500ms, tls: 500ms"
+    r = front.ask(weir(a, options=trusting(certs), timeouts=times).port)
+    (
+        assert_error(front, r, "upstream", "timeout")
+        if how == "stall"
+        else assert_error(front, r, "upstream")
+    )
+    assert_served(
+        front, front.ask(weir(a, b, options=trusting(certs), timeouts=times).port), B.text, "b"
+    )
+    assert time.monotonic() - started < 8
+
+
+def test_U38_close_without_notify_in_mid_body(weir, upstream, certs, front, back):
+    """The TCP connection ends below TLS: truncation, never a proper end."""
+    listing = stream_of(back, A)[: len(prelude(back)) + 2]
+
+    def cut(x):
+        socket.socket(fileno=x.connection.sock.detach()).close()
+        x.keep = False
+
+    up = upstream(back, default=events(listing, cut, framing="close"), tls=server(certs))
+    r = front.ask(weir(up, options=trusting(certs)).port, stream=True)
+    assert r.status == 200 and r.complete
+    assert_stream_error(front, front.read(r), "upstream")
+
+
+# ---- towards clients
+
+
+@pytest.fixture
+def secure(weir, upstream, certs):
+    """A gateway that listens with TLS, and a client's context that trusts it. Readiness is asked by
+    TLS."""
+    up = upstream(default=says(A))
+    w = weir(
+        gateway.config(up) + f"tls: {{ cert: {certs}/good.crt, key: {certs}/good.key }}\n"
+        "clientTimeouts: { handshake: 500ms }\n",
+        wait=False,
+    )
+    client = ssl.create_default_context(cafile=certs / "ca.pem")
+
+    def ready():
+        assert w.process.poll() is None, w.said()
+        try:
+            return http1.call(
+                w.port, "GET", "/health", tls=client, headers=[("Host", "localhost")]
+            ).status
+        except OSError:
+            return None
+
+    gateway.until(ready, 10, "weir answers /health")
+    return w, client
+
+
+def test_D26_tls_listener(secure, front):
+    w, client = secure
+    for stream in (False, True):
+        r = front.ask(w.port, stream=stream, tls=client)
+        assert_served(front, r, A.text)
+    with http1.Conn(w.port, tls=client) as conn:
+        assert conn.sock.version() in ("TLSv1.2", "TLSv1.3")
+        for _ in range(3):
+            conn.request("POST", front.path, front.body(), front.auth(None))
+            assert_served(front, conn.response(), A.text)
+
+
+@pytest.mark.parametrize("version", ["TLSv1", "TLSv1_1"])
+def test_D26_old_tls_is_refused(secure, version):
+    w, _ = secure
+    old = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    old.check_hostname, old.verify_mode = False, ssl.CERT_NONE
+    old.set_ciphers("ALL:@SECLEVEL=0")
+    old.minimum_version = old.maximum_version = getattr(ssl.TLSVersion, version)
+    with pytest.raises((ssl.SSLError, ConnectionError)):
+        http1.Conn(w.port, tls=old)
+
+
+def test_D26_plain_http_on_the_tls_port(secure):
+    w, client = secure
+    with http1.Conn(w.port) as conn:
+        conn.send(http1.format_request("POST", CHAT.path, CHAT.body()))
+        data = conn.rest()
+    assert b"200 OK" not in data
+    assert_served(CHAT, CHAT.ask(w.port, tls=client), A.text)
+
+
+def test_D26_a_handshake_has_a_deadline(secure):
+    w, client = secure
+    with http1.Conn(w.port) as silent, http1.Conn(w.port) as slow:
+        started = time.monotonic()
+        slow.send(b"\x16\x03\x01\x02\x00\x01")
+        assert_served(CHAT, CHAT.ask(w.port, tls=client), A.text)
+        assert silent.ended() and (slow.ended() or slow.eof)
+        assert time.monotonic() - started < 4
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"\x16\x03\x01\x48\x00" + b"\x01" * 18432,
+        b"\x16\x03\x01\xff\xff" + b"\x01\x00\xff\xff" * 9000,
+        b"\x80\x2e\x01\x00\x02",
+        b"\x16\x03\x01\x00\x00" * 2000,
+        b"\x15\x03\x01\x00\x02\x02\x28",
+    ],
+    ids=["oversize", "huge", "sslv2", "empty", "alert"],
+)
+def test_D26_broken_hellos(secure, data):
+    w, client = secure
+    with http1.Conn(w.port) as conn:
+        conn.send_quietly(data)
+        conn.rest()
+    assert_served(CHAT, CHAT.ask(w.port, tls=client), A.text)
+
+
+def test_D26_records_of_one_byte(secure):
+    """Every byte of the request a TLS record of its own."""
+    w, client = secure
+    with http1.Conn(w.port, tls=client) as conn:
+        for byte in http1.format_request("POST", CHAT.path, CHAT.body(), host="localhost"):
+            conn.send(bytes([byte]))
+        assert_served(CHAT, conn.response(), A.text)

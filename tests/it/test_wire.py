@@ -1,0 +1,159 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Recorded answers through the gateway, in both client languages: the meaning must be that of the
+bytes, however they are cut. Our own recordings (tests/fixtures/wire-mini) say what they mean; of a
+larger collection ($WEIR_SHARED or ../shared, where there is one) the provider's own language is the
+reference.
+"""
+
+import json
+import os
+import random
+
+import pytest
+
+import gateway
+import http1
+from fronts import CHAT, FRONTS, MESSAGES, assert_error, assert_served
+
+MINI = gateway.ROOT / "tests/fixtures/wire-mini"
+SHARED = next(
+    (
+        p
+        for p in map(
+            gateway.Path, (os.environ.get("WEIR_SHARED") or ".", gateway.ROOT.parent / "shared")
+        )
+        if (p / "fixtures/wire").is_dir()
+    ),
+    None,
+)
+DIALECT = {"openai-chat": "openai", "openai-compat": "openai", "anthropic": "anthropic"}
+
+
+class Case:
+    def __init__(self, folder):
+        self.folder, self.id = folder, f"{folder.parent.name}/{folder.name}"
+        self.back = DIALECT[folder.parent.name]
+        self.streamed = (folder / "response.sse").exists()
+        self.body = (folder / ("response.sse" if self.streamed else "response.json")).read_bytes()
+
+    def answer(self, status, cut):
+        """An answer for a fake provider: the recorded body, in pieces of 1 to 97 bytes where `cut`."""
+        kind = "text/event-stream" if self.streamed else "application/json"
+        chance = random.Random(len(self.body))
+
+        def write(x):
+            x.head(status, (), "chunked", kind)
+            at = 0
+            while at < len(self.body):
+                n = chance.randint(1, 97) if cut else len(self.body)
+                x.data(self.body[at : at + n])
+                at += n
+            x.write(b"0\r\n\r\n")
+
+        return write
+
+
+def mini_cases():
+    return [Case(p.parent) for p in sorted(MINI.rglob("reading.json"))]
+
+
+@pytest.mark.parametrize("front", FRONTS, ids=lambda f: f.name)
+@pytest.mark.parametrize("case", mini_cases(), ids=lambda c: c.id)
+def test_own_recordings(weir, upstream, front, case):
+    reading = json.loads((case.folder / "reading.json").read_text())
+    request = json.loads((case.folder / "request.json").read_text())
+    up = upstream(
+        case.back, case.answer(reading["status"], False), case.answer(reading["status"], True)
+    )
+    w = weir(up, extra="routing: { fallback: false }\n")
+    for _ in range(2):
+        if front.dialect == case.back:
+            r = front.call(w.port, {**request, "model": "m"})
+        else:
+            names = [t[1] for t in reading.get("tools", ())]
+            r = front.ask(w.port, stream=case.streamed, tools=sorted(set(names)))
+        if "error" in reading:
+            error = assert_error(
+                front,
+                r,
+                reading["error"],
+                "context_length" if "says" in reading else reading["error"],
+            )
+            assert reading.get("says", "") in error["message"]
+            return
+        a = assert_served(front, r, reading["text"], "a")
+        assert a.thinking == reading["thinking"]
+        assert [list(t) for t in a.tools] == reading["tools"]
+        assert (
+            a.finish == reading["finish"]
+            or a.finish == "stop_sequence"
+            and reading["finish"] == "stop"
+        )
+        if reading["usage"]["input"] is not None and a.usage:
+            assert a.usage == reading["usage"]
+
+
+# ---- the larger collection
+
+
+def shared_cases():
+    if not SHARED:
+        return []
+    found = []
+    for folder in sorted(
+        p for name in DIALECT for p in (SHARED / "fixtures/wire" / name).glob("*")
+    ):
+        names = {p.name for p in folder.iterdir()}
+        if "meta.json" in names and names & {"response.sse", "response.json"}:
+            meta = json.loads((folder / "meta.json").read_text())
+            if meta.get("status", 200) == 200:
+                found.append(Case(folder))
+    return found
+
+
+def ends(answer):
+    """Why an answer ended, as far as every language has a word for it."""
+    return {"tool_calls": "tool", "function_call": "tool", "length": "length"}.get(
+        answer.finish, "end"
+    )
+
+
+@pytest.mark.skipif(not SHARED, reason="there is no collection of recordings beside the tree")
+@pytest.mark.parametrize("name", DIALECT)
+def test_shared_recordings(weir, upstream, name):
+    """One gateway for all cases of a dialect; each whole and in pieces, in both languages."""
+    cases = [c for c in shared_cases() if c.folder.parent.name == name]
+    assert cases
+    up = upstream(DIALECT[name])
+    w = weir(up)
+    own = CHAT if DIALECT[name] == "openai" else MESSAGES
+    faults, judged = [], 0
+    with http1.Conn(w.port) as conn:
+        for case in cases:
+            try:
+                want = (
+                    own.read_stream(case.body)
+                    if case.streamed
+                    else own.read_whole(json.loads(case.body))
+                )
+            except (AssertionError, LookupError, TypeError, ValueError):
+                continue  # no chat answer, or one that our small reader has no words for
+            if want.error or not want.ended or want.finish == "function_call":
+                continue
+            for front in FRONTS:
+                for cut in (False, True):
+                    up.script.append(case.answer(200, cut))
+                    tools = sorted({t[1] for t in want.tools})
+                    body = front.body("hi", stream=case.streamed, tools=tools)
+                    r = conn.call("POST", front.path, body, front.auth(None))
+                    judged += 1
+                    try:
+                        got = assert_served(front, r, want.text)
+                        assert (got.thinking, ends(got)) == (want.thinking, ends(want))
+                        assert [t[1:] for t in got.tools] == [t[1:] for t in want.tools]
+                    except (AssertionError, LookupError, TypeError) as fault:
+                        faults.append(
+                            f"{case.id} to {front.name}{' cut' if cut else ''}: {str(fault)[:300]}"
+                        )
+    assert judged >= 20
+    assert not faults, f"{len(faults)} of {judged}:\n" + "\n".join(faults[:10])
