@@ -16,6 +16,20 @@
 #define SMALL_BODY  4096 /* up to here a body lives in the arena */
 #define CHUNK_FIRST 16384
 
+/* Keep what cannot be used yet; stop reading when the client sends more than is reasonable. */
+static void stash(struct conn *c, str rest)
+{
+    buf_add(&c->in, rest);
+    if (c->in.failed) {
+        conn_close(c);
+    } else if (buf_size(&c->in) >= PIPELINE_MAX && !c->paused) {
+        c->paused = true;
+        c->probe_at = loop_now(c->server->loop) + PROBE_EVERY_MS;
+        sock_pause(&c->sock);
+        conn_arm(c);
+    }
+}
+
 /* ---- bodies */
 
 static void body_done(struct conn *c)
@@ -54,13 +68,19 @@ static size_t feed_length(struct conn *c, str in)
     struct request *r = c->req;
     size_t n = in.n < c->body_left ? in.n : (size_t)c->body_left;
     char *to = r->body_mem + r->body_len;
-    if (in.p != to) /* else the read went straight there */
+    bool in_place = in.p == to; /* the read went straight there: see conn_alloc */
+    if (!in_place)
         memcpy(to, in.p, n);
     r->body_len += n;
     c->body_left -= n;
+    if (in_place && in.n > n) { /* what follows lies in this request's memory, and goes with it */
+        stash(c, str_from(in, n));
+        if (c->state == CONN_CLOSING)
+            return in.n;
+    }
     if (c->body_left == 0)
         body_done(c);
-    return n;
+    return in_place ? in.n : n;
 }
 
 /* Room for `need` bytes. Blocks come in powers of two, so this grows by doubling. */
@@ -256,20 +276,6 @@ static size_t step(struct conn *c, str in)
     return in.n;
 }
 
-/* Keep what cannot be used yet; stop reading when the client sends more than is reasonable. */
-static void stash(struct conn *c, str rest)
-{
-    buf_add(&c->in, rest);
-    if (c->in.failed) {
-        conn_close(c);
-    } else if (buf_size(&c->in) >= PIPELINE_MAX && !c->paused) {
-        c->paused = true;
-        c->probe_at = loop_now(c->server->loop) + PROBE_EVERY_MS;
-        sock_pause(&c->sock);
-        conn_arm(c);
-    }
-}
-
 /* Steps over what was stashed, or over `in` when nothing was; returns what is left of `in`. */
 static str run(struct conn *c, str in, bool stashed)
 {
@@ -314,10 +320,16 @@ void conn_feed(struct conn *c, str fresh)
         conn_close(c); /* the rest of this one never comes */
 }
 
+/* Where the next read goes. A head comes into a short buffer: most requests fit, and of a large one
+ * little has to be copied. A body's own memory is offered with what room there is behind it, for a
+ * read that does not fill its buffer is known to be the last. */
 struct iovec conn_alloc(struct conn *c)
 {
-    if (c->state != CONN_BODY || c->req->head->body != H1_BODY_LENGTH)
-        return (struct iovec){0};
     struct request *r = c->req;
-    return (struct iovec){r->body_mem + r->body_len, (size_t)c->body_left};
+    if (c->state == CONN_IDLE)
+        return (struct iovec){c->server->first, FIRST_READ};
+    if (c->state != CONN_BODY || r->head->body != H1_BODY_LENGTH)
+        return (struct iovec){0};
+    size_t room = r->body_cap ? r->body_cap - r->body_len : (size_t)c->body_left;
+    return (struct iovec){r->body_mem + r->body_len, room};
 }

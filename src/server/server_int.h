@@ -6,6 +6,7 @@
 
 #define PIPELINE_MAX   (64 * 1024) /* bytes kept while a request is served; then no reading: D15 */
 #define PIPELINE_TURN  32          /* requests begun in one go: the loop's others want their turn */
+#define FIRST_READ     (16 * 1024) /* of a request: most are shorter */
 #define LINGER_MS      2000        /* what a refused client still sends is read so long, ... */
 #define LINGER_BYTES   (1u << 20)  /* ... or so far, that it may read the answer */
 #define PROBE_CHECK_MS 150         /* from a probe to the look whether a reset answered it */
@@ -31,7 +32,8 @@ struct server {
     struct body_pool *bodies;
     uint64_t date_s; /* the second that `date` tells */
     char date[DATE_LINE];
-    struct h1_head parsed; /* a head is parsed here, then copied as short as it is */
+    char first[FIRST_READ]; /* where heads are read to */
+    struct h1_head parsed;  /* a head is parsed here, then copied as short as it is */
 };
 
 struct conn {

@@ -245,24 +245,39 @@ static void sum(struct site *s, struct cli *c, size_t n)
     assert_str(a.body, want);
 }
 
-/* Lengths around the sizes at which the way of a body changes. */
+/* Lengths around the sizes at which the way of a body changes; another request follows at once, in
+ * the same read if it can. */
 static void test_body_lengths(void **state)
 {
     (void)state;
-    static const size_t lengths[] = {0,     1,     4095,   4096,   4097, 8192,   8193,
-                                     65000, 65536, 131072, 200000, MB,   MB + 1, 32 * MB};
+    static const size_t lengths[] = {0,     1,     4095,   4096,   4097,   8192,   8193,   16000,
+                                     65000, 65536, 131072, 200000, MB - 1, MB + 1, 32 * MB};
+    static const char next[] = "GET /echo HTTP/1.1\r\nHost: a\r\n\r\n";
     struct site s;
     struct cli c;
+    struct answer a;
     site_open(&s);
     cli_open(&c, &s);
+    char *wire = malloc(32 * MB + 256);
     for (size_t i = 0; i < ARRAY_LEN(lengths); i++) {
-        char head[128];
-        snprintf(head, sizeof(head), "POST /sum HTTP/1.1\r\nHost: a\r\nContent-Length: %zu\r\n\r\n",
-                 lengths[i]);
-        cli_put(&c, head);
-        cli_send(&c, s.pattern, lengths[i]);
-        sum(&s, &c, lengths[i]);
+        size_t n = (size_t)snprintf(
+            wire, 128, "POST /sum HTTP/1.1\r\nHost: a\r\nContent-Length: %zu\r\n\r\n", lengths[i]);
+        memcpy(wire + n, s.pattern, lengths[i]);
+        memcpy(wire + n + lengths[i], next, sizeof(next) - 1);
+        for (int k = 0; k < 2; k++) { /* head and body together, and one after the other */
+            if (k) {
+                cli_send(&c, wire, n);
+                UNTIL(&s, &c, c.out_n == 0);
+                turn(&s, &c);
+            }
+            cli_send(&c, k ? wire + n : wire, (k ? 0 : n) + lengths[i] + sizeof(next) - 1);
+            sum(&s, &c, lengths[i]);
+            EXPECT(&c, &a, 200);
+            assert_int_equal(a.body.n, 0);
+        }
     }
+    assert_int_equal(s.requests, 4 * ARRAY_LEN(lengths));
+    free(wire);
     all_quiet(&s, &c);
 }
 
@@ -483,6 +498,27 @@ static void test_drain(void **state)
     all_quiet(&s, &half);
 }
 
+/* A request that is here when the drain begins is answered, even if its turn has not come. */
+static void test_drain_behind_a_reply(void **state)
+{
+    (void)state;
+    struct site s;
+    struct cli c;
+    struct answer a;
+    site_open(&s);
+    cli_open(&c, &s);
+    cli_put(&c, "GET /wait HTTP/1.1\r\nHost: a\r\n\r\nGET /big?7 HTTP/1.1\r\nHost: a\r\n\r\n");
+    UNTIL(&s, &c, s.requests == 1);
+    site_answer(&s);
+    server_drain(s.server);
+    EXPECT(&c, &a, 200);
+    EXPECT(&c, &a, 200);
+    assert_int_equal(a.body.n, 7);
+    assert_false(a.keep_alive);
+    EXPECT_END(&c);
+    all_quiet(&s, &c);
+}
+
 /* ---- TLS: the same, seen through a record layer */
 
 struct tls_cli {
@@ -615,6 +651,7 @@ int main(void)
         cmocka_unit_test(test_abort),
         cmocka_unit_test(test_close_all_inside),
         cmocka_unit_test(test_drain),
+        cmocka_unit_test(test_drain_behind_a_reply),
         cmocka_unit_test(test_tls),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
