@@ -511,8 +511,8 @@ static void test_gone_at_every_byte_of_a_request(void **state)
     (void)state;
     static const char *const requests[] = {
         "POST /wait?a HTTP/1.1\r\nHost: a\r\nContent-Length: 11\r\n\r\nhello world",
-        "POST /later HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: "
-        "chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
+        ("POST /later HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+         "5\r\nhello\r\n0\r\n\r\n"),
         "POST /deny HTTP/1.1\r\nHost: a\r\nContent-Length: 11\r\n\r\nhello world",
     };
     struct site s;

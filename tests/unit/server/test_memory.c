@@ -147,8 +147,8 @@ static const char *const wishes[] = {
     "GET /flow?10000000 HTTP/1.1\r\nHost: a\r\n\r\n",
     "GET /big?3000000 HTTP/1.1\r\nHost: a\r\n\r\n",
     "GET /abort HTTP/1.1\r\nHost: a\r\n\r\n",
-    "GET /later HTTP/1.1\r\nHost: a\r\n\r\nGET /big?3000000 HTTP/1.1\r\nHost: a\r\n\r\nGET /wait "
-    "HTTP/1.1\r\nHost: a\r\n\r\n",
+    ("GET /later HTTP/1.1\r\nHost: a\r\n\r\nGET /big?3000000 HTTP/1.1\r\nHost: a\r\n\r\n"
+     "GET /wait HTTP/1.1\r\nHost: a\r\n\r\n"),
     "POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
     "POST /denylater HTTP/1.1\r\nHost: a\r\nContent-Length: 50\r\n\r\nhello",
     "POST /deny HTTP/1.1\r\nHost: a\r\nContent-Length: 50\r\n\r\nhello",

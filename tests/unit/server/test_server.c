@@ -76,8 +76,8 @@ static void test_http_1_0(void **state)
 
 static const char *const whole_requests[] = {
     "POST /echo?q HTTP/1.1\r\nHost: a\r\nContent-Length: 11\r\nX-Long: yes\r\n\r\nhello world",
-    "POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
-    "6;e=1\r\nhello \r\n5\r\nworld\r\n0\r\nT: v\r\n\r\n",
+    ("POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+     "6;e=1\r\nhello \r\n5\r\nworld\r\n0\r\nT: v\r\n\r\n"),
     "\r\n\r\nPOST http://a/later HTTP/1.1\r\nHost: a\r\nContent-Length: 11\r\n\r\nhello world",
 };
 
