@@ -13,7 +13,7 @@
 #define SCRATCH_NODES_KEEP (1u << 16) /* 1 MiB: a monstrous event must not cost memory for ever */
 #define SCRATCH_TEXT_MAX   (8u << 20) /* twice SSE_EVENT_MAX: an event's text, escaped once more */
 
-#define RETRY_AFTER_MAX 86400.0 /* seconds; more is nonsense */
+#define RETRY_AFTER_MAX 3600.0 /* seconds; more is taken for so much (U11) */
 
 static const struct dialect *const dialects[] = {
 #define DIALECT(c_name, config_name) &dialect_##c_name,
@@ -70,10 +70,10 @@ static uint64_t retry_after_ms(const struct reply_facts *r)
 {
     double v;
 
-    if (num_double(str_trim(r->retry_after_ms), &v) == RC_OK && v > 0 && v < RETRY_AFTER_MAX * 1e3)
-        return (uint64_t)v;
-    if (num_double(str_trim(r->retry_after), &v) == RC_OK && v > 0 && v < RETRY_AFTER_MAX)
-        return (uint64_t)(v * 1e3);
+    if (num_double(str_trim(r->retry_after_ms), &v) == RC_OK && v > 0)
+        return (uint64_t)(v < RETRY_AFTER_MAX * 1e3 ? v : RETRY_AFTER_MAX * 1e3);
+    if (num_double(str_trim(r->retry_after), &v) == RC_OK && v > 0)
+        return (uint64_t)((v < RETRY_AFTER_MAX ? v : RETRY_AFTER_MAX) * 1e3);
     return 0; /* a date would need a clock */
 }
 

@@ -105,7 +105,9 @@ static const struct {
 } words[] = {
     {STR("rate_limit_error"), ERR_RATE_LIMITED},
     {STR("rate_limit_exceeded"), ERR_RATE_LIMITED},
-    {STR("insufficient_quota"), ERR_RATE_LIMITED},
+    {STR("insufficient_quota"), ERR_BUDGET},
+    {STR("credit_balance_exhausted"), ERR_BUDGET},
+    {STR("enforced_spend_limit_reached"), ERR_BUDGET},
     {STR("RESOURCE_EXHAUSTED"), ERR_RATE_LIMITED},
     {STR("overloaded_error"), ERR_OVERLOADED},
     {STR("server_is_overloaded"), ERR_OVERLOADED},
@@ -114,7 +116,7 @@ static const struct {
     {STR("authentication_error"), ERR_UPSTREAM_AUTH},
     {STR("invalid_api_key"), ERR_UPSTREAM_AUTH},
     {STR("permission_error"), ERR_UPSTREAM_AUTH},
-    {STR("billing_error"), ERR_UNAVAILABLE},
+    {STR("billing_error"), ERR_BUDGET},
     {STR("not_found_error"), ERR_NOT_FOUND},
     {STR("model_not_found"), ERR_NOT_FOUND},
     {STR("request_too_large"), ERR_TOO_LARGE},
@@ -146,6 +148,16 @@ static bool says_too_long(const struct provider_error *e)
     return false;
 }
 
+/* The operator's money or quota is used up (U12): no use to wait, or to ask again. */
+static bool is_spent(const struct provider_error *e)
+{
+    enum err kind;
+
+    return str_has_suffix(e->code, STR("_spend_limit_exceeded")) ||
+           (word_kind(e->code, &kind) && kind == ERR_BUDGET) ||
+           (word_kind(e->type, &kind) && kind == ERR_BUDGET);
+}
+
 static enum err kind_of(const struct provider_error *e, unsigned status)
 {
     bool is_429 = (status ? status : e->status) == 429;
@@ -153,6 +165,8 @@ static enum err kind_of(const struct provider_error *e, unsigned status)
 
     if (!is_429 && says_too_long(e))
         return ERR_CONTEXT_LENGTH;
+    if (is_spent(e))
+        return ERR_BUDGET;
     if (status || e->status) {
         kind = err_of_status(status ? status : e->status);
         if (kind == ERR_BAD_REQUEST && word_kind(e->code, &by_word) &&
@@ -258,7 +272,7 @@ void provider_error_fail(const struct provider_error *e, unsigned status,
     struct fail f = {.kind = kind_of(e, status), .upstream_status = status};
     str message;
 
-    f.stop_retry = str_eq(e->code, STR("insufficient_quota"));
+    f.stop_retry = f.kind == ERR_BUDGET;
     if (is_clients_matter(f.kind)) {
         message = plain(e->message, text->message, sizeof text->message);
         if (message.n)

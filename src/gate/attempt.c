@@ -427,6 +427,19 @@ static bool try_elsewhere(struct call *c)
     return true;
 }
 
+/* What the client will hear if nothing better comes. An exhausted quota at the provider is the
+ * operator's matter (U12); when several were limited, the soonest Retry-After counts (U11). */
+static void remember(struct call *c, const struct fail *fail)
+{
+    uint64_t before = c->fail.kind == ERR_RATE_LIMITED ? c->fail.retry_after_ms : 0;
+    c->fail = *fail;
+    if (fail->kind == ERR_BUDGET)
+        c->fail = (struct fail){
+            .kind = ERR_UNAVAILABLE, .upstream_status = fail->upstream_status, .stop_retry = true};
+    if (fail->kind == ERR_RATE_LIMITED && before && before < fail->retry_after_ms)
+        c->fail.retry_after_ms = before;
+}
+
 void attempt_failed(struct call *c, const struct attempt_failure *f, const struct fail *fail)
 {
     struct gate *g = c->gate;
@@ -435,7 +448,7 @@ void attempt_failed(struct call *c, const struct attempt_failure *f, const struc
     seen.same_tried = c->same_tries > 1;
     struct retry_rule rule = retry_decide(&seen, &g->rand);
     CHECK(!c->committed);
-    c->fail = *fail;
+    remember(c, fail);
     learn(c, f);
     if (fail->stop_retry && f->kind != ERR_UPSTREAM_AUTH && f->kind != ERR_BUDGET)
         rule.where = RETRY_NOWHERE;
@@ -443,21 +456,21 @@ void attempt_failed(struct call *c, const struct attempt_failure *f, const struc
         rule.where = RETRY_NOWHERE;
     if (rule.where == RETRY_NOWHERE || !enough_time(c, now) ||
         !retry_budget_take(&g->budget, now)) {
-        call_fail(c, fail);
+        call_fail(c, &c->fail);
         return;
     }
     c->phase = CALL_SENDING;
     if (try_elsewhere(c))
         return;
     if (rule.where != RETRY_ANYWHERE || out_of_attempts(c) || now + rule.wait_ms >= c->deadline) {
-        call_fail(c, fail);
+        call_fail(c, &c->fail);
         return;
     }
     c->same_tries++;
     own_time_stop(c);
     c->alarm.fn = on_wait_over;
     if (alarm_set(g->alarms, &c->alarm, now + rule.wait_ms) != RC_OK)
-        call_fail(c, fail);
+        call_fail(c, &c->fail);
 }
 
 void attempt_served(struct call *c)

@@ -17,7 +17,7 @@
 #define GATE_PAUSE_AT       (256u << 10) /* queued towards the client: the provider is paused (D5) */
 #define GATE_PING_MS        15000        /* of silence in an open stream: U27 */
 #define GATE_ATTEMPTS_MAX   8
-#define GATE_NODES_MAX      (2u << 20) /* JSON values of a request body: J6 */
+#define GATE_NODES_MAX      (1u << 20) /* JSON values of a request body: J6 */
 #define GATE_MESSAGES_MAX   100000
 #define GATE_WIRES          64 /* pooled */
 

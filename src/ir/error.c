@@ -39,7 +39,7 @@ unsigned fail_retry_after_s(const struct fail *f)
 
     if (!f->retry_after_ms)
         return err_row(f->kind)->retry_after_s;
-    return s > 86400 ? 86400 : (unsigned)s;
+    return s > 3600 ? 3600 : (unsigned)s;
 }
 
 enum err err_of_status(unsigned status)
@@ -54,7 +54,7 @@ enum err err_of_status(unsigned status)
     case 407:
         return ERR_UPSTREAM_AUTH;
     case 402:
-        return ERR_UNAVAILABLE;
+        return ERR_BUDGET;
     case 404:
     case 410:
         return ERR_NOT_FOUND;
