@@ -9,6 +9,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "fakes"))
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
+import certificates  # noqa: E402
 import fronts  # noqa: E402
 import gateway as gateways  # noqa: E402
 import upstream as upstreams  # noqa: E402
@@ -67,3 +68,9 @@ def front(request):
 @pytest.fixture(params=fronts.DIALECTS)
 def back(request):
     return request.param
+
+
+@pytest.fixture(scope="session")
+def certs(tmp_path_factory):
+    """A folder with certificates (see certificates.make)."""
+    return certificates.make(tmp_path_factory.mktemp("certs"))

@@ -177,6 +177,21 @@ def test_D7_slow_header(weir, upstream):
         assert data == b"" or data.startswith(b"HTTP/1.1 408"), data
 
 
+def test_D7_blank_lines_are_no_beginning(weir, upstream):
+    """A client may send a few before its request; not without end, and they buy no time."""
+    w = weir(upstream(), extra=QUICK)
+    with http1.Conn(w.port) as conn:
+        started = time.monotonic()
+        while conn.send_quietly(b"\r\n") and time.monotonic() - started < 5:
+            time.sleep(0.02)
+        assert time.monotonic() - started < 3
+    with http1.Conn(w.port) as conn:
+        started = time.monotonic()
+        conn.send_quietly(b"\r\n" * 5000)
+        conn.rest()
+        assert time.monotonic() - started < 3
+
+
 def test_D8_slow_body(weir, upstream, front):
     w = weir(upstream(), extra=QUICK)
     with http1.Conn(w.port) as conn:

@@ -4,7 +4,6 @@
 import re
 import socket
 import ssl
-import subprocess
 import time
 
 import pytest
@@ -17,132 +16,6 @@ from turns import stream as stream_of
 from upstream import events, says
 
 A, B = Turn(text="This is the text of provider a."), Turn(text="This is b.")
-
-
-def openssl(*args, cwd):
-    subprocess.run(["openssl", *args], cwd=cwd, check=True, capture_output=True)
-
-
-@pytest.fixture(scope="session")
-def certs(tmp_path_factory):
-    """A folder with an authority (ca.pem) and certificates: good, expired, wrong (another name),
-    self, and stranger (of another authority). Each NAME.pem holds key and chain."""
-    folder = tmp_path_factory.mktemp("certs")
-    for ca in ("ca", "other"):
-        openssl(
-            "req",
-            "-x509",
-            "-newkey",
-            "ec",
-            "-pkeyopt",
-            "ec_paramgen_curve:P-256",
-            "-nodes",
-            "-days",
-            "30",
-            "-subj",
-            f"/CN=weir test {ca}",
-            "-keyout",
-            f"{ca}.key",
-            "-out",
-            f"{ca}.pem",
-            cwd=folder,
-        )
-    folder.joinpath("index.txt").write_text("")
-    rows = [
-        ("good", "localhost", "ca", "20"),
-        ("expired", "localhost", "ca", None),
-        ("wrong", "wrong.test", "ca", "20"),
-        ("stranger", "localhost", "other", "20"),
-    ]
-    for name, host, ca, days in rows:
-        openssl(
-            "req",
-            "-newkey",
-            "ec",
-            "-pkeyopt",
-            "ec_paramgen_curve:P-256",
-            "-nodes",
-            "-subj",
-            f"/CN={host}",
-            "-keyout",
-            f"{name}.key",
-            "-out",
-            f"{name}.csr",
-            cwd=folder,
-        )
-        folder.joinpath(f"{name}.ext").write_text(f"subjectAltName=DNS:{host}\n")
-        if days:
-            openssl(
-                "x509",
-                "-req",
-                "-in",
-                f"{name}.csr",
-                "-CA",
-                f"{ca}.pem",
-                "-CAkey",
-                f"{ca}.key",
-                "-days",
-                days,
-                "-extfile",
-                f"{name}.ext",
-                "-out",
-                f"{name}.crt",
-                cwd=folder,
-            )
-        else:
-            folder.joinpath("ca.cnf").write_text(
-                "[ca]\ndefault_ca=d\n[d]\ndatabase=index.txt\nnew_certs_dir=.\nserial=serial\ndefault_md=sha256\npolicy=p\n"
-                "[p]\ncommonName=supplied\n"
-            )
-            folder.joinpath("serial").write_text("77\n")
-            openssl(
-                "ca",
-                "-batch",
-                "-config",
-                "ca.cnf",
-                "-cert",
-                "ca.pem",
-                "-keyfile",
-                "ca.key",
-                "-in",
-                f"{name}.csr",
-                "-startdate",
-                "200101000000Z",
-                "-enddate",
-                "200102000000Z",
-                "-extfile",
-                f"{name}.ext",
-                "-notext",
-                "-out",
-                f"{name}.crt",
-                cwd=folder,
-            )
-    openssl(
-        "req",
-        "-x509",
-        "-newkey",
-        "ec",
-        "-pkeyopt",
-        "ec_paramgen_curve:P-256",
-        "-nodes",
-        "-days",
-        "30",
-        "-subj",
-        "/CN=localhost",
-        "-addext",
-        "subjectAltName=DNS:localhost",
-        "-keyout",
-        "self.key",
-        "-out",
-        "self.crt",
-        cwd=folder,
-    )
-    for name in ("good", "expired", "wrong", "stranger", "self"):
-        text = (
-            folder.joinpath(f"{name}.key").read_text() + folder.joinpath(f"{name}.crt").read_text()
-        )
-        folder.joinpath(f"{name}.pem").write_text(text)
-    return folder
 
 
 def server(certs, name="good", **settings):
@@ -190,6 +63,7 @@ def test_U38_the_systems_authorities_are_the_default(weir, upstream, certs):
     assert up.hits == 0
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_U38_old_tls(weir, upstream, certs, front):
     context = server(certs)
     context.set_ciphers("ALL:@SECLEVEL=0")
@@ -280,6 +154,7 @@ def test_D26_tls_listener(secure, front):
             assert_served(front, conn.response(), A.text)
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
 @pytest.mark.parametrize("version", ["TLSv1", "TLSv1_1"])
 def test_D26_old_tls_is_refused(secure, version):
     w, _ = secure
