@@ -92,6 +92,7 @@ void conn_next(struct conn *c)
     if (c->state == CONN_CLOSING)
         return;
     bool more = buf_size(&c->in) > 0;
+    c->blank = false;
     if (c->keep_alive && !c->unread_body && !c->server->draining && (more || !c->half_closed)) {
         conn_set_state(c, CONN_IDLE);
         if (more) /* not now: the handler is still in the call that ended the last one */

@@ -128,6 +128,10 @@ static size_t feed_chunked(struct conn *c, str in)
             body_done(c);
             return before - in.n;
         case H1_MORE:
+            if (c->chunk.left > c->server->limits.body_max) { /* no need to wait for it: D18 */
+                conn_refuse(c, REFUSE_TOO_LARGE, 413, "request body too large");
+                return before;
+            }
             if (data.n == 0 || !append_body(c, data))
                 return before;
             break;
@@ -244,15 +248,18 @@ static size_t feed_head(struct conn *c, str view)
     return used + begin(c, str_from(view, used));
 }
 
-/* RFC 9112 §2.2: old clients end a body with an empty line. It starts no deadline. */
+/* RFC 9112 §2.2: old clients end a body with an empty line. One starts no deadline; more of them
+ * are no request (D17). */
 static size_t feed_idle(struct conn *c, str view)
 {
-    size_t skip = 0;
-    while (view.n - skip >= 2 && memcmp(view.p + skip, "\r\n", 2) == 0)
-        skip += 2;
-    if (skip)
-        return skip;
-    return view.n == 1 && view.p[0] == '\r' ? 0 : feed_head(c, view);
+    if (!c->blank && view.p[0] == '\r') {
+        if (view.n == 1)
+            return 0;
+        c->blank = view.p[1] == '\n';
+        if (c->blank)
+            return 2;
+    }
+    return feed_head(c, view);
 }
 
 /* ---- all of them */

@@ -56,6 +56,7 @@ struct conn {
     bool probed;    /* sent, and the answer not yet looked for */
     enum conn_state state;
     bool keep_alive;
+    bool blank;       /* an empty line came before this request */
     bool unread_body; /* bytes of this message may still come, and nobody wants them */
     bool half_closed; /* the client's FIN is here */
     bool paused;      /* `in` is full */
