@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The small parts: media, names of models, schemas, scratch. */
+#include "drive.h"
+
+#include "dialect/media.h"
+#include "dialect/model_name.h"
+#include "dialect/schema.h"
+
+static void test_data_urls(void **state)
+{
+    static const struct {
+        const char *url;
+        enum ir_media_src src;
+        const char *type, *data;
+    } rows[] = {
+        {"data:image/png;base64,AAAA", IR_MEDIA_BASE64, "image/png", "AAAA"},
+        {"data:image\\/png;base64,AA\\/A", IR_MEDIA_BASE64, "image\\/png", "AA\\/A"},
+        {"data:application/pdf;name=a.pdf;base64,AAAA", IR_MEDIA_BASE64, "application/pdf", "AAAA"},
+        {"data:;base64,AAAA", IR_MEDIA_BASE64, "", "AAAA"},
+        {"data:text/plain,hello", IR_MEDIA_URL, "", "data:text/plain,hello"},
+        {"data:image/png;base64", IR_MEDIA_URL, "", "data:image/png;base64"},
+        {"https://e.org/a,b", IR_MEDIA_URL, "", "https://e.org/a,b"},
+        {"", IR_MEDIA_URL, "", ""},
+    };
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct ir_media m = {0};
+        media_of_url(&m, str_c(rows[i].url));
+        assert_int_equal(m.src, rows[i].src);
+        assert_str(m.media_type, rows[i].type);
+        assert_str(m.data, rows[i].data);
+        struct rope r = ROPE_INIT(1024);
+        struct json_writer w;
+        json_writer_init(&w, &r);
+        media_put_url(&w, &m, STR("image/png"));
+        struct buf flat = BUF_INIT(1024);
+        rope_flatten(&r, &flat);
+        if (i < 2) { /* and it comes out as it went in */
+            str out = buf_str(&flat);
+            assert_true(str_eq(str_of(out.p + 1, out.n - 2), str_c(rows[i].url)));
+        }
+        buf_fini(&flat);
+        rope_fini(&r);
+    }
+    assert_true(media_is_web_url(STR("HTTPS://e.org")) && !media_is_web_url(STR("AAAA")));
+}
+
+static void test_first_bytes(void **state)
+{
+    (void)state;
+    assert_str(media_sniff(STR("iVBORw0KGgoAAAA")), "image/png");
+    assert_str(media_sniff(STR("\\/9j\\/4AAQSkZJRg")), "image/jpeg");
+    assert_str(media_sniff(STR("/9j/4AAQSkZJRg")), "image/jpeg");
+    assert_str(media_sniff(STR("JVBERi0xLjQ=")), "application/pdf");
+    assert_null(media_sniff(STR("AAAA")).p);
+    assert_null(media_sniff(STR("")).p);
+}
+
+static void test_models(void **state)
+{
+    static const struct {
+        const char *name;
+        bool openai, reasoning, effort;
+        unsigned claude;
+        uint64_t limit;
+    } rows[] = {
+        {"gpt-4o", true, false, false, 0, 8192},
+        {"gpt-5", true, true, true, 0, 8192},
+        {"openai/gpt-5.1-mini", true, true, true, 0, 8192},
+        {"gpt-5-chat-latest", true, false, false, 0, 8192},
+        {"o3-mini", true, true, true, 0, 8192},
+        {"chatgpt-4o-latest", true, false, false, 0, 8192},
+        {"ft:gpt-4o:org", true, false, false, 0, 8192},
+        {"gpt-oss-120b", false, false, true, 0, 8192},
+        {"openai/gpt-oss-20b", false, false, true, 0, 8192},
+        {"olmo-2", false, false, false, 0, 8192},
+        {"qwen3", false, false, false, 0, 8192},
+        {"o", false, false, false, 0, 8192},
+        {"", false, false, false, 0, 8192},
+        {"claude-3-haiku-20240307", false, false, false, 300, 4096},
+        {"claude-3-5-sonnet-20241022", false, false, false, 305, 8192},
+        {"claude-3-7-sonnet-latest", false, false, false, 307, 32000},
+        {"claude-sonnet-4-20250514", false, false, false, 400, 32000},
+        {"claude-opus-4-1", false, false, false, 401, 32000},
+        {"claude-sonnet-4-5-20250929", false, false, false, 405, 32000},
+        {"anthropic/claude-opus-4.6", false, false, false, 406, 32000},
+        {"us.anthropic.claude-opus-4-8-v1:0", false, false, false, 408, 32000},
+        {"claude-sonnet-5", false, false, false, 500, 32000},
+        {"claude-next", false, false, false, 0, 8192},
+    };
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        str n = str_c(rows[i].name);
+        if (model_is_openai(n) != rows[i].openai ||
+            model_is_openai_reasoning(n) != rows[i].reasoning ||
+            model_takes_effort(n) != rows[i].effort || model_claude_version(n) != rows[i].claude ||
+            model_claude_max_tokens(n) != rows[i].limit)
+            fail_msg("%s: version %u", rows[i].name, model_claude_version(n));
+    }
+}
+
+static void schema(const char *text, bool closed, bool strict)
+{
+    struct drive d;
+    drive_init(&d);
+    jval v = drive_json(&d, str_c(text));
+    if (schema_is_closed(v) != closed || schema_is_strict(v) != strict)
+        fail_msg("%s", text);
+    drive_fini(&d);
+}
+
+static void test_schemas(void **state)
+{
+    (void)state;
+    schema("{\"type\":\"object\",\"additionalProperties\":false,\"properties\":{}}", true, true);
+    schema("{\"type\":\"object\",\"properties\":{}}", false, false);
+    schema("{\"type\":\"object\",\"additionalProperties\":true}", false, false);
+    schema("{\"type\":\"object\",\"additionalProperties\":false,\"properties\":{\"a\":{}}}", true,
+           false);
+    schema("{\"type\":\"object\",\"additionalProperties\":false,\"properties\":{\"a\":{}},"
+           "\"required\":[\"a\"]}",
+           true, true);
+    schema("{\"type\":\"object\",\"additionalProperties\":false,\"properties\":{\"a\":{}},"
+           "\"required\":[\"b\"]}",
+           true, false);
+    schema("{\"type\":\"array\",\"items\":{\"type\":\"object\"}}", false, false);
+    schema("{\"type\":\"array\",\"items\":{\"type\":\"string\"}}", true, true);
+    schema("{\"$defs\":{\"x\":{\"properties\":{}}}}", false, false);
+    schema("true", true, true);
+}
+
+/* The scratch grows for a big event and does not stay so. */
+static void test_scratch(void **state)
+{
+    struct dialect_scratch s;
+    struct buf b = BUF_INIT(4u << 20);
+    jval v;
+    (void)state;
+    scratch_init(&s);
+    assert_int_equal(scratch_parse(&s, STR("{\"a\":[1,2]}"), &v), RC_OK);
+    assert_int_equal(json_len(json_get_lit(v, "a")), 2);
+    buf_lit(&b, "[");
+    for (unsigned i = 0; i < 200000; i++)
+        buf_add(&b, i ? STR(",1") : STR("1"));
+    buf_lit(&b, "]");
+    assert_int_equal(scratch_parse(&s, buf_str(&b), &v), RC_OK);
+    assert_int_equal(json_len(v), 200000);
+    assert_true(s.cap > 200000);
+    assert_int_equal(scratch_parse(&s, STR("7"), &v), RC_OK);
+    assert_true(s.cap < 1000);
+    assert_int_equal(scratch_parse(&s, STR(""), &v), RC_SYNTAX);
+    assert_int_equal(scratch_parse(&s, STR("[1"), &v), RC_SYNTAX);
+    /* bytes that are no text, wherever they stand */
+    assert_int_equal(scratch_parse(&s,
+                                   STR("\"\xff"
+                                       "a\x80\""),
+                                   &v),
+                     RC_OK);
+    assert_str(json_raw(v), "\xef\xbf\xbd"
+                            "a\xef\xbf\xbd");
+    assert_int_equal(scratch_parse(&s, STR("{\xff}"), &v), RC_SYNTAX);
+    buf_fini(&b);
+    scratch_fini(&s);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_data_urls), cmocka_unit_test(test_first_bytes),
+        cmocka_unit_test(test_models),    cmocka_unit_test(test_schemas),
+        cmocka_unit_test(test_scratch),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
