@@ -214,27 +214,28 @@ static void put_thought(struct anthropic_writer *aw, const struct ir_block *b)
     json_end(w);
 }
 
+static bool is_id_char(char c)
+{
+    char low = (char)(c | 0x20);
+
+    return (low >= 'a' && low <= 'z') || (c >= '0' && c <= '9') || c == '_' || c == '-';
+}
+
 /* Claude wants [a-zA-Z0-9_-]+; others number their calls "functions.get:0". */
 static void put_id(struct anthropic_writer *aw, jtext id)
 {
+    size_t bad = 0;
     char *p;
-    size_t i;
 
-    for (i = 0; i < id.n; i++)
-        if (!(id.p[i] >= '0' && id.p[i] <= '9') &&
-            !((id.p[i] | 0x20) >= 'a' && (id.p[i] | 0x20) <= 'z') && id.p[i] != '_' &&
-            id.p[i] != '-')
-            break;
-    p = i < id.n ? arena_alloc(aw->arena, id.n) : NULL;
+    for (size_t i = 0; i < id.n; i++)
+        bad += !is_id_char(id.p[i]);
+    p = bad ? arena_alloc(aw->arena, id.n) : NULL;
     if (!p) {
         json_put_raw_str(&aw->w, id.n ? id : STR("call"));
         return;
     }
-    for (i = 0; i < id.n; i++) {
-        bool letter = (id.p[i] | 0x20) >= 'a' && (id.p[i] | 0x20) <= 'z';
-
-        p[i] = letter || (id.p[i] >= '0' && id.p[i] <= '9') || id.p[i] == '-' ? id.p[i] : '_';
-    }
+    for (size_t i = 0; i < id.n; i++)
+        p[i] = is_id_char(id.p[i]) ? id.p[i] : '_';
     json_put_raw_str(&aw->w, str_of(p, id.n));
 }
 

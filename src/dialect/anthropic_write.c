@@ -212,29 +212,40 @@ static double value_of(str number)
     return num_double(number, &v) == RC_OK ? v : -1;
 }
 
-/* With thinking, Claude takes temperature 1 only, no top_k, and top_p of 0.95 at least. */
+/* 0..1; with thinking only 1, which is the default. */
+static void put_temperature(struct anthropic_writer *aw)
+{
+    str t = aw->r->temperature;
+    double v = value_of(t);
+
+    if (!aw->thinks)
+        put_number(aw, STR("temperature"), v > 1 ? STR("1") : t);
+    if (v > 1 || (aw->thinks && v != 1))
+        anthropic_lose(aw, STR("temperature"));
+}
+
+/* Not beside a temperature, from 4.1 on; with thinking 0.95 at least. */
+static void put_top_p(struct anthropic_writer *aw)
+{
+    bool one_knob = model_claude_version(aw->c->model) >= FIRST_ONE_KNOB;
+    double v = value_of(aw->r->top_p);
+
+    if ((aw->r->temperature.n && one_knob) || (aw->thinks && v < 0.95)) {
+        if (v != 1)
+            anthropic_lose(aw, STR("top_p"));
+    } else {
+        put_number(aw, STR("top_p"), aw->r->top_p);
+    }
+}
+
 static void put_sampling(struct anthropic_writer *aw)
 {
     const struct ir_request *r = aw->r;
-    bool one_knob = model_claude_version(aw->c->model) >= FIRST_ONE_KNOB;
 
-    if (r->temperature.n && aw->thinks) {
-        if (value_of(r->temperature) != 1)
-            anthropic_lose(aw, STR("temperature"));
-    } else if (r->temperature.n && value_of(r->temperature) > 1) {
-        put_number(aw, STR("temperature"), STR("1"));
-        anthropic_lose(aw, STR("temperature"));
-    } else if (r->temperature.n) {
-        put_number(aw, STR("temperature"), r->temperature);
-    }
-    if (r->top_p.n) {
-        if ((r->temperature.n && one_knob) || (aw->thinks && value_of(r->top_p) < 0.95)) {
-            if (value_of(r->top_p) != 1)
-                anthropic_lose(aw, STR("top_p"));
-        } else {
-            put_number(aw, STR("top_p"), r->top_p);
-        }
-    }
+    if (r->temperature.n)
+        put_temperature(aw);
+    if (r->top_p.n)
+        put_top_p(aw);
     if (r->top_k.n && aw->thinks)
         anthropic_lose(aw, STR("top_k"));
     else if (r->top_k.n)

@@ -24,16 +24,28 @@ struct chunk { /* members of a chunk or body */
     jval choices, usage, error;
     jtext id, model;
     uint64_t created;
-    bool flat_error; /* object:"error", or nothing but a detail or message */
+    bool flat_error; /* object:"error" */
+    bool words;      /* a detail or message at the top */
 };
 
 #define IS(k, lit) (str_eq((k), STR(lit)))
+
+static void sort_rare(str k, jval v, struct chunk *to)
+{
+    if (IS(k, "x_groq"))
+        to->usage = json_is(to->usage, JSON_OBJECT) ? to->usage : json_get_lit(v, "usage");
+    else if (IS(k, "error"))
+        to->error = v;
+    else if (IS(k, "object"))
+        to->flat_error |= json_str_is(v, STR("error"));
+    else if (IS(k, "detail") || IS(k, "message"))
+        to->words = true;
+}
 
 static void sort_members(jval root, struct chunk *to)
 {
     struct json_iter it = json_iter(root);
     uint64_t created;
-    bool words = false;
 
     while (json_next(&it)) {
         str k = json_raw(it.key);
@@ -42,22 +54,17 @@ static void sort_members(jval root, struct chunk *to)
             to->choices = it.val;
         else if (IS(k, "usage"))
             to->usage = json_is(it.val, JSON_OBJECT) ? it.val : to->usage;
-        else if (IS(k, "x_groq"))
-            to->usage = json_is(to->usage, JSON_OBJECT) ? to->usage : json_get_lit(it.val, "usage");
-        else if (IS(k, "error"))
-            to->error = it.val;
         else if (IS(k, "id"))
             to->id = json_raw(it.val);
         else if (IS(k, "model"))
             to->model = json_raw(it.val);
         else if (IS(k, "created"))
             to->created = json_u64(it.val, &created) == RC_OK ? created : 0;
-        else if (IS(k, "object"))
-            to->flat_error |= json_str_is(it.val, STR("error"));
-        else if (IS(k, "detail") || IS(k, "message"))
-            words = true;
+        else
+            sort_rare(k, it.val, to);
     }
-    to->flat_error |= words && !json_has(to->choices) && !json_has(to->usage);
+    /* nothing but words: an error of a server that has no shape for one */
+    to->flat_error |= to->words && !json_has(to->choices) && !json_has(to->usage);
 }
 
 static bool is_error(const struct chunk *k)

@@ -56,33 +56,40 @@ static bool read_detail(jval detail, struct provider_error *e)
     return e->message.n > 0;
 }
 
+/* Servers that have no `error` member. */
+static bool read_flat(jval root, struct provider_error *e)
+{
+    jval detail = json_get_lit(root, "detail");
+
+    if (json_str_is(json_get_lit(root, "object"), STR("error")) ||
+        json_str_is(json_get_lit(root, "type"), STR("error"))) {
+        read_members(root, e);
+        return true;
+    }
+    if (json_has(detail))
+        return read_detail(detail, e);
+    if (!json_is(json_get_lit(root, "message"), JSON_STRING))
+        return false;
+    read_members(root, e);
+    return true;
+}
+
 bool provider_error_read(jval root, struct provider_error *ret)
 {
     struct provider_error e = {0};
     struct json_iter it = json_iter(root);
-    jval error;
+    jval error = json_get_lit(root, "error");
 
     if (json_is(root, JSON_ARRAY))
         return json_next(&it) && json_is(it.val, JSON_OBJECT) && provider_error_read(it.val, ret);
-    if (!json_is(root, JSON_OBJECT))
-        return false;
-    error = json_get_lit(root, "error");
     if (json_is(error, JSON_OBJECT)) {
         read_members(error, &e);
         if (!e.status)
             e.status = status_of(json_get_lit(root, "status_code"));
-    } else if (json_is(error, JSON_STRING) && json_raw(error).n) {
+    } else if (json_raw(error).n) {
         e.message = json_raw(error);
         e.code = json_raw(json_get_lit(root, "code"));
-    } else if (json_str_is(json_get_lit(root, "object"), STR("error")) ||
-               json_str_is(json_get_lit(root, "type"), STR("error"))) {
-        read_members(root, &e);
-    } else if (!json_has(error) && json_has(json_get_lit(root, "detail"))) {
-        if (!read_detail(json_get_lit(root, "detail"), &e))
-            return false;
-    } else if (!json_has(error) && json_is(json_get_lit(root, "message"), JSON_STRING)) {
-        read_members(root, &e);
-    } else {
+    } else if (json_has(error) || !read_flat(root, &e)) {
         return false;
     }
     *ret = e;
@@ -158,24 +165,31 @@ static bool is_spent(const struct provider_error *e)
            (word_kind(e->type, &kind) && kind == ERR_BUDGET);
 }
 
+/* Words that say more than a status does. */
+static enum err refined(enum err kind, const struct provider_error *e)
+{
+    enum err word;
+
+    if (kind == ERR_BAD_REQUEST && word_kind(e->code, &word) &&
+        (word == ERR_POLICY || word == ERR_UPSTREAM_AUTH))
+        return word;
+    if (kind == ERR_UPSTREAM && str_eq(e->type, STR("overloaded_error")))
+        return ERR_OVERLOADED;
+    return kind;
+}
+
 static enum err kind_of(const struct provider_error *e, unsigned status)
 {
-    bool is_429 = (status ? status : e->status) == 429;
-    enum err kind, by_word;
+    enum err kind;
 
-    if (!is_429 && says_too_long(e))
+    if (!status)
+        status = e->status;
+    if (status != 429 && says_too_long(e))
         return ERR_CONTEXT_LENGTH;
     if (is_spent(e))
         return ERR_BUDGET;
-    if (status || e->status) {
-        kind = err_of_status(status ? status : e->status);
-        if (kind == ERR_BAD_REQUEST && word_kind(e->code, &by_word) &&
-            (by_word == ERR_POLICY || by_word == ERR_UPSTREAM_AUTH))
-            return by_word;
-        if (kind == ERR_UPSTREAM && str_eq(e->type, STR("overloaded_error")))
-            return ERR_OVERLOADED;
-        return kind;
-    }
+    if (status)
+        return refined(err_of_status(status), e);
     if (word_kind(e->code, &kind) || word_kind(e->type, &kind))
         return kind;
     return ERR_UPSTREAM;
