@@ -112,10 +112,10 @@ static void say_what_stays(const struct snapshot *old, const struct snapshot *ne
 
 static void reload(struct process *p)
 {
-    AUTO(conf_report_fini) struct conf_report report;
-    struct snapshot *next = NULL;
     if (p->stage != STAGE_SERVING)
         return;
+    AUTO(conf_report_fini) struct conf_report report;
+    struct snapshot *next = NULL;
     conf_report_init(&report);
     if (config_load_report(p->o, &report, &next) != RC_OK) {
         say_refused(p, &report);
@@ -376,9 +376,9 @@ static bool start(struct process *p)
 
 static void finish(struct process *p)
 {
-    struct sigaction ignore = {.sa_handler = SIG_IGN}; /* a third one must not spoil the exit code */
-    sigaction(SIGTERM, &ignore, NULL);
-    sigaction(SIGINT, &ignore, NULL);
+    sigset_t all; /* a third signal must not spoil the exit code: libuv gives the handlers back */
+    sigfillset(&all);
+    pthread_sigmask(SIG_BLOCK, &all, NULL);
     for (unsigned i = 0; i < p->nworkers; i++)
         worker_join(p->workers[i]);
     watch_free(p->watch);
