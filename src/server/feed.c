@@ -105,12 +105,14 @@ static bool grow_body(struct conn *c, size_t need)
 static bool append_body(struct conn *c, str data)
 {
     struct request *r = c->req;
+    uint64_t max = c->server->limits.body_max;
     size_t need = r->body_len + data.n;
-    if (need > c->server->limits.body_max)
+    if (need > max || c->chunk.left > max - need) /* the chunk says how much comes: D14 */
         return conn_refuse(c, REFUSE_TOO_LARGE, 413, "request body too large");
-    if (need > r->body_cap && !grow_body(c, need))
+    if (need > r->body_cap && !grow_body(c, need + (size_t)c->chunk.left))
         return false;
-    memcpy(r->body_mem + r->body_len, data.p, data.n);
+    if (data.n)
+        memcpy(r->body_mem + r->body_len, data.p, data.n);
     r->body_len = need;
     return true;
 }
@@ -132,7 +134,7 @@ static size_t feed_chunked(struct conn *c, str in)
                 conn_refuse(c, REFUSE_TOO_LARGE, 413, "request body too large");
                 return before;
             }
-            if (data.n == 0 || !append_body(c, data))
+            if (!append_body(c, data) || data.n == 0)
                 return before;
             break;
         }
