@@ -93,6 +93,48 @@ def test_own_recordings(weir, upstream, front, case):
             assert a.usage == reading["usage"]
 
 
+# ---- what has no words in the other language (J11)
+
+LOSSES = [
+    (CHAT, "anthropic", {"n": 2}),
+    (CHAT, "anthropic", {"seed": 7}),
+    (CHAT, "anthropic", {"logprobs": True, "top_logprobs": 2}),
+    (CHAT, "anthropic", {"logit_bias": {"50256": -100}}),
+    (CHAT, "anthropic", {"frequency_penalty": 0.5}),
+    (CHAT, "anthropic", {"presence_penalty": 0.5}),
+    (
+        CHAT,
+        "anthropic",
+        {"modalities": ["text", "audio"], "audio": {"voice": "x", "format": "wav"}},
+    ),
+    (MESSAGES, "openai", {"top_k": 5}),
+    (MESSAGES, "openai", {"mcp_servers": [{"type": "url", "url": "https://x.test", "name": "x"}]}),
+    (MESSAGES, "openai", {"container": "c_1"}),
+]
+
+
+@pytest.mark.parametrize("front,back,fields", LOSSES, ids=lambda v: getattr(v, "name", str(v)))
+@pytest.mark.parametrize("stream", [False, True])
+def test_J11_no_loss_is_silent(weir, upstream, front, back, fields, stream):
+    """What a translation can't carry is refused, or named in a header (compatible servers are sent
+    top_k); in the same dialect all goes on as it is."""
+    up = upstream(back)
+    r = front.ask(weir(up).port, stream=stream, **fields)
+    if r.status == 200:
+        said = r.get("x-weir-lossy") or ""
+        sent = up.requests[0].json
+        told = [name for name in fields if name in sent or name in said]
+        assert told, f"{fields} was dropped in silence: {said!r}"
+    else:
+        assert_error(front, r, "bad_request")
+        assert up.hits == 0
+    own = upstream(front.dialect)
+    r = front.ask(weir(own).port, stream=stream, **fields)
+    assert r.status == 200 and r.get("x-weir-lossy") is None
+    for name, value in fields.items():
+        assert own.requests[0].json[name] == value
+
+
 # ---- the larger collection
 
 
