@@ -84,20 +84,27 @@ static str credential(const struct h1_head *h)
     return v;
 }
 
-static bool authenticate(struct call *c)
+/* Who is it? c->key, or NULL for a stranger. */
+static void recognise(struct call *c)
 {
     uint8_t sha[DIGEST_SHA256];
-    if (!c->gen->snap->nkeys)
-        return true;
     str secret = credential(c->req->head);
+    if (!c->gen->snap->nkeys || !secret.n)
+        return;
     digest_sha256(secret, sha);
     c->key = conf_find_key(c->gen->snap, sha);
-    if (secret.n && c->key)
+}
+
+static bool authenticate(struct call *c)
+{
+    recognise(c);
+    if (c->key || !c->gen->snap->nkeys)
         return true;
     return refuse(c, ERR_AUTH,
-                  secret.n ? STR("The API key is not valid.")
-                           : STR("An API key is needed: send it as \"Authorization: Bearer KEY\" "
-                                 "or \"x-api-key: KEY\"."),
+                  credential(c->req->head).n
+                      ? STR("The API key is not valid.")
+                      : STR("An API key is needed: send it as \"Authorization: Bearer KEY\" "
+                            "or \"x-api-key: KEY\"."),
                   STR_NONE);
 }
 
@@ -167,8 +174,10 @@ bool access_admit(struct call *c)
     if (!may_knock(c))
         return false;
     c->local = c->front ? NULL : local_find(h->path);
-    if (c->local && is_open(h))
+    if (c->local && is_open(h)) {
+        recognise(c); /* some of it shows more to those it knows */
         return true;
+    }
     if (!authenticate(c))
         return false;
     if (c->front)

@@ -16,6 +16,12 @@ static struct call *call_of_exchange(struct exchange *x)
     return (struct call *)(void *)x;
 }
 
+static struct attempt_record *record_of(struct call *c)
+{
+    CHECK(c->attempts > 0 && c->attempts <= GATE_ATTEMPTS_MAX);
+    return &c->tried[c->attempts - 1];
+}
+
 static bool type_is(str type, str want)
 {
     return str_has_prefix_nocase(type, want) &&
@@ -29,15 +35,23 @@ static bool type_is_json(str type)
            (t.n > 5 && str_eq_nocase(str_from(t, t.n - 5), STR("+json")));
 }
 
-static void bad_answer(struct call *c, str why)
+/* Read no more of this answer. The call may be over afterwards. */
+static void cut_off(struct call *c, enum attempt_end end, enum err kind, str why)
 {
-    struct fail f = {.kind = ERR_UPSTREAM, .message = why, .upstream_status = c->status};
+    struct fail f = {.kind = kind, .message = why, .upstream_status = c->status};
     exchange_cancel(&c->x);
     c->on_wire = false;
-    attempt_failed(c,
-                   &(struct attempt_failure){
-                       .end = ATTEMPT_BAD_ANSWER, .kind = ERR_UPSTREAM, .status = c->status},
-                   &f);
+    attempt_failed(c, &(struct attempt_failure){.end = end, .kind = kind, .status = c->status}, &f);
+}
+
+static void bad_answer(struct call *c, str why)
+{
+    cut_off(c, ATTEMPT_BAD_ANSWER, ERR_UPSTREAM, why);
+}
+
+static void out_of_memory(struct call *c)
+{
+    cut_off(c, ATTEMPT_OURS, ERR_OVERLOADED, STR("The gateway is out of memory."));
 }
 
 static bool start_inflate(struct call *c, str coding)
@@ -95,10 +109,25 @@ static void on_head(struct exchange *x, const struct h1_head *h)
             .should_retry = arena_dup(a, h1_get(h, H1_X_SHOULD_RETRY)),
         };
     else if (c->mode == ANSWER_STREAM && !stream_begin(c))
-        bad_answer(c, STR("Out of memory."));
-    else if (h->body == H1_BODY_LENGTH && h->content_length < GATE_ANSWER_MAX && !c->inflating)
+        out_of_memory(c);
+    else if (h->body == H1_BODY_LENGTH && h->content_length &&
+             h->content_length < GATE_ANSWER_MAX && !c->inflating)
         if (!buf_reserve(&c->whole, (size_t)h->content_length))
-            bad_answer(c, STR("Out of memory."));
+            out_of_memory(c);
+}
+
+static void answer_error(struct call *c)
+{
+    struct fail f = {.kind = err_of_status(c->status), .upstream_status = c->status};
+    c->bind->dialect->back->decode_error(&c->facts, buf_str(&c->whole), &c->req->arena, &f);
+    f.upstream_status = c->status;
+    f.message = call_without_key(c, f.message);
+    attempt_failed(c,
+                   &(struct attempt_failure){.end = ATTEMPT_STATUS,
+                                             .kind = f.kind,
+                                             .status = c->status,
+                                             .retry_after_ms = f.retry_after_ms},
+                   &f);
 }
 
 static void on_body(struct exchange *x, char *p, size_t n)
@@ -107,10 +136,15 @@ static void on_body(struct exchange *x, char *p, size_t n)
     if (!c->mark_us)
         own_time_start(c);
     c->bytes_answer += n;
-    if (c->mode == ANSWER_STREAM)
+    if (c->mode == ANSWER_STREAM) {
         stream_bytes(c, p, n);
-    else if (!body_bytes(c, p, n))
+    } else if (!body_bytes(c, p, n)) {
         bad_answer(c, STR("The provider's answer is too large or not as it is labelled."));
+    } else if (c->mode == ANSWER_ERROR && buf_size(&c->whole) >= GATE_ERROR_BODY_MAX) {
+        exchange_cancel(x); /* an error that does not end says no more than its beginning */
+        c->on_wire = false;
+        answer_error(c);
+    }
 }
 
 static void on_batch(struct exchange *x)
@@ -118,35 +152,8 @@ static void on_batch(struct exchange *x)
     struct call *c = call_of_exchange(x);
     if (c->mode == ANSWER_STREAM)
         stream_batch(c);
-}
-
-/* A provider may echo the key it was shown (F7): not to the client. */
-static str without_key(struct call *c, str text)
-{
-    const struct conf_provider *p = c->cand->provider;
-    str key = p->nkeys ? secret_reveal(&p->keys[c->cand->key]) : STR_NONE;
-    while (key.n >= 4) {
-        size_t at = str_find(text, key);
-        if (at == SIZE_MAX)
-            break;
-        text = arena_strf(&c->req->arena, STR_FMT "***" STR_FMT, STR_ARG(str_head(text, at)),
-                          STR_ARG(str_from(text, at + key.n)));
-    }
-    return text;
-}
-
-static void answer_error(struct call *c)
-{
-    struct fail f = {.kind = err_of_status(c->status), .upstream_status = c->status};
-    c->bind->dialect->back->decode_error(&c->facts, buf_str(&c->whole), &c->req->arena, &f);
-    f.upstream_status = c->status;
-    f.message = without_key(c, f.message);
-    attempt_failed(c,
-                   &(struct attempt_failure){.end = ATTEMPT_STATUS,
-                                             .kind = f.kind,
-                                             .status = c->status,
-                                             .retry_after_ms = f.retry_after_ms},
-                   &f);
+    else
+        own_time_stop(c); /* the provider's turn again */
 }
 
 static void on_end(struct exchange *x, bool by_close)
@@ -199,8 +206,19 @@ static str words_for(const struct exchange_fail *f)
     return STR("The provider failed.");
 }
 
-static enum attempt_end end_of(const struct exchange_fail *f)
+/* The client's own deadline has come: that is nobody's fault, or anybody could close a provider to
+ * all others by giving it a millisecond. */
+static bool cut_by_client(const struct call *c, enum err kind)
 {
+    return kind == ERR_TIMEOUT && c->impatient && loop_now(c->gate->loop) >= c->deadline;
+}
+
+static enum attempt_end end_of(const struct call *c, const struct exchange_fail *f)
+{
+    if (cut_by_client(c, kind_of_rc(f->rc)))
+        return ATTEMPT_CLIENT;
+    if (f->rc == RC_NOMEM)
+        return ATTEMPT_OURS;
     if (f->phase == EXCHANGE_CONNECT || !f->sent_any)
         return ATTEMPT_NOT_SENT;
     if (f->rc == RC_TIMEOUT)
@@ -214,15 +232,20 @@ static void on_fail(struct exchange *x, const struct exchange_fail *xf)
     struct call *c = call_of_exchange(x);
     c->on_wire = false;
     own_time_start(c);
-    c->tried[c->attempts - 1].why = xf->what;
+    record_of(c)->why = xf->what;
     if (c->phase == CALL_ANSWER && c->mode == ANSWER_STREAM) {
         stream_broken(c, kind_of_rc(xf->rc));
         return;
     }
+    if (c->phase == CALL_ANSWER && c->mode == ANSWER_ERROR) {
+        answer_error(c); /* its status stands, whatever became of the words */
+        return;
+    }
     struct fail f = {.kind = kind_of_rc(xf->rc), .message = words_for(xf)};
     attempt_failed(c,
-                   &(struct attempt_failure){
-                       .end = end_of(xf), .kind = f.kind, .replay = c->gen->snap->routing.replay},
+                   &(struct attempt_failure){.end = end_of(c, xf),
+                                             .kind = f.kind,
+                                             .replay = c->gen->snap->routing.replay},
                    &f);
 }
 
@@ -243,13 +266,12 @@ static bool out_of_attempts(const struct call *c)
 
 void attempt_begin(struct call *c)
 {
-    msec now = loop_now(c->gate->loop);
-    c->attempt_began = now;
+    CHECK(!c->record_open && c->attempts < GATE_ATTEMPTS_MAX);
+    c->attempt_began = loop_now(c->gate->loop);
     c->tried[c->attempts++] = (struct attempt_record){
         .provider = c->cand->provider, .model = c->cand->target->model, .error = ERR_COUNT};
     metric_add(&c->bind->metric->counter[METRIC_P_CALLS], 1);
     metric_add(&c->bind->metric->in_flight, 1);
-    c->cand->health->in_flight++;
     c->record_open = true;
     if (c->attempts > 1)
         metric_count(c->gate->set.metrics, RETRIES);
@@ -257,21 +279,29 @@ void attempt_begin(struct call *c)
 
 static void end_record(struct call *c, enum err error)
 {
-    struct attempt_record *t = &c->tried[c->attempts - 1];
-    msec now = loop_now(c->gate->loop);
+    struct attempt_record *t = record_of(c);
+    CHECK(c->record_open);
     t->error = error;
     t->status = c->status;
-    t->ms = (uint32_t)(now - c->attempt_began);
+    t->ms = (uint32_t)(loop_now(c->gate->loop) - c->attempt_began);
     metric_add(&c->bind->metric->in_flight, (uint64_t)-1);
-    c->cand->health->in_flight--;
-    c->cand->health->probing = false;
+    if (c->cand->probe)
+        c->cand->health->probing = false;
     c->record_open = false;
 }
 
-void attempt_drop(struct call *c)
+void attempt_drop(struct call *c, enum err why)
 {
     if (c->record_open)
-        end_record(c, ERR_CLIENT_GONE);
+        end_record(c, why);
+}
+
+void attempt_release(struct call *c)
+{
+    if (c->cand)
+        candidate_release(c->cand);
+    c->cand = NULL;
+    plan_release(&c->plan);
 }
 
 static void send_request(struct call *c)
@@ -295,12 +325,15 @@ static void send_request(struct call *c)
 /* Forget what an earlier attempt left of its answer. */
 static void clean_slate(struct call *c)
 {
+    CHECK(!c->committed && !c->on_wire);
     sse_fini(&c->sse);
     if (c->inflating)
         decode_fini(&c->inflate);
-    c->inflating = c->failed = c->ended = c->finished = c->content = c->batch = false;
+    c->inflating = c->failed = c->ended = c->content = c->batch = c->paused = false;
     buf_clear(&c->held);
     buf_clear(&c->whole);
+    c->run = c->first_events = STR_NONE;
+    c->lossy = (struct ir_lossy){0};
     c->collect = NULL;
     c->encoder = c->decoder = NULL;
     c->mode = ANSWER_UNKNOWN;
@@ -312,6 +345,7 @@ static enum step start(struct call *c)
 {
     c->phase = CALL_SENDING;
     c->bind = &c->gen->bindings[c->cand->target->provider];
+    c->same = c->bind->dialect == c->front;
     clean_slate(c);
     if (!c->bind->dialect) {
         attempt_begin(c);
@@ -319,10 +353,11 @@ static enum step start(struct call *c)
         demo_start(c);
         return STEP_WAIT;
     }
-    c->same = c->bind->dialect == c->front;
     struct health *probed = c->cand->health; /* the call may end in wire_write */
+    bool probe = c->cand->probe;
     if (!wire_write(c)) {
-        probed->probing = false;
+        if (probe)
+            probed->probing = false;
         return STEP_DONE;
     }
     attempt_begin(c);
@@ -330,6 +365,18 @@ static enum step start(struct call *c)
     if (c->peek.stream && !c->keepalive.at)
         stream_keepalive(c);
     return STEP_WAIT;
+}
+
+static void go_route(struct call *c, const struct conf_route *r)
+{
+    struct plan *p = &c->plan;
+    c->route = r;
+    plan_release(p);
+    plan_build(p, &c->gate->route, c->gen->snap, r, loop_now(c->gate->loop));
+    if (p->n == 0 && (!c->ready_at || p->ready_at < c->ready_at)) {
+        c->why = p->why;
+        c->ready_at = p->ready_at;
+    }
 }
 
 /* The next fallback model, where the configuration has one. */
@@ -340,61 +387,75 @@ static bool next_route(struct call *c)
         const struct conf_route *next = r->fallback[c->next_fallback++];
         if (!conf_key_allows(c->key, next))
             continue;
-        c->route = next;
-        plan_build(&c->plan, &c->gate->route, c->gen->snap, next, loop_now(c->gate->loop));
+        go_route(c, next);
         return true;
     }
     return false;
 }
 
-/* Nothing is left to try: the last failure, or why nothing could be tried. */
-static enum step give_up(struct call *c)
+/* The next candidate of this route, else of its fallbacks. False: nobody is left, and c->cand is
+ * who it was. */
+static bool next_candidate(struct call *c)
 {
-    if (c->attempts) {
-        call_fail(c, &c->fail);
-        return STEP_DONE;
+    const struct conf_route *was = c->route;
+    struct candidate *next;
+    do {
+        next = plan_next(&c->plan, loop_now(c->gate->loop));
+    } while (!next && next_route(c));
+    if (!next) {
+        c->route = was;
+        return false;
     }
-    msec now = loop_now(c->gate->loop);
-    struct fail f = {.kind = c->plan.why};
-    if (c->plan.ready_at > now)
-        f.retry_after_ms = c->plan.ready_at - now;
-    call_fail(c, &f);
-    return STEP_DONE;
+    candidate_hold(next);
+    if (c->cand)
+        candidate_release(c->cand);
+    c->chosen = *next;
+    c->cand = &c->chosen;
+    c->same_tries = 1;
+    return true;
+}
+
+enum step stage_plan(struct call *c)
+{
+    go_route(c, c->found.route);
+    return STEP_NEXT;
 }
 
 enum step stage_attempt(struct call *c)
 {
+    if (next_candidate(c))
+        return start(c);
     msec now = loop_now(c->gate->loop);
-    if (out_of_attempts(c))
-        return give_up(c);
-    do {
-        c->cand = plan_next(&c->plan, now);
-    } while (!c->cand && next_route(c));
-    if (!c->cand)
-        return give_up(c);
-    c->same_tries = 1;
-    return start(c);
+    struct fail f = {.kind = c->why};
+    if (c->ready_at > now)
+        f.retry_after_ms = c->ready_at - now;
+    call_fail(c, &f);
+    return STEP_DONE;
 }
 
 /* ---- after a failure */
 
 static void learn(struct call *c, const struct attempt_failure *f)
 {
+    struct metric_provider *m = c->bind->metric;
     msec now = loop_now(c->gate->loop);
     struct health *h = c->cand->health;
     bool bad = retry_is_failure(f);
     end_record(c, f->kind);
-    metric_add(&c->bind->metric->counter[METRIC_P_ERRORS], 1);
-    metric_provider_done(c->bind->metric, now, bad);
-    if (retry_is_refusal(f))
+    if (f->end == ATTEMPT_CLIENT || f->end == ATTEMPT_OURS)
+        return;
+    metric_add(&m->counter[METRIC_P_ERRORS], 1);
+    metric_provider_done(m, now, bad);
+    if (retry_is_refusal(f)) {
         health_refuse(c->cand->credential, now);
-    else if (f->kind == ERR_RATE_LIMITED && f->end == ATTEMPT_STATUS) {
+    } else if (f->kind == ERR_RATE_LIMITED) {
         health_cool(h, now, f->retry_after_ms);
-        metric_add(&c->bind->metric->counter[METRIC_P_RATE_LIMITED], 1);
+        metric_add(&m->counter[METRIC_P_RATE_LIMITED], 1);
+        if (f->retry_after_ms && (!c->retry_after_ms || f->retry_after_ms < c->retry_after_ms))
+            c->retry_after_ms = f->retry_after_ms;
     } else if (bad) {
         health_failure(h, now);
-        atomic_store_explicit(&c->bind->metric->circuit_open_until, h->open_until,
-                              memory_order_relaxed);
+        atomic_store_explicit(&m->circuit_open_until, h->open_until, memory_order_relaxed);
     }
 }
 
@@ -413,71 +474,83 @@ static bool enough_time(const struct call *c, msec now)
 
 static bool try_elsewhere(struct call *c)
 {
-    if (out_of_attempts(c))
+    if (out_of_attempts(c) || !next_candidate(c))
         return false;
-    struct candidate *next;
-    do {
-        next = plan_next(&c->plan, loop_now(c->gate->loop));
-    } while (!next && next_route(c));
-    if (!next)
-        return false;
-    c->cand = next;
-    c->same_tries = 1;
     start(c);
     return true;
 }
 
-/* What the client will hear if nothing better comes. An exhausted quota at the provider is the
- * operator's matter (U12); when several were limited, the soonest Retry-After counts (U11). */
-static void remember(struct call *c, const struct fail *fail)
+static bool try_again_here(struct call *c, const struct retry_rule *rule)
 {
-    uint64_t before = c->fail.kind == ERR_RATE_LIMITED ? c->fail.retry_after_ms : 0;
-    c->fail = *fail;
-    if (fail->kind == ERR_BUDGET)
-        c->fail = (struct fail){
-            .kind = ERR_UNAVAILABLE, .upstream_status = fail->upstream_status, .stop_retry = true};
-    if (fail->kind == ERR_RATE_LIMITED && before && before < fail->retry_after_ms)
-        c->fail.retry_after_ms = before;
+    struct gate *g = c->gate;
+    msec at = loop_now(g->loop) + rule->wait_ms;
+    if (rule->where != RETRY_ANYWHERE || out_of_attempts(c) || at >= c->deadline)
+        return false;
+    c->alarm.fn = on_wait_over;
+    if (alarm_set(g->alarms, &c->alarm, at) != RC_OK)
+        return false;
+    c->same_tries++;
+    own_time_stop(c);
+    return true;
+}
+
+static bool may_retry(const struct call *c, enum retry_where where, const struct fail *fail)
+{
+    /* A provider's "do not retry" is about this credential, where it is about the credential. */
+    bool final = fail->stop_retry && fail->kind != ERR_UPSTREAM_AUTH && fail->kind != ERR_BUDGET;
+    return where != RETRY_NOWHERE && !final && c->gen->snap->routing.fallback &&
+           enough_time(c, loop_now(c->gate->loop));
+}
+
+/* U12: that the provider's account is empty is no matter of the client's budget, and nothing that
+ * waiting mends. */
+void fail_for_client(struct fail *f)
+{
+    if (f->kind == ERR_BUDGET)
+        *f = (struct fail){.kind = ERR_UNAVAILABLE, .stop_retry = true};
 }
 
 void attempt_failed(struct call *c, const struct attempt_failure *f, const struct fail *fail)
 {
     struct gate *g = c->gate;
-    msec now = loop_now(g->loop);
     struct attempt_failure seen = *f;
+    CHECK(!c->committed && !c->on_wire);
     seen.same_tried = c->same_tries > 1;
     struct retry_rule rule = retry_decide(&seen, &g->rand);
-    CHECK(!c->committed);
-    remember(c, fail);
     learn(c, f);
-    if (fail->stop_retry && f->kind != ERR_UPSTREAM_AUTH && f->kind != ERR_BUDGET)
-        rule.where = RETRY_NOWHERE;
-    if (!c->gen->snap->routing.fallback)
-        rule.where = RETRY_NOWHERE;
-    if (rule.where == RETRY_NOWHERE || !enough_time(c, now) ||
-        !retry_budget_take(&g->budget, now)) {
-        call_fail(c, &c->fail);
-        return;
+    c->fail = *fail;
+    if (fail->kind == ERR_RATE_LIMITED) /* U11: the shortest wait of all that were asked */
+        c->fail.retry_after_ms = c->retry_after_ms;
+    fail_for_client(&c->fail);
+    if (may_retry(c, rule.where, fail) && retry_budget_take(&g->budget, loop_now(g->loop))) {
+        c->phase = CALL_SENDING;
+        if (try_elsewhere(c) || try_again_here(c, &rule))
+            return;
+        retry_budget_return(&g->budget);
     }
-    c->phase = CALL_SENDING;
-    if (try_elsewhere(c))
-        return;
-    if (rule.where != RETRY_ANYWHERE || out_of_attempts(c) || now + rule.wait_ms >= c->deadline) {
-        call_fail(c, &c->fail);
-        return;
-    }
-    c->same_tries++;
-    own_time_stop(c);
-    c->alarm.fn = on_wait_over;
-    if (alarm_set(g->alarms, &c->alarm, now + rule.wait_ms) != RC_OK)
-        call_fail(c, &c->fail);
+    call_fail(c, &c->fail);
+}
+
+void attempt_answers(struct call *c)
+{
+    health_answers(c->cand->health);
+    health_answers(c->cand->credential);
+    atomic_store_explicit(&c->bind->metric->circuit_open_until, 0, memory_order_relaxed);
 }
 
 void attempt_served(struct call *c)
 {
     end_record(c, ERR_COUNT);
+    attempt_answers(c);
     health_success(c->cand->health);
     health_success(c->cand->credential);
-    atomic_store_explicit(&c->bind->metric->circuit_open_until, 0, memory_order_relaxed);
     metric_provider_done(c->bind->metric, loop_now(c->gate->loop), false);
+}
+
+void attempt_broke(struct call *c)
+{
+    CHECK(c->committed);
+    bool ours = cut_by_client(c, c->fail.kind);
+    learn(c, &(struct attempt_failure){.end = ours ? ATTEMPT_CLIENT : ATTEMPT_BAD_ANSWER,
+                                       .kind = c->fail.kind});
 }

@@ -8,6 +8,8 @@
  */
 #include "gate/gate_int.h"
 
+#include "json/write.h"
+
 bool body_bytes(struct call *c, const char *p, size_t n)
 {
     size_t most = c->mode == ANSWER_ERROR ? GATE_ERROR_BODY_MAX : GATE_ANSWER_MAX;
@@ -35,16 +37,31 @@ bool collect_prepare(struct call *c, bool borrow)
     return c->collect != NULL;
 }
 
-bool encoder_prepare(struct call *c)
+/* The model as it was asked for, for answers that name none: as JSON text again. */
+static jtext model_text(struct call *c)
 {
-    const struct dialect_front *f = c->front->front;
-    struct front_opts o = {
+    struct buf b = BUF_INIT(6 * GATE_MODEL_MAX);
+    json_escape(&b, c->peek.model);
+    str text = b.failed ? STR_NONE : arena_dup(&c->req->arena, buf_str(&b));
+    buf_fini(&b);
+    return text;
+}
+
+struct front_opts front_opts_of(struct call *c)
+{
+    return (struct front_opts){
         .id = str_from(c->id, 4),
-        .model = c->peek.model,
+        .model = model_text(c),
         .created = loop_unix_ms(c->gate->loop) / 1000,
         .include_usage = c->peek.include_usage,
         .input_estimate = count_estimate(c),
     };
+}
+
+bool encoder_prepare(struct call *c)
+{
+    const struct dialect_front *f = c->front->front;
+    struct front_opts o = front_opts_of(c);
     c->encoder = arena_alloc(&c->req->arena, f->stream_size);
     if (c->encoder)
         f->stream_init(c->encoder, &o);
@@ -56,8 +73,10 @@ static void bad_body(struct call *c, enum err kind, str why)
     struct fail f = {.kind = kind, .message = why};
     if (c->failed)
         f = c->fail;
-    struct attempt_failure af = {
-        .end = ATTEMPT_PRELUDE, .kind = f.kind, .retry_after_ms = f.retry_after_ms};
+    bool ours = f.kind == ERR_OVERLOADED && !c->failed;
+    struct attempt_failure af = {.end = ours ? ATTEMPT_OURS : ATTEMPT_PRELUDE,
+                                 .kind = f.kind,
+                                 .retry_after_ms = f.retry_after_ms};
     attempt_failed(c, &af, &f);
 }
 
@@ -65,9 +84,7 @@ static void bad_body(struct call *c, enum err kind, str why)
 void collect_reply(struct call *c)
 {
     struct arena *a = &c->req->arena;
-    struct front_opts o = {.id = str_from(c->id, 4),
-                           .model = c->peek.model,
-                           .created = loop_unix_ms(c->gate->loop) / 1000};
+    struct front_opts o = front_opts_of(c);
     if (!c->wire)
         c->wire = wire_take(c->gate);
     struct rope *r = c->wire ? &c->wire->body : NULL;
@@ -82,6 +99,7 @@ void collect_reply(struct call *c)
         return;
     }
     own_time_stop(c);
+    call_answered(c);
     c->reply_status = 200;
     c->committed = true;
     call_reply_lines(c, STR("application/json"), &c->gate->lines);
@@ -91,15 +109,17 @@ void collect_reply(struct call *c)
 /* The client asked for a stream and the provider answered with a body: one burst of events. */
 static void reply_as_stream(struct call *c)
 {
-    if (stream_commit(c) && !c->gate->out.failed)
-        reply_data(c->req, buf_str(&c->gate->out), true);
-    else if (c->gate->out.failed)
-        reply_abort(c->req);
+    if (!stream_commit(c))
+        return;
+    attempt_served(c);
+    call_answered(c);
+    reply_data(c->req, buf_str(&c->gate->out), true);
 }
 
 static void reply_as_is(struct call *c)
 {
     own_time_stop(c);
+    call_answered(c);
     c->reply_status = c->status;
     c->committed = true;
     call_reply_lines(c, STR("application/json"), &c->gate->lines);
@@ -118,8 +138,8 @@ void body_end(struct call *c)
     bool ok = c->peek.stream ? encoder_prepare(c) : c->same || collect_prepare(c, true);
     if (ok)
         c->bind->dialect->back->decode_body(json_root(&doc), &g->scratch, call_tap(c));
-    if (!ok || c->failed) {
-        bad_body(c, ERR_OVERLOADED, STR("Out of memory."));
+    if (!ok || c->failed || g->out.failed) {
+        bad_body(c, ERR_OVERLOADED, STR("The gateway is out of memory."));
         return;
     }
     if (c->peek.stream) {

@@ -61,7 +61,6 @@ static struct call *call_new(struct gate *g, struct request *r)
     c->gen = g->gen;
     c->gen->refs++;
     c->mark_us = r->began_us;
-    c->finish = IR_FIN_OTHER;
     c->reply_error = ERR_COUNT;
     c->held = BUF_INIT(GATE_PRELUDE_MAX);
     c->whole = BUF_INIT(GATE_ANSWER_MAX);
@@ -73,19 +72,20 @@ static struct call *call_new(struct gate *g, struct request *r)
     return c;
 }
 
-/* Give back all that is not the request's arena. Idempotent. */
+/* Give back all that is not the request's arena. Idempotent. After call_settle. */
 void call_release(struct call *c)
 {
     struct gate *g = c->gate;
     if (c->phase == CALL_OVER)
         return;
+    CHECK(!c->record_open);
     c->phase = CALL_OVER;
     if (c->on_wire)
         exchange_cancel(&c->x);
     c->on_wire = false;
     alarm_stop(g->alarms, &c->alarm);
     alarm_stop(g->alarms, &c->keepalive);
-    attempt_drop(c);
+    attempt_release(c);
     wire_give(g, c->wire);
     c->wire = NULL;
     sse_fini(&c->sse);
@@ -96,7 +96,7 @@ void call_release(struct call *c)
     buf_fini(&c->whole);
     list_remove(&c->link);
     g->ncalls--;
-    gen_unref(g, c->gen);
+    gen_unref(c->gen);
 }
 
 /* ---- what the server tells us */
@@ -172,6 +172,8 @@ static void on_gone(struct request *r)
 static void on_sent(struct request *r)
 {
     struct call *c = call_of(r);
+    if (!c)
+        return; /* there was no memory for one */
     call_settle(c, false);
     call_release(c);
 }
@@ -179,7 +181,7 @@ static void on_sent(struct request *r)
 static void on_drain(struct request *r)
 {
     struct call *c = call_of(r);
-    if (!c->paused)
+    if (!c || !c->paused)
         return;
     c->paused = false;
     if (c->on_wire)
@@ -189,7 +191,7 @@ static void on_drain(struct request *r)
 static str ping(struct request *r)
 {
     struct call *c = call_of(r);
-    return c->front && c->front->front ? c->front->front->ping : STR(": ping\n\n");
+    return c && c->front && c->front->front ? c->front->front->ping : STR(": ping\n\n");
 }
 
 const struct server_ops gate_server_ops = {
@@ -281,20 +283,19 @@ static msec client_patience(const struct call *c)
 enum step stage_resolve(struct call *c)
 {
     const struct snapshot *snap = c->gen->snap;
+    if (c->peek.model.n > GATE_MODEL_MAX) {
+        call_fail_kind(c, ERR_NOT_FOUND, STR("No model has a name as long as that."), STR_NONE);
+        return STEP_DONE;
+    }
     if (conf_resolve(snap, c->key, c->peek.model, &c->found) != RC_OK)
         return unknown_model(c);
     c->route = c->found.route;
     msec patience = client_patience(c), total = snap->timeouts.total;
-    c->deadline = c->req->began + (patience < total ? patience : total);
+    c->impatient = patience < total;
+    c->deadline = c->req->began + (c->impatient ? patience : total);
     c->phase = CALL_SENDING;
     metric_add(&c->gate->set.metrics->in_flight, 1);
     c->counted = true;
     retry_budget_call(&c->gate->budget, loop_now(c->gate->loop));
-    return STEP_NEXT;
-}
-
-enum step stage_plan(struct call *c)
-{
-    plan_build(&c->plan, &c->gate->route, c->gen->snap, c->route, loop_now(c->gate->loop));
     return STEP_NEXT;
 }

@@ -206,6 +206,10 @@ static void on_pace(struct alarm *a)
         buf_add(&c->held, buf_str(&c->gate->out));
     }
     str bytes = c->first_events.n ? buf_str(&c->held) : buf_str(&c->gate->out);
+    if (last) {
+        attempt_served(c);
+        call_answered(c);
+    }
     if (!reply_data(c->req, bytes, last))
         return;
     c->first_events = STR_NONE;

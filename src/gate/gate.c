@@ -80,9 +80,9 @@ static enum rc gen_new(struct gate *g, struct snapshot *snap, struct gen **ret)
     return RC_OK;
 }
 
-void gen_unref(struct gate *g, struct gen *gen)
+void gen_unref(struct gen *gen)
 {
-    (void)g;
+    CHECK(gen->refs > 0);
     if (--gen->refs)
         return;
     snapshot_unref(gen->snap);
@@ -115,7 +115,7 @@ enum rc gate_reload(struct gate *g, struct snapshot *snap)
     g->gen = gen;
     set_limits(g, snap);
     if (old)
-        gen_unref(g, old);
+        gen_unref(old);
     return RC_OK;
 }
 
@@ -181,8 +181,7 @@ void gate_end_calls(struct gate *g)
     list_each_safe(it, tmp, &g->calls)
     {
         struct call *c = list_entry(it, struct call, link);
-        bool answered = c->req->draining || (c->req->replied && !c->stream_out);
-        if (c->route && !answered)
+        if (c->route && !c->answered)
             call_fail_kind(c, ERR_UNAVAILABLE, STR("The gateway is shutting down."),
                            STR("draining"));
     }
@@ -202,7 +201,7 @@ void gate_free(struct gate *g)
     CHECK(list_is_empty(&g->calls));
     server_free(g->server);
     if (g->gen)
-        gen_unref(g, g->gen);
+        gen_unref(g->gen);
     list_each_safe(it, tmp, &g->wires) wire_free(list_entry(it, struct wire, link));
     route_state_fini(&g->route);
     scratch_fini(&g->scratch);

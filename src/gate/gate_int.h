@@ -19,7 +19,8 @@
 #define GATE_ATTEMPTS_MAX   8
 #define GATE_NODES_MAX      (1u << 20) /* JSON values of a request body: J6 */
 #define GATE_MESSAGES_MAX   100000
-#define GATE_WIRES          64 /* pooled */
+#define GATE_MODEL_MAX      256 /* bytes of a model's name: it goes into headers and logs */
+#define GATE_WIRES          64  /* pooled */
 
 enum step { STEP_NEXT, STEP_WAIT, STEP_DONE };
 
@@ -81,10 +82,13 @@ struct call {
     const struct conf_route *route; /* where it is now: found.route or one of its fallbacks */
     unsigned next_fallback;
     struct plan plan;
+    enum err why;  /* of the plans that held nobody: what to answer, … */
+    msec ready_at; /* … and when the first of their targets may serve; 0: none was empty */
     struct ir_lossy lossy;
 
     /* the attempt under way */
-    struct candidate *cand;
+    struct candidate *cand;  /* NULL before the first; points to `chosen` */
+    struct candidate chosen; /* a copy that is held: the plan may be another one by now */
     const struct binding *bind;
     struct wire *wire;
     struct attempt_record tried[GATE_ATTEMPTS_MAX];
@@ -92,11 +96,13 @@ struct call {
     unsigned same_tries;
     msec attempt_began;
     msec deadline;
-    bool on_wire;           /* an exchange is under way */
-    bool same;              /* the client's own dialect */
-    struct alarm alarm;     /* a wait before a retry, or for the end of a message */
-    struct alarm keepalive; /* pings in a silent stream */
-    bool record_open;       /* the last of `tried` has not ended */
+    bool impatient;          /* the deadline is the client's own */
+    uint64_t retry_after_ms; /* the shortest that a provider asked for; 0: none did */
+    bool on_wire;            /* an exchange is under way */
+    bool same;               /* the client's own dialect */
+    struct alarm alarm;      /* a wait before a retry, or for the end of a message */
+    struct alarm keepalive;  /* pings in a silent stream */
+    bool record_open;        /* the last of `tried` has not ended */
     struct demo *demo;
 
     /* the answer */
@@ -117,14 +123,12 @@ struct call {
     bool committed;   /* … and went to the client: nothing may be retried */
     bool stream_out;  /* the head of a stream was given */
     bool ended;       /* the terminal event was seen */
-    bool broken;      /* the stream ended with an error event */
+    bool answered;    /* all of the reply was given to the server: nothing may follow */
     bool paused;
     msec last_out;
     struct fail fail; /* what a decoder said */
     bool failed;
     struct usage usage;
-    enum ir_finish finish;
-    bool finished;
 
     /* accounting */
     usec mark_us; /* our own time runs since then; 0: the provider's turn */
@@ -168,7 +172,7 @@ bool wire_write(struct call *c);       /* c->wire and c->x.iov; false: the call 
 bool decode_canonical(struct call *c); /* c->ir; false: the call is over */
 
 /* gate.c */
-void gen_unref(struct gate *g, struct gen *gen);
+void gen_unref(struct gen *gen);
 
 /* call.c */
 extern const struct server_ops gate_server_ops;
@@ -195,9 +199,14 @@ void local_serve(struct call *c);                  /* c->local, or a token count
 
 /* attempt.c */
 void attempt_failed(struct call *c, const struct attempt_failure *f, const struct fail *fail);
-void attempt_begin(struct call *c);  /* a record of c->cand is opened */
-void attempt_served(struct call *c); /* the answer is whole or committed: health and record */
-void attempt_drop(struct call *c);   /* the client left: the record ends, nothing is learned */
+void fail_for_client(struct fail *f);
+void attempt_begin(struct call *c);   /* a record of c->cand is opened */
+void attempt_answers(struct call *c); /* committed: the target serves, the record goes on */
+void attempt_served(struct call *c);  /* the answer is whole: health is learned, the record ends */
+void attempt_broke(struct call *c);   /* cut behind the commit point, see c->fail: the same */
+/* The call ends for a reason that says nothing of the target: the record ends. No-op when ended. */
+void attempt_drop(struct call *c, enum err why);
+void attempt_release(struct call *c); /* the candidate and the plan are let go */
 
 /* stream.c: an answer as events */
 bool stream_begin(struct call *c);
@@ -213,19 +222,21 @@ void stream_say_error(struct call *c, const struct fail *f); /* in the stream, a
 bool body_bytes(struct call *c, const char *p, size_t n);
 void body_end(struct call *c);
 bool encoder_prepare(struct call *c);
+struct front_opts front_opts_of(struct call *c);
 bool collect_prepare(struct call *c, bool borrow);
 void collect_reply(struct call *c);
 
 /* tap.c: what passing events teach us */
 struct ir_sink call_tap(struct call *c);
-void call_learn(struct call *c, const struct ir_event *ev);
+str call_without_key(struct call *c, str text); /* a provider may echo the key it was shown: F7 */
 
 /* reply.c. After call_fail the call is over: it must not be touched. */
 bool stream_reply_begin(struct call *c); /* false: the call is over */
 void call_reply_lines(struct call *c, str content_type, struct buf *to);
 void call_fail(struct call *c, const struct fail *f); /* before or after the commit point */
 void call_fail_kind(struct call *c, enum err kind, str message, str code);
-void call_reply_error(struct call *c, const struct fail *f);
+/* The last bytes are about to be given: no alarm may add to them. */
+void call_answered(struct call *c);
 
 /* settle.c */
 void call_settle(struct call *c, bool client_gone);
@@ -237,10 +248,6 @@ uint64_t count_estimate(struct call *c); /* prompt tokens; 0: cannot be told */
 /* demo.c */
 void demo_start(struct call *c);
 
-static inline const struct conf_provider *call_provider(const struct call *c)
-{
-    return c->cand ? c->cand->provider : NULL;
-}
 static inline void own_time_start(struct call *c)
 {
     c->mark_us = loop_now_us();

@@ -49,10 +49,17 @@ static void serve_livez(struct call *c)
     answer(c, 200, STR("text/plain"), &b);
 }
 
+/* Details only for who may see them: a caller with a key, or, where none is asked for, one from
+ * this machine. */
+static bool may_see(const struct call *c)
+{
+    return c->key || (!c->gen->snap->nkeys && request_peer_is_loopback(c->req));
+}
+
 static void serve_readyz(struct call *c)
 {
     struct gate_world *w = c->gate->set.world;
-    struct buf b = BUF_INIT(4096);
+    struct buf b = BUF_INIT(BODY_MAX);
     const char *bad = atomic_load(&w->reload_error);
     if (atomic_load(&w->draining)) {
         buf_lit(&b, "draining\n");
@@ -62,7 +69,7 @@ static void serve_readyz(struct call *c)
     buf_lit(&b, "ready\n");
     if (bad)
         buf_addf(&b, "the last reload was refused, the configuration before it is in force: %s\n",
-                 bad);
+                 may_see(c) ? bad : "the log says why");
     answer(c, 200, STR("text/plain"), &b);
 }
 
@@ -89,13 +96,6 @@ static void put_double(struct json_writer *w, double v)
     char text[32];
     int n = snprintf(text, sizeof(text), "%.4f", v);
     json_put_text(w, str_of(text, (size_t)n));
-}
-
-/* Details only for who may see them: a caller with a key, or, where none is asked for, one from
- * this machine. */
-static bool may_see(const struct call *c)
-{
-    return c->key || (!c->gen->snap->nkeys && request_peer_is_loopback(c->req));
 }
 
 static void health_provider(struct call *c, struct json_writer *w, const struct conf_provider *p,

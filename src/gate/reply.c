@@ -9,6 +9,8 @@
 
 #include "http/h1_write.h"
 
+#define RETRY_AFTER_MAX 3600000u /* ms */
+
 static void weir_lines(struct call *c, struct buf *b)
 {
     h1_write_header(b, STR("x-weir-request-id"), c->id);
@@ -82,7 +84,15 @@ static const struct dialect_front *words_of(const struct call *c)
     return d->front;
 }
 
-void call_reply_error(struct call *c, const struct fail *f)
+void call_answered(struct call *c)
+{
+    CHECK(!c->answered);
+    c->answered = true;
+    alarm_stop(c->gate->alarms, &c->alarm);
+    alarm_stop(c->gate->alarms, &c->keepalive);
+}
+
+static void reply_error(struct call *c, const struct fail *f)
 {
     struct arena *a = &c->req->arena;
     struct front_error e = {0};
@@ -91,21 +101,34 @@ void call_reply_error(struct call *c, const struct fail *f)
     str text = arena_dup(a, buf_str(&body));
     buf_fini(&body);
     own_time_stop(c);
+    call_answered(c);
     error_lines(c, f, &e, &c->gate->lines);
     c->reply_status = e.status;
     c->reply_error = f->kind;
     reply_text(c->req, e.status, buf_str(&c->gate->lines), text.p ? text : STR("{}"));
 }
 
+/* At most an hour (U11), and not the same for all that were turned away together (D28): later,
+ * never sooner. Full seconds stay so: clients see no finer ones. */
+static uint64_t spread(struct call *c, uint64_t ms)
+{
+    ms += rand_below(&c->gate->rand,
+                     (uint32_t)((ms < RETRY_AFTER_MAX ? ms : RETRY_AFTER_MAX) / 4 + 1));
+    return ms < RETRY_AFTER_MAX ? ms : RETRY_AFTER_MAX;
+}
+
 void call_fail(struct call *c, const struct fail *f)
 {
     struct fail said = *f;
+    CHECK(!c->answered && c->phase != CALL_OVER);
     alarm_stop(c->gate->alarms, &c->alarm);
+    if (said.retry_after_ms)
+        said.retry_after_ms = spread(c, said.retry_after_ms);
     if (c->on_wire)
         exchange_cancel(&c->x);
     c->on_wire = false;
     if (!c->stream_out) {
-        call_reply_error(c, &said);
+        reply_error(c, &said);
         return;
     }
     buf_clear(&c->gate->out);

@@ -10,7 +10,8 @@
 #include "base/fmt.h"
 #include "json/write.h"
 
-#define BYTES_PER_TOKEN 4 /* of delivered text, when a provider gives no usage */
+#define FIELD_MAX       1024 /* bytes of one text in the log */
+#define BYTES_PER_TOKEN 4    /* of delivered text, when a provider gives no usage */
 
 /* ---- usage */
 
@@ -53,7 +54,7 @@ static void count_call(struct call *c, unsigned status, bool gone, uint64_t ms)
     metric_add(&m->counter[METRIC_BYTES_OUT], c->req->bytes_out);
     if (c->lossy.n && !c->same)
         metric_count(m, LOSSY);
-    if (c->route && c->route != c->found.route)
+    if (c->committed && c->route != c->found.route)
         metric_count(m, FALLBACKS);
     if (c->counted)
         metric_add(&m->in_flight, (uint64_t)-1);
@@ -73,17 +74,14 @@ static void count_call(struct call *c, unsigned status, bool gone, uint64_t ms)
 
 /* ---- the log line */
 
-static void add_text(struct buf *b, str s)
-{
-    buf_add_char(b, '"');
-    json_escape(b, s);
-    buf_add_char(b, '"');
-}
-
+/* Clients choose paths and names, so each is cut: no line is lost for being long. Cutting a
+ * character in two is mended by json_escape. */
 static void field_text(struct buf *b, const char *name, size_t n, str s)
 {
     buf_add(b, str_of(name, n));
-    add_text(b, s);
+    buf_add_char(b, '"');
+    json_escape(b, str_head(s, FIELD_MAX));
+    buf_add_char(b, '"');
 }
 
 static void field_u64(struct buf *b, const char *name, size_t n, uint64_t v)
@@ -184,6 +182,7 @@ void call_settle(struct call *c, bool gone)
 {
     if (c->phase == CALL_OVER)
         return;
+    attempt_drop(c, gone ? ERR_CLIENT_GONE : c->reply_error);
     uint64_t ms = loop_now(c->gate->loop) - c->req->began;
     unsigned status = gone ? 499 : c->reply_status;
     if (gone)

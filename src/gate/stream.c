@@ -59,16 +59,24 @@ static bool give(struct call *c, bool last)
 {
     struct buf *out = &c->gate->out;
     c->last_out = loop_now(c->gate->loop);
+    if (last)
+        call_answered(c);
     if (buf_size(&c->held)) {
         flush_run(c);
         buf_add(&c->held, buf_str(out));
-        if (!reply_data(c->req, buf_str(&c->held), last))
+        bool whole = !c->held.failed; /* else it did not fit: two writes */
+        if (!reply_data(c->req, buf_str(&c->held), last && whole))
             return false;
         buf_fini(&c->held);
-        return true;
+        if (whole)
+            return true;
     }
     if (buf_size(out))
         flush_run(c);
+    if (out->failed) { /* no memory, and bytes of the stream are lost: no proper end for it */
+        reply_abort(c->req);
+        return false;
+    }
     str bytes = buf_size(out) ? buf_str(out) : c->run;
     c->run = STR_NONE;
     return reply_data(c->req, bytes, last);
@@ -85,7 +93,8 @@ bool stream_commit(struct call *c)
     if (c->committed)
         return true;
     c->committed = true;
-    attempt_served(c);
+    if (c->record_open)
+        attempt_answers(c);
     wire_give(c->gate, c->wire);
     c->wire = NULL;
     return stream_reply_begin(c);
@@ -106,8 +115,8 @@ static void stream_fail(struct call *c)
         attempt_failed(c, &f, &fail);
         return;
     }
-    metric_add(&c->bind->metric->counter[METRIC_P_ERRORS], 1);
-    health_failure(c->cand->health, loop_now(g->loop)); /* a cut stream counts against the target */
+    attempt_broke(c); /* a cut stream counts against the target */
+    fail_for_client(&c->fail);
     flush_run(c);
     stream_say_error(c, &c->fail);
 }
@@ -120,7 +129,6 @@ void stream_say_error(struct call *c, const struct fail *f)
         front->encode_event(c->encoder, &ev, &c->gate->out);
     else
         front->encode_stream_error(f, c->id, &c->gate->out);
-    c->broken = true;
     c->reply_error = f->kind;
     metric_count(c->gate->set.metrics, STREAMS_BROKEN);
     give(c, true);
@@ -160,7 +168,7 @@ static void take_events(struct call *c, str piece, bool stays)
 {
     struct sse_event ev;
     str in = piece;
-    while (!c->failed) {
+    while (!c->failed && !c->ended) { /* what follows the end is of no interest (U48) */
         switch (sse_next(&c->sse, &in, &ev)) {
         case SSE_EVENT:
             take_event(c, &ev, stays && ev.raw.p >= piece.p && ev.raw.p < piece.p + piece.n);
@@ -203,11 +211,13 @@ static void keep_back(struct call *c)
 {
     struct gate *g = c->gate;
     hold(c);
-    if (c->held.failed) {
+    if (c->held.failed && !c->committed) {
         set_fail(c, ERR_UPSTREAM, STR("The provider sends everything but an answer."));
         stream_fail(c);
         return;
     }
+    if (c->held.failed && !give(c, false)) /* too much to wait with */
+        return;
     if (!c->ended || c->alarm.at)
         return;
     c->alarm.fn = on_last_wait;
@@ -237,8 +247,19 @@ void stream_bytes(struct call *c, const char *p, size_t n)
         stream_fail(c);
 }
 
+/* A client that takes less than the provider gives: the provider waits (D5), on_drain resumes. */
+static void spare_client(struct call *c)
+{
+    if (!c->on_wire || c->paused || reply_queued(c->req) <= GATE_PAUSE_AT)
+        return;
+    c->paused = true;
+    exchange_pause(&c->x);
+}
+
 void stream_batch(struct call *c)
 {
+    if (!c->content || c->collect)
+        own_time_stop(c); /* the provider's turn again */
     if (!c->batch)
         return; /* the read brought framing only: what gate->out holds is somebody else's */
     c->batch = false;
@@ -252,10 +273,7 @@ void stream_batch(struct call *c)
     }
     if ((c->run.n || buf_size(&c->gate->out) || buf_size(&c->held)) && !give(c, false))
         return;
-    if (c->on_wire && !c->paused && reply_queued(c->req) > GATE_PAUSE_AT) {
-        c->paused = true;
-        exchange_pause(&c->x);
-    }
+    spare_client(c);
 }
 
 /* ---- silence (U27): a ping now and then keeps client and proxies patient. The first one fixes the
@@ -265,6 +283,7 @@ static void on_silence(struct alarm *a)
 {
     struct call *c = (struct call *)(void *)((char *)a - offsetof(struct call, keepalive));
     msec now = loop_now(c->gate->loop);
+    CHECK(!c->answered);
     if (now - c->last_out >= GATE_PING_MS) {
         c->last_out = now;
         if (!stream_reply_begin(c) || !reply_data(c->req, c->front->front->ping, false))
@@ -279,7 +298,7 @@ void stream_keepalive(struct call *c)
         c->last_out = loop_now(c->gate->loop);
     c->keepalive.fn = on_silence;
     if (alarm_set(c->gate->alarms, &c->keepalive, c->last_out + GATE_PING_MS) != RC_OK)
-        c->keepalive.at = 0; /* no memory: no pings */
+        return; /* no memory: no pings, and the call goes on */
 }
 
 /* ---- the end */
@@ -301,8 +320,10 @@ void stream_end(struct call *c)
         stream_fail(c);
         return;
     }
-    bool whole = c->bind->dialect->back->end(c->decoder, call_tap(c));
-    if (!c->ended && (!whole || sse_pending(&c->sse))) {
+    /* Half an event at the end: cut, and `end` must not write a proper end for it. */
+    bool whole =
+        (c->ended || !sse_pending(&c->sse)) && c->bind->dialect->back->end(c->decoder, call_tap(c));
+    if (c->failed || (!c->ended && !whole)) {
         stream_broken(c, ERR_UPSTREAM);
         return;
     }
@@ -311,8 +332,10 @@ void stream_end(struct call *c)
         collect_reply(c);
         return;
     }
-    if (stream_commit(c)) /* an empty answer is an answer */
-        give(c, true);
+    if (!stream_commit(c)) /* an empty answer is an answer */
+        return;
+    attempt_served(c);
+    give(c, true);
 }
 
 void stream_broken(struct call *c, enum err kind)

@@ -11,24 +11,34 @@ static str keep(struct call *c, str s)
     return s.n ? arena_dup(&c->req->arena, s) : s;
 }
 
+str call_without_key(struct call *c, str text)
+{
+    const struct conf_provider *p = c->cand->provider;
+    str key = p->nkeys ? secret_reveal(&p->keys[c->cand->key]) : STR_NONE;
+    while (key.n >= 4) { /* shorter ones would take words apart */
+        size_t at = str_find(text, key);
+        if (at == SIZE_MAX)
+            break;
+        text = arena_strf(&c->req->arena, STR_FMT "***" STR_FMT, STR_ARG(str_head(text, at)),
+                          STR_ARG(str_from(text, at + key.n)));
+    }
+    return text;
+}
+
 static void learn_fail(struct call *c, const struct fail *f)
 {
     c->fail = *f;
-    c->fail.message = keep(c, f->message); /* the event's slices die with it */
+    c->fail.message = call_without_key(c, keep(c, f->message)); /* the event's slices die with it */
     c->fail.param = keep(c, f->param);
     c->fail.code = keep(c, f->code);
     c->failed = true;
 }
 
-void call_learn(struct call *c, const struct ir_event *ev)
+static void learn(struct call *c, const struct ir_event *ev)
 {
     switch (ev->type) {
     case IR_EV_USAGE:
         usage_merge(&c->usage, ev->usage);
-        return;
-    case IR_EV_FINISH:
-        c->finish = ev->finish.reason;
-        c->finished = true;
         return;
     case IR_EV_ERROR:
         learn_fail(c, ev->fail);
@@ -41,6 +51,7 @@ void call_learn(struct call *c, const struct ir_event *ev)
         }
         return;
     case IR_EV_START:
+    case IR_EV_FINISH:
     case IR_EV_BLOCK_STOP:
     case IR_EV_PING:
     case IR_EV_END:
@@ -51,7 +62,7 @@ void call_learn(struct call *c, const struct ir_event *ev)
 static void on_event(void *ctx, const struct ir_event *ev)
 {
     struct call *c = ctx;
-    call_learn(c, ev);
+    learn(c, ev);
     if (c->failed)
         return;
     if (c->collect)

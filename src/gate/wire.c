@@ -17,6 +17,7 @@
 
 struct wire *wire_take(struct gate *g)
 {
+    CHECK(list_is_empty(&g->wires) == (g->nwires == 0));
     if (!list_is_empty(&g->wires)) {
         struct wire *w = list_entry(g->wires.next, struct wire, link);
         list_remove(&w->link);
@@ -139,12 +140,12 @@ static bool write_body(struct call *c, const struct back_call *bc)
     } else {
         if (!decode_canonical(c))
             return false;
-        c->lossy = (struct ir_lossy){0};
         rc = back->encode_request(c->ir, bc, a, to, &c->lossy, &f);
     }
     if (rc == RC_OK && !rope_failed(to) && !arena_is_full(a))
         return true;
-    call_fail(c, &f);
+    /* A second target that cannot say it leaves the client with what became of the first one. */
+    call_fail(c, c->attempts ? &c->fail : &f);
     return false;
 }
 

@@ -2,12 +2,24 @@
 /* health - cooling, breaker and refused credentials; see the header. */
 #include "route/health.h"
 
+#include "base/check.h"
 #include "base/mem.h"
 
 void health_init(struct health_table *t, struct hash_key key)
 {
     map_init(&t->map, key);
     list_init(&t->used);
+}
+
+void health_hold(struct health *h)
+{
+    h->holders++;
+}
+
+void health_release(struct health *h)
+{
+    CHECK(h->holders > 0);
+    h->holders--;
 }
 
 static void drop(struct health_table *t, struct health *h)
@@ -19,7 +31,12 @@ static void drop(struct health_table *t, struct health *h)
 
 void health_fini(struct health_table *t)
 {
-    list_each_safe(it, tmp, &t->used) drop(t, list_entry(it, struct health, link));
+    list_each_safe(it, tmp, &t->used)
+    {
+        struct health *h = list_entry(it, struct health, link);
+        ASSERT(h->holders == 0);
+        drop(t, h);
+    }
     map_fini(&t->map);
 }
 
@@ -27,7 +44,7 @@ static void make_room(struct health_table *t)
 {
     for (struct list *it = t->used.prev; it != &t->used; it = it->prev) {
         struct health *h = list_entry(it, struct health, link);
-        if (h->in_flight)
+        if (h->holders)
             continue;
         drop(t, h);
         return;
@@ -81,11 +98,16 @@ msec health_ready_at(const struct health *h, msec now)
     return at;
 }
 
-void health_success(struct health *h)
+void health_answers(struct health *h)
 {
-    h->failures = h->openings = 0;
     h->open_until = h->cool_until = h->refused_until = 0;
     h->probing = false;
+}
+
+void health_success(struct health *h)
+{
+    health_answers(h);
+    h->failures = h->openings = 0;
 }
 
 void health_failure(struct health *h, msec now)

@@ -2,10 +2,12 @@
 /* plan - candidates in order; see the header. */
 #include "route/plan.h"
 
+#include "base/check.h"
 #include "base/mem.h"
 
-#define TURNS_MAX 4096 /* routes with an account; past it weights are taken in the order written \
-                        */
+#define TURNS_MAX                                                                  \
+    4096 /* routes with an account; past it weights are taken in the order written \
+          */
 #define TARGETS_MAX 64
 #define ID_MAX      512
 
@@ -84,8 +86,39 @@ static bool candidate_of(struct route_state *s, const struct snapshot *snap,
     const struct conf_provider *p = &snap->providers[t->provider];
     *ret = (struct candidate){.target = t, .provider = p, .key = key};
     ret->credential = record(s, p, key, STR(""));
+    if (!ret->credential)
+        return false;
+    health_hold(ret->credential); /* the next line may make room for itself */
     ret->health = record(s, p, key, t->model);
-    return ret->credential && ret->health;
+    health_release(ret->credential);
+    return ret->health != NULL;
+}
+
+void candidate_hold(struct candidate *c)
+{
+    health_hold(c->credential);
+    health_hold(c->health);
+}
+
+void candidate_release(struct candidate *c)
+{
+    health_release(c->credential);
+    health_release(c->health);
+}
+
+static void adopt(struct plan *p, const struct candidate *c)
+{
+    CHECK(p->n < PLAN_MAX);
+    p->c[p->n] = *c;
+    candidate_hold(&p->c[p->n]);
+    p->n++;
+}
+
+void plan_release(struct plan *p)
+{
+    for (unsigned i = 0; i < p->n; i++)
+        candidate_release(&p->c[i]);
+    p->n = p->next = 0;
 }
 
 /* Both records together: the worse one. */
@@ -107,13 +140,13 @@ static void add_target(struct plan *p, struct route_state *s, const struct snaps
     uint32_t n = key_count(&snap->providers[t->provider]);
     uint64_t first = n > 1 ? s->key_turn++ : 0;
     for (uint32_t i = 0; i < n && p->n < PLAN_MAX; i++) {
-        struct candidate *c = &p->c[p->n];
-        if (!candidate_of(s, snap, t, (uint32_t)((first + i) % n), c))
+        struct candidate c;
+        if (!candidate_of(s, snap, t, (uint32_t)((first + i) % n), &c))
             continue;
-        enum health_state state = state_of(c, now);
-        if (state == HEALTH_OK || (state == HEALTH_HALF_OPEN && !c->health->probing)) {
-            c->probe = state == HEALTH_HALF_OPEN;
-            p->n++;
+        enum health_state state = state_of(&c, now);
+        if (state == HEALTH_OK || (state == HEALTH_HALF_OPEN && !c.health->probing)) {
+            c.probe = state == HEALTH_HALF_OPEN;
+            adopt(p, &c);
         }
     }
 }
@@ -174,7 +207,7 @@ static void panic(struct plan *p, struct route_state *s, const struct snapshot *
             if (p->n == 0 && (state == HEALTH_OPEN || state == HEALTH_HALF_OPEN) &&
                 !c.health->probing) {
                 c.probe = true;
-                p->c[p->n++] = c;
+                adopt(p, &c);
             }
         }
     }
@@ -215,7 +248,8 @@ struct candidate *plan_next(struct plan *p, msec now)
     while (p->next < p->n) {
         struct candidate *c = &p->c[p->next++];
         enum health_state state = state_of(c, now);
-        if (state == HEALTH_REFUSED || state == HEALTH_COOLING)
+        if (state == HEALTH_REFUSED || state == HEALTH_COOLING ||
+            (state == HEALTH_OPEN && !c->probe))
             continue; /* learned while this call was under way */
         if (c->probe && c->health->probing)
             continue;

@@ -10,6 +10,9 @@
  *
  * Smooth weighted round robin (as nginx): each choice adds its weight to every target's account and
  * takes the total from the chosen one's. The accounts are the worker's own, by route name.
+ *
+ * A plan holds the health records of its candidates: each plan_build is followed by one
+ * plan_release. A candidate that is to outlive its plan is copied, and held by itself.
  */
 #pragma once
 #include "base/rand.h"
@@ -46,5 +49,8 @@ void route_state_fini(struct route_state *s);
 
 void plan_build(struct plan *p, struct route_state *s, const struct snapshot *snap,
                 const struct conf_route *route, msec now);
+void plan_release(struct plan *p); /* the candidates are gone; idempotent, also for a zeroed plan */
+void candidate_hold(struct candidate *c);
+void candidate_release(struct candidate *c);
 /* The next candidate that still may be tried at `now`; NULL: none left. Marks probes. */
 struct candidate *plan_next(struct plan *p, msec now);

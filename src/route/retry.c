@@ -7,24 +7,32 @@ static uint64_t jitter(struct rand *r)
     return rand_below(r, RETRY_BACKOFF_MS) + 1;
 }
 
+/* The same target once more, when what it asked for is short enough to wait in line. Its word is a
+ * minimum; the jitter parts the calls that heard it together. */
+static struct retry_rule same_again(const struct attempt_failure *f, struct rand *r)
+{
+    if (f->same_tried || f->retry_after_ms > RETRY_MAX_WAIT_MS)
+        return (struct retry_rule){RETRY_ELSEWHERE, 0};
+    return (struct retry_rule){RETRY_ANYWHERE, f->retry_after_ms + jitter(r)};
+}
+
 static struct retry_rule by_status(const struct attempt_failure *f, struct rand *r)
 {
-    bool again = !f->same_tried;
     switch (f->kind) {
     case ERR_RATE_LIMITED:
-        if (again && f->retry_after_ms && f->retry_after_ms <= RETRY_MAX_WAIT_MS)
-            return (struct retry_rule){RETRY_ANYWHERE, f->retry_after_ms};
+    case ERR_OVERLOADED: /* only at its own bidding: an overload is not helped by more calls */
+        if (f->retry_after_ms)
+            return same_again(f, r);
         return (struct retry_rule){RETRY_ELSEWHERE, 0};
     case ERR_UPSTREAM_AUTH:
     case ERR_BUDGET:
-    case ERR_OVERLOADED:
         return (struct retry_rule){RETRY_ELSEWHERE, 0};
     case ERR_INTERNAL:
     case ERR_UPSTREAM:
     case ERR_UNAVAILABLE:
     case ERR_TIMEOUT:
-        if (f->status >= 500 && again)
-            return (struct retry_rule){RETRY_ANYWHERE, jitter(r)};
+        if (f->status >= 500)
+            return same_again(f, r);
         return (struct retry_rule){RETRY_ELSEWHERE, 0};
     case ERR_BAD_REQUEST:
     case ERR_UNSUPPORTED:
@@ -48,7 +56,9 @@ struct retry_rule retry_decide(const struct attempt_failure *f, struct rand *r)
 {
     switch (f->end) {
     case ATTEMPT_NOT_SENT:
-        return (struct retry_rule){f->same_tried ? RETRY_ELSEWHERE : RETRY_ANYWHERE, jitter(r)};
+        if (f->kind == ERR_TIMEOUT) /* U2: a second wait of that length helps nobody */
+            return (struct retry_rule){RETRY_ELSEWHERE, 0};
+        return same_again(f, r);
     case ATTEMPT_NO_ANSWER:
         return (struct retry_rule){f->replay ? RETRY_ELSEWHERE : RETRY_NOWHERE, 0};
     case ATTEMPT_TIMED_OUT:
@@ -60,17 +70,23 @@ struct retry_rule retry_decide(const struct attempt_failure *f, struct rand *r)
         return (struct retry_rule){RETRY_ELSEWHERE, 0};
     case ATTEMPT_STATUS:
         return by_status(f, r);
+    case ATTEMPT_OURS:
+    case ATTEMPT_CLIENT:
+        break;
     }
     return (struct retry_rule){RETRY_NOWHERE, 0};
 }
 
 bool retry_is_refusal(const struct attempt_failure *f)
 {
-    return f->end == ATTEMPT_STATUS && (f->kind == ERR_UPSTREAM_AUTH || f->kind == ERR_BUDGET);
+    bool said = f->end == ATTEMPT_STATUS || f->end == ATTEMPT_PRELUDE;
+    return said && (f->kind == ERR_UPSTREAM_AUTH || f->kind == ERR_BUDGET);
 }
 
 bool retry_is_failure(const struct attempt_failure *f)
 {
+    if (f->end == ATTEMPT_OURS || f->end == ATTEMPT_CLIENT)
+        return false;
     if (f->end != ATTEMPT_STATUS && f->end != ATTEMPT_PRELUDE)
         return true;
     return f->kind == ERR_INTERNAL || f->kind == ERR_UPSTREAM || f->kind == ERR_UNAVAILABLE ||
@@ -98,4 +114,10 @@ bool retry_budget_take(struct retry_budget *b, msec now)
         return false;
     b->retries++;
     return true;
+}
+
+void retry_budget_return(struct retry_budget *b)
+{
+    if (b->retries) /* 0: the window has turned meanwhile */
+        b->retries--;
 }

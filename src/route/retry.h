@@ -22,6 +22,8 @@ enum attempt_end {
     ATTEMPT_BAD_ANSWER, /* a head or body that cannot be used: U6-U9, U34, U45 */
     ATTEMPT_STATUS,     /* a whole answer that is an error */
     ATTEMPT_PRELUDE,    /* a 200 that failed before its first content: U20, U25 */
+    ATTEMPT_OURS,       /* our own memory or limits: it would be no better elsewhere */
+    ATTEMPT_CLIENT,     /* the client's own deadline came: says nothing of the provider */
 };
 
 struct attempt_failure {
@@ -51,7 +53,7 @@ bool retry_is_failure(const struct attempt_failure *f);
 /* The credential is no good: U12, U18. */
 bool retry_is_refusal(const struct attempt_failure *f);
 
-/* At most RETRY_SHARE-th of the calls of a window, and a floor: so that an outage is not doubled.
+/* At most a RETRY_SHARE-th of the calls of a window, and a floor: so that an outage is not doubled.
  */
 struct retry_budget {
     msec window;
@@ -59,3 +61,5 @@ struct retry_budget {
 };
 void retry_budget_call(struct retry_budget *b, msec now);
 bool retry_budget_take(struct retry_budget *b, msec now);
+/* What was taken just now was not needed: nobody was left to try. */
+void retry_budget_return(struct retry_budget *b);

@@ -39,6 +39,14 @@ static int teardown(void **unused)
     ((struct conf_route){ \
         .name = STR("r"), .logical = true, .targets = (list), .ntargets = ARRAY_LEN(list)})
 
+/* A plan that is not held: enough where no record has to give way. */
+static void build(struct plan *p, const struct conf_route *r, msec now)
+{
+    plan_build(p, &state, &snap, r, now);
+    for (unsigned i = 0; i < p->n; i++)
+        candidate_release(&p->c[i]);
+}
+
 static void test_weights_are_honoured(void **unused)
 {
     (void)unused;
@@ -47,7 +55,7 @@ static void test_weights_are_honoured(void **unused)
     unsigned seen[3] = {0};
     for (int i = 0; i < 10000; i++) {
         struct plan p;
-        plan_build(&p, &state, &snap, &r, 1000);
+        build(&p, &r, 1000);
         assert_int_equal(p.n, 4); /* a has two keys */
         seen[p.c[0].target->provider]++;
     }
@@ -64,7 +72,7 @@ static void test_smooth(void **unused)
     char order[7] = {0};
     for (int i = 0; i < 6; i++) {
         struct plan p;
-        plan_build(&p, &state, &snap, &r, 1000);
+        build(&p, &r, 1000);
         order[i] = p.c[0].provider->name.p[0];
     }
     assert_string_equal(order, "abaaba"); /* never all of one, then all of the other */
@@ -77,7 +85,7 @@ static void test_weight_zero_is_a_reserve(void **unused)
     struct conf_route r = ROUTE(t);
     for (int i = 0; i < 10; i++) {
         struct plan p;
-        plan_build(&p, &state, &snap, &r, 1000);
+        build(&p, &r, 1000);
         assert_str(p.c[0].provider->name, "b");
         assert_str(p.c[1].provider->name, "a");
     }
@@ -89,11 +97,11 @@ static void test_keys_take_turns(void **unused)
     struct conf_target t[] = {{0, 1, STR("m")}};
     struct conf_route r = ROUTE(t);
     struct plan p;
-    plan_build(&p, &state, &snap, &r, 1000);
+    build(&p, &r, 1000);
     uint32_t first = p.c[0].key;
     assert_int_equal(p.n, 2);
     assert_int_equal(p.c[1].key, 1 - first);
-    plan_build(&p, &state, &snap, &r, 1000);
+    build(&p, &r, 1000);
     assert_int_equal(p.c[0].key, 1 - first);
 }
 
@@ -104,14 +112,14 @@ static void test_u11_cooling(void **unused)
     struct conf_target t[] = {{1, 1, STR("m")}};
     struct conf_route r = ROUTE(t);
     struct plan p;
-    plan_build(&p, &state, &snap, &r, 1000);
+    build(&p, &r, 1000);
     struct candidate *c = plan_next(&p, 1000);
     health_cool(c->health, 1000, 5000);
-    plan_build(&p, &state, &snap, &r, 2000);
+    build(&p, &r, 2000);
     assert_int_equal(p.n, 0);
     assert_int_equal(p.why, ERR_RATE_LIMITED);
     assert_int_equal(p.ready_at, 6000);
-    plan_build(&p, &state, &snap, &r, 6000);
+    build(&p, &r, 6000);
     assert_int_equal(p.n, 1);
     health_cool(c->health, 6000, UINT64_MAX);
     assert_int_equal(health_ready_at(c->health, 6000), 6000 + HEALTH_COOL_MAX_MS);
@@ -127,17 +135,17 @@ static void test_u18_refused_credential(void **unused)
     struct conf_target t[] = {{0, 1, STR("m")}}, other[] = {{0, 1, STR("n")}};
     struct conf_route r = ROUTE(t), r2 = ROUTE(other);
     struct plan p;
-    plan_build(&p, &state, &snap, &r, 1000);
+    build(&p, &r, 1000);
     uint32_t bad = p.c[0].key;
     health_refuse(p.c[0].credential, 1000);
-    plan_build(&p, &state, &snap, &r2, 1001);
+    build(&p, &r2, 1001);
     assert_int_equal(p.n, 1);
     assert_int_equal(p.c[0].key, 1 - bad);
     health_refuse(p.c[0].credential, 1001);
-    plan_build(&p, &state, &snap, &r, 1002);
+    build(&p, &r, 1002);
     assert_int_equal(p.n, 0);
     assert_int_equal(p.why, ERR_UPSTREAM_AUTH);
-    plan_build(&p, &state, &snap, &r, 1002 + HEALTH_REFUSED_MS);
+    build(&p, &r, 1002 + HEALTH_REFUSED_MS);
     assert_int_equal(p.n, 2); /* looked at again */
 }
 
@@ -148,7 +156,7 @@ static void test_u14_breaker(void **unused)
     struct conf_target t[] = {{1, 1, STR("m")}, {2, 1, STR("m")}};
     struct conf_route r = ROUTE(t);
     struct plan p;
-    plan_build(&p, &state, &snap, &r, 1000);
+    build(&p, &r, 1000);
     struct health *b = NULL;
     for (unsigned i = 0; i < p.n; i++)
         if (p.c[i].target->provider == 1)
@@ -157,19 +165,19 @@ static void test_u14_breaker(void **unused)
         health_failure(b, 1000);
     assert_int_equal(health_state(b, 1001), HEALTH_OPEN);
     for (int i = 0; i < 4; i++) {
-        plan_build(&p, &state, &snap, &r, 1001);
+        build(&p, &r, 1001);
         assert_int_equal(p.n, 1);
         assert_str(p.c[0].provider->name, "c");
     }
     msec later = 1000 + HEALTH_OPEN_MS;
-    plan_build(&p, &state, &snap, &r, later);
+    build(&p, &r, later);
     assert_int_equal(p.n, 2);
     struct candidate *c = plan_next(&p, later);
     while (c && c->target->provider != 1)
         c = plan_next(&p, later);
     assert_non_null(c);
     assert_true(c->health->probing);
-    plan_build(&p, &state, &snap, &r, later);
+    build(&p, &r, later);
     assert_int_equal(p.n, 1); /* the probe is under way */
     health_failure(c->health, later);
     assert_int_equal(health_ready_at(c->health, later), later + 2 * HEALTH_OPEN_MS);
@@ -184,13 +192,13 @@ static void test_u15_panic(void **unused)
     struct conf_target t[] = {{1, 1, STR("m")}};
     struct conf_route r = ROUTE(t);
     struct plan p;
-    plan_build(&p, &state, &snap, &r, 1000);
+    build(&p, &r, 1000);
     for (int i = 0; i < HEALTH_FAIL_MAX; i++)
         health_failure(p.c[0].health, 1000);
-    plan_build(&p, &state, &snap, &r, 1001);
+    build(&p, &r, 1001);
     assert_int_equal(p.n, 1);
     assert_non_null(plan_next(&p, 1001));
-    plan_build(&p, &state, &snap, &r, 1002);
+    build(&p, &r, 1002);
     assert_int_equal(p.n, 0);
     assert_int_equal(p.why, ERR_UNAVAILABLE);
 }
@@ -214,7 +222,7 @@ static void test_retry_table(void **unused)
     f = (struct attempt_failure){
         .end = ATTEMPT_STATUS, .kind = ERR_RATE_LIMITED, .status = 429, .retry_after_ms = 1500};
     assert_int_equal(decide(f).where, RETRY_ANYWHERE); /* U11: short enough to wait in line */
-    assert_int_equal(decide(f).wait_ms, 1500);
+    assert_in_range(decide(f).wait_ms, 1500, 1500 + RETRY_BACKOFF_MS);
     f.retry_after_ms = 30000;
     assert_int_equal(decide(f).where, RETRY_ELSEWHERE);
     f = (struct attempt_failure){.end = ATTEMPT_STATUS, .kind = ERR_UPSTREAM_AUTH, .status = 401};
@@ -227,9 +235,52 @@ static void test_retry_table(void **unused)
     assert_int_equal(decide(f).where, RETRY_ELSEWHERE);
     f = (struct attempt_failure){.end = ATTEMPT_NOT_SENT, .kind = ERR_UNAVAILABLE};
     assert_int_equal(decide(f).where, RETRY_ANYWHERE); /* U1 */
+    f.kind = ERR_TIMEOUT;
+    assert_int_equal(decide(f).where, RETRY_ELSEWHERE); /* U2 */
     assert_true(retry_is_failure(&f));
     f = (struct attempt_failure){.end = ATTEMPT_STATUS, .kind = ERR_RATE_LIMITED, .status = 429};
     assert_false(retry_is_failure(&f)); /* 429 cools, it does not eject */
+}
+
+/* A Retry-After binds whatever status it comes with; beyond the patience it means elsewhere. */
+static void test_retry_after_is_a_minimum(void **unused)
+{
+    (void)unused;
+    struct attempt_failure f = {
+        .end = ATTEMPT_STATUS, .kind = ERR_INTERNAL, .status = 500, .retry_after_ms = 1200};
+    assert_int_equal(decide(f).where, RETRY_ANYWHERE);
+    assert_in_range(decide(f).wait_ms, 1200, 1200 + RETRY_BACKOFF_MS);
+    f.retry_after_ms = RETRY_MAX_WAIT_MS + 1;
+    assert_int_equal(decide(f).where, RETRY_ELSEWHERE);
+    f = (struct attempt_failure){.end = ATTEMPT_STATUS, .kind = ERR_OVERLOADED, .status = 529};
+    assert_int_equal(decide(f).where, RETRY_ELSEWHERE); /* U16: unasked, never at once again */
+    f.retry_after_ms = 1000;
+    assert_int_equal(decide(f).where, RETRY_ANYWHERE);
+}
+
+/* What is our fault or the client's is neither repeated nor held against the provider. */
+static void test_no_fault_of_the_provider(void **unused)
+{
+    (void)unused;
+    struct attempt_failure f = {.end = ATTEMPT_OURS, .kind = ERR_OVERLOADED};
+    assert_int_equal(decide(f).where, RETRY_NOWHERE);
+    assert_false(retry_is_failure(&f));
+    f = (struct attempt_failure){.end = ATTEMPT_CLIENT, .kind = ERR_TIMEOUT};
+    assert_int_equal(decide(f).where, RETRY_NOWHERE);
+    assert_false(retry_is_failure(&f));
+}
+
+/* One that begins every answer and ends none opens the breaker all the same. */
+static void test_answers_that_never_end(void **unused)
+{
+    (void)unused;
+    struct health *h = health_get(&state.health, STR("x"));
+    for (int i = 0; i < HEALTH_FAIL_MAX; i++) {
+        assert_int_equal(health_state(h, 1000), HEALTH_OK);
+        health_answers(h);
+        health_failure(h, 1000);
+    }
+    assert_int_equal(health_state(h, 1000), HEALTH_OPEN);
 }
 
 /* U15: retries stay a small share of the calls. */
@@ -247,6 +298,20 @@ static void test_retry_budget(void **unused)
     assert_true(retry_budget_take(&b, 5000 + RETRY_WINDOW_MS)); /* a new window */
 }
 
+static void test_retry_budget_comes_back(void **unused)
+{
+    (void)unused;
+    struct retry_budget b = {0};
+    for (int i = 0; i < 10 * RETRY_FLOOR; i++) { /* nobody was left to try: nothing is spent */
+        assert_true(retry_budget_take(&b, 5000));
+        retry_budget_return(&b);
+    }
+    retry_budget_return(&b);
+    for (int i = 0; i < RETRY_FLOOR; i++)
+        assert_true(retry_budget_take(&b, 5000));
+    assert_false(retry_budget_take(&b, 5000));
+}
+
 static void test_records_are_bounded(void **unused)
 {
     (void)unused;
@@ -257,6 +322,27 @@ static void test_records_are_bounded(void **unused)
         assert_non_null(health_get(&state.health, str_of(id, sizeof(id))));
     }
     assert_true(state.health.map.count <= HEALTH_RECORDS_MAX);
+}
+
+/* A plan points into the table: other calls' records must not take the place of its own. */
+static void test_records_of_a_plan_stay(void **unused)
+{
+    (void)unused;
+    struct conf_target t[] = {{0, 1, STR("m")}, {1, 1, STR("m")}};
+    struct conf_route r = ROUTE(t);
+    struct plan p, again;
+    plan_build(&p, &state, &snap, &r, 1000);
+    test_records_are_bounded(unused);
+    plan_build(&again, &state, &snap, &r, 1000);
+    for (unsigned i = 0; i < p.n; i++)
+        for (unsigned k = 0; k < again.n; k++)
+            if (p.c[i].target == again.c[k].target && p.c[i].key == again.c[k].key) {
+                assert_ptr_equal(p.c[i].health, again.c[k].health);
+                assert_ptr_equal(p.c[i].credential, again.c[k].credential);
+            }
+    plan_release(&p);
+    plan_release(&again);
+    plan_release(&again); /* idempotent */
 }
 
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
@@ -273,8 +359,13 @@ int main(void)
         TEST(test_u14_breaker),
         TEST(test_u15_panic),
         TEST(test_retry_table),
+        TEST(test_retry_after_is_a_minimum),
+        TEST(test_no_fault_of_the_provider),
+        TEST(test_answers_that_never_end),
         TEST(test_retry_budget),
+        TEST(test_retry_budget_comes_back),
         TEST(test_records_are_bounded),
+        TEST(test_records_of_a_plan_stay),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
