@@ -17,7 +17,6 @@ struct options {
     const char *data_dir; /* --data DIR */
     bool daemon;          /* serve --daemon */
     bool schema;          /* check --schema */
-    bool quiet;
     bool json;
     char **rest; /* behind the options, or behind "--"; NULL at the end */
 };

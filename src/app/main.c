@@ -46,7 +46,6 @@ static const struct option_row option_rows[] = {
     {"--data", offsetof(struct options, data_dir), true},
     {"--daemon", offsetof(struct options, daemon), false},
     {"--schema", offsetof(struct options, schema), false},
-    {"--quiet", offsetof(struct options, quiet), false},
     {"--json", offsetof(struct options, json), false},
 };
 

@@ -23,7 +23,7 @@ struct worker {
     _Atomic bool done;
 };
 
-enum order { ORDER_RELOAD, ORDER_CLOSE_LISTENERS, ORDER_DRAIN, ORDER_END_CALLS, ORDER_STOP };
+enum order { ORDER_RELOAD, ORDER_DRAIN, ORDER_END_CALLS, ORDER_STOP };
 
 struct message {
     struct mail mail; /* first */
@@ -86,9 +86,6 @@ static void on_message(struct mail *m)
             if (gate_reload(w->gate, msg->snap) != RC_OK)
                 break; /* no memory: this worker serves on with the old generation */
             break;
-        case ORDER_CLOSE_LISTENERS:
-            close_listeners(w);
-            break;
         case ORDER_DRAIN:
             close_listeners(w);
             gate_drain(w->gate);
@@ -123,11 +120,6 @@ static enum rc post(struct worker *w, enum order order, struct snapshot *snap)
 enum rc worker_reload(struct worker *w, struct snapshot *snap)
 {
     return post(w, ORDER_RELOAD, snap);
-}
-
-enum rc worker_close_listeners(struct worker *w)
-{
-    return post(w, ORDER_CLOSE_LISTENERS, NULL);
 }
 
 enum rc worker_drain(struct worker *w)

@@ -29,7 +29,6 @@ struct worker_setup {
 enum rc worker_start(const struct worker_setup *setup, struct worker **ret) MUST_CHECK;
 /* From any thread; RC_NOMEM: the message could not be made. */
 enum rc worker_reload(struct worker *w, struct snapshot *snap) MUST_CHECK;
-enum rc worker_close_listeners(struct worker *w) MUST_CHECK;
 enum rc worker_drain(struct worker *w) MUST_CHECK; /* ends by itself when the last call has ended */
 enum rc worker_end_calls(struct worker *w) MUST_CHECK; /* live streams get an error event */
 enum rc worker_stop(struct worker *w) MUST_CHECK;      /* now */

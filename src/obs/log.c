@@ -6,11 +6,17 @@
  * there is none: a wake-up per line would cost the worker a system call. A line is never split over
  * a drop: it goes in whole or not at all. A short or failed write drops what was not written, whole
  * lines or not, and the next line starts behind a newline.
+ *
+ * A file of ours is opened non-blocking. The standard ones are shared with whoever started us, who
+ * may not expect that, so they stay as they are: it is asked first whether there is room, and no
+ * more than PIPE_BUF is written then, which a pipe with room takes without waiting. So a stalled
+ * reader holds neither the calls nor the end of the process.
  */
 #include "obs/log.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <pthread.h>
 #include <time.h>
@@ -75,15 +81,37 @@ static void open_file(struct log *l)
     l->own_fd = true;
 }
 
-/* Write it all; what cannot be written is dropped. */
+/* As write(2), but EAGAIN when there is no room, on any kind of file. */
+static ssize_t write_some(const struct log *l, const char *p, size_t n)
+{
+    struct pollfd pf = {.fd = l->fd, .events = POLLOUT};
+    if (l->own_fd)
+        return write(l->fd, p, n);
+    if (poll(&pf, 1, 0) == 1)
+        return write(l->fd, p, n < PIPE_BUF ? n : PIPE_BUF);
+    errno = EAGAIN;
+    return -1;
+}
+
+static uint64_t count_lines(const char *p, size_t n)
+{
+    uint64_t lines = 0;
+    for (size_t i = 0; i < n; i++)
+        lines += p[i] == '\n';
+    return lines ? lines : 1;
+}
+
+/* Write it all; what cannot be written is dropped. At the end a file that is stuck already gets no
+ * more patience. */
 static void write_out(struct log *l, struct log_ring *r, const char *p, size_t n)
 {
     unsigned waits = 0;
     if (l->torn && n) {
-        l->torn = write(l->fd, "\n", 1) != 1;
+        l->torn = write_some(l, "\n", 1) != 1;
     }
+    unsigned most = l->torn && atomic_load(&l->stop) ? 0 : STUCK_MS / LOOK_MS;
     while (n) {
-        ssize_t k = write(l->fd, p, n);
+        ssize_t k = write_some(l, p, n);
         if (k > 0) {
             p += k;
             n -= (size_t)k;
@@ -92,14 +120,13 @@ static void write_out(struct log *l, struct log_ring *r, const char *p, size_t n
         }
         if (k < 0 && errno == EINTR)
             continue;
-        if (k < 0 && errno == EAGAIN &&
-            waits++ < STUCK_MS / LOOK_MS) { /* a pipe whose reader is slow */
+        if (k < 0 && errno == EAGAIN && waits++ < most) { /* a pipe whose reader is slow */
             struct pollfd pf = {.fd = l->fd, .events = POLLOUT};
             poll(&pf, 1, LOOK_MS);
             continue;
         }
         l->torn = true;
-        atomic_fetch_add_explicit(&r->dropped, 1, memory_order_relaxed);
+        atomic_fetch_add_explicit(&r->dropped, count_lines(p, n), memory_order_relaxed);
         return;
     }
 }

@@ -32,9 +32,11 @@ static struct metric_provider *find(const struct metric_shard *m, str name)
 
 struct metric_provider *metric_provider(struct metric_shard *m, str name)
 {
-    if (m->nproviders >= METRIC_PROVIDERS_MAX)
-        name = STR("other");
     struct metric_provider *p = find(m, name);
+    if (!p && m->nproviders >= METRIC_PROVIDERS_MAX) {
+        name = STR("other");
+        p = find(m, name);
+    }
     if (p)
         return p;
     p = mem_zalloc(sizeof(*p) + name.n);

@@ -149,6 +149,6 @@ void metric_write(struct metric_shard *const *shards, unsigned n, struct buf *to
         &ttft, ms_limits, ARRAY_LEN(ms_limits), 1e3);
     histogram(
         to,
-        &(struct row){"weir_overhead_seconds", "time spent in weir before the request was sent"},
+        &(struct row){"weir_overhead_seconds", "time spent in weir itself, up to the first content"},
         &overhead, us_limits, ARRAY_LEN(us_limits), 1e6);
 }
