@@ -130,10 +130,6 @@ static size_t feed_chunked(struct conn *c, str in)
             body_done(c);
             return before - in.n;
         case H1_MORE:
-            if (c->chunk.left > c->server->limits.body_max) { /* no need to wait for it: D18 */
-                conn_refuse(c, REFUSE_TOO_LARGE, 413, "request body too large");
-                return before;
-            }
             if (!append_body(c, data) || data.n == 0)
                 return before;
             break;
@@ -250,8 +246,8 @@ static size_t feed_head(struct conn *c, str view)
     return used + begin(c, str_from(view, used));
 }
 
-/* RFC 9112 §2.2: old clients end a body with an empty line. One starts no deadline; more of them
- * are no request (D17). */
+/* RFC 9112 §2.2: old clients end a body with an empty line. One starts no deadline; a second one is
+ * the parser's to skip; more of them are no request (D17). */
 static size_t feed_idle(struct conn *c, str view)
 {
     if (!c->blank && view.p[0] == '\r') {

@@ -223,6 +223,7 @@ static void test_d16_d17_not_a_request(void **state)
         {400, "GET / HTTP/1.1\r\n\r\n"},
         {400, "\x16\x03\x01\x02"},
         {400, "\rX"},
+        {400, "\r\n\r\n\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n"},
     };
     struct site s;
     site_open(&s);
