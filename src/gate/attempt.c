@@ -373,7 +373,7 @@ static void go_route(struct call *c, const struct conf_route *r)
     c->route = r;
     plan_release(p);
     plan_build(p, &c->gate->route, c->gen->snap, r, loop_now(c->gate->loop));
-    if (p->n == 0 && (!c->ready_at || p->ready_at < c->ready_at)) {
+    if ((p->n == 0 || p->panic) && (!c->ready_at || p->ready_at < c->ready_at)) {
         c->why = p->why;
         c->ready_at = p->ready_at;
     }
@@ -390,7 +390,11 @@ static bool next_route(struct call *c)
         go_route(c, next);
         return true;
     }
-    return false;
+    if (!c->last_resort)
+        return false;
+    c->last_resort = false;
+    go_route(c, r);
+    return true;
 }
 
 /* The next candidate of this route, else of its fallbacks. False: nobody is left, and c->cand is
@@ -418,6 +422,9 @@ static bool next_candidate(struct call *c)
 enum step stage_plan(struct call *c)
 {
     go_route(c, c->found.route);
+    c->last_resort = c->plan.panic && c->found.route->nfallback > 0;
+    if (c->last_resort)
+        plan_release(&c->plan);
     return STEP_NEXT;
 }
 

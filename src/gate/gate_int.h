@@ -81,6 +81,7 @@ struct call {
     struct conf_found found;
     const struct conf_route *route; /* where it is now: found.route or one of its fallbacks */
     unsigned next_fallback;
+    bool last_resort; /* the route's targets are all broken: to be tried when the fallbacks are */
     struct plan plan;
     enum err why;  /* of the plans that held nobody: what to answer, … */
     msec ready_at; /* … and when the first of their targets may serve; 0: none was empty */

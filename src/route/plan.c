@@ -206,7 +206,7 @@ static void panic(struct plan *p, struct route_state *s, const struct snapshot *
             refused |= state == HEALTH_REFUSED;
             if (p->n == 0 && (state == HEALTH_OPEN || state == HEALTH_HALF_OPEN) &&
                 !c.health->probing) {
-                c.probe = true;
+                c.probe = p->panic = true;
                 adopt(p, &c);
             }
         }
@@ -221,6 +221,7 @@ void plan_build(struct plan *p, struct route_state *s, const struct snapshot *sn
     bool ok[TARGETS_MAX];
     uint32_t n = r->ntargets < TARGETS_MAX ? r->ntargets : TARGETS_MAX;
     p->n = p->next = 0;
+    p->panic = false;
     p->why = ERR_UNAVAILABLE;
     p->ready_at = now;
     if (n == 1) {

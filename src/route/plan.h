@@ -6,7 +6,8 @@
  * the others follow by weight; each target contributes its keys, the next key in turn first, so
  * that a limited key is replaced before the provider is. What is cooling, open or refused is left
  * out. When that leaves nothing, a broken target is tried all the same, one probe at a time (panic
- * rule); a rate-limited or refused one is not: then `why` says what to answer, and `ready_at` when.
+ * rule; a call that has fallback routes tries those first); a rate-limited or refused one is not:
+ * then `why` says what to answer, and `ready_at` when.
  *
  * Smooth weighted round robin (as nginx): each choice adds its weight to every target's account and
  * takes the total from the chosen one's. The accounts are the worker's own, by route name.
@@ -32,7 +33,8 @@ struct candidate {
 struct plan {
     struct candidate c[PLAN_MAX];
     unsigned n, next;
-    /* n == 0: */
+    bool panic; /* all are broken: the one candidate is a last resort */
+    /* n == 0, or panic: */
     enum err why;
     msec ready_at;
 };
