@@ -86,9 +86,12 @@ static void say_refused(struct process *p, const struct conf_report *report)
 {
     AUTO(buf_fini) struct buf b = BUF_INIT(TEXT_MAX);
     conf_report_write(report, &b);
-    str text = arena_dup(&p->said, buf_str(&b));
     fprintf(stderr, "weir: the new configuration is refused, the old one stays in force:\n" STR_FMT,
-            STR_ARG(text));
+            STR_ARG(buf_str(&b)));
+    const char *last = atomic_load(&p->world.reload_error);
+    if (last && str_eq(str_c(last), buf_str(&b)))
+        return; /* saved again with the same fault: said already */
+    str text = arena_dup(&p->said, buf_str(&b));
     atomic_store(&p->world.reload_error, text.p ? text.p : "see the log");
 }
 
