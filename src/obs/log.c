@@ -19,6 +19,7 @@
 #include <limits.h>
 #include <poll.h>
 #include <pthread.h>
+#include <signal.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -151,6 +152,9 @@ static bool empty_ring(struct log *l, struct log_ring *r)
 static void *log_thread(void *arg)
 {
     struct log *l = arg;
+    sigset_t all; /* signals are the main thread's, to its very end */
+    sigfillset(&all);
+    pthread_sigmask(SIG_BLOCK, &all, NULL);
     unsigned quiet = 0;
     for (;;) {
         bool last = atomic_load(&l->stop), any = false;
