@@ -147,8 +147,8 @@ void metric_write(struct metric_shard *const *shards, unsigned n, struct buf *to
     histogram(
         to, &(struct row){"gen_ai_server_time_to_first_token_seconds", "time to the first content"},
         &ttft, ms_limits, ARRAY_LEN(ms_limits), 1e3);
-    histogram(
-        to,
-        &(struct row){"weir_overhead_seconds", "time spent in weir itself, up to the first content"},
-        &overhead, us_limits, ARRAY_LEN(us_limits), 1e6);
+    histogram(to,
+              &(struct row){"weir_overhead_seconds",
+                            "time spent in weir itself, up to the first content"},
+              &overhead, us_limits, ARRAY_LEN(us_limits), 1e6);
 }
