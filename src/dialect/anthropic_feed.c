@@ -153,6 +153,14 @@ static void open_block(struct feeding *f, jval b)
         open_opaque(f, b, type);
 }
 
+#define NAMELESS "The provider sent a tool call without a name."
+
+static bool is_nameless(jval b)
+{
+    return json_str_is(json_get_lit(b, "type"), STR("tool_use")) &&
+           !json_raw(json_get_lit(b, "name")).n;
+}
+
 /* ---- errors and ends ----------------------------------------------------------------------------
  */
 
@@ -315,6 +323,8 @@ static enum feed_result take_event(struct feeding *f, jval root, str name)
         return take_delta(f, root);
     if (str_eq(type, STR("content_block_start"))) {
         start(f, JVAL_NONE);
+        if (is_nameless(json_get_lit(root, "content_block")))
+            return broke(f, STR(NAMELESS));
         open_block(f, json_get_lit(root, "content_block"));
         if (json_u64(json_get_lit(root, "index"), &f->st->wire) != RC_OK)
             f->st->wire = f->st->block;
@@ -388,6 +398,10 @@ void anthropic_decode_body(jval root, struct dialect_scratch *s, struct ir_sink 
     }
     start(&f, root);
     while (json_next(&it)) {
+        if (is_nameless(it.val)) {
+            (void)broke(&f, STR(NAMELESS));
+            return;
+        }
         open_block(&f, it.val);
         close_block(&f);
     }

@@ -132,13 +132,14 @@ static bool take_choice(struct chat_feeding *f, jval v)
     return true;
 }
 
-static void take_usage(struct chat_feeding *f, jval v)
+static void take_usage(struct chat_feeding *f, const struct chunk *k)
 {
     struct ir_event ev = {.type = IR_EV_USAGE, .usage = &f->st->usage};
     struct usage u;
 
-    if (!json_is(v, JSON_OBJECT) || !chat_read_usage(v, &u))
+    if (!json_is(k->usage, JSON_OBJECT) || !chat_read_usage(k->usage, &u))
         return;
+    start(f, k);
     usage_merge(&f->st->usage, &u);
     ir_emit(f->sink, &ev);
 }
@@ -153,7 +154,7 @@ static bool take_chunk(struct chat_feeding *f, const struct chunk *k)
     while (json_next(&it))
         if (!take_choice(f, it.val))
             return false;
-    take_usage(f, k->usage);
+    take_usage(f, k);
     return true;
 }
 

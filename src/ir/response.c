@@ -199,13 +199,15 @@ static void add_delta(struct ir_collect *c, struct ir_answer *an, const struct i
 static void fill_input(struct ir_collect *c, struct ir_block *b)
 {
     str args = ir_unescape(c->arena, b->opaque.args), old;
-    struct json_doc doc;
+    struct json_doc doc, input;
 
-    if (json_parse(c->arena, b->raw, &doc, NULL) != RC_OK)
-        return;
+    if (json_parse(c->arena, b->raw, &doc, NULL) != RC_OK ||
+        json_parse(c->arena, args, &input, NULL) != RC_OK)
+        return; /* an input that was cut off is none */
     old = json_text(json_get_lit(json_root(&doc), "input"));
-    if (!old.p || !args.n)
+    if (!old.p)
         return;
+    args = json_text(json_root(&input));
     b->raw =
         arena_strf(c->arena, STR_FMT STR_FMT STR_FMT, (int)(old.p - b->raw.p), b->raw.p,
                    STR_ARG(args), STR_ARG(str_from(b->raw, (size_t)(old.p - b->raw.p) + old.n)));

@@ -129,6 +129,23 @@ static void test_u48_arguments_without_a_call_are_an_error(void **state)
         "error upstream: The provider sent a tool call without a name.\n");
 }
 
+static void test_u48_calls_without_a_name(void **state)
+{
+    (void)state;
+    has(CLAUDE(START
+               "data: {\"type\":\"content_block_start\",\"index\":0,\"content_block\":{\"type\":"
+               "\"tool_use\",\"id\":\"i\",\"input\":{}}}\n\n" STOP),
+        "error upstream: The provider sent a tool call without a name.\n");
+}
+
+static void test_u48_usage_before_everything(void **state)
+{
+    (void)state;
+    has(CHAT(USAGE("{\"prompt_tokens\":5,\"completion_tokens\":0}")
+                 CHUNK("{\"content\":\"a\"}", "\"stop\"") DONE),
+        "start x \nusage in=5 read=0 w5m=0 w1h=0 out=0 reason=0\nopen 0 text\n");
+}
+
 /* Fragments of a call that is closed can't be said any more. */
 static void test_u48_a_call_that_comes_back_is_an_error(void **state)
 {
@@ -503,6 +520,8 @@ int main(void)
         cmocka_unit_test(test_u48_a_block_left_open_is_closed),
         cmocka_unit_test(test_u48_a_delta_without_a_block_opens_one),
         cmocka_unit_test(test_u48_arguments_without_a_call_are_an_error),
+        cmocka_unit_test(test_u48_calls_without_a_name),
+        cmocka_unit_test(test_u48_usage_before_everything),
         cmocka_unit_test(test_u48_a_call_that_comes_back_is_an_error),
         cmocka_unit_test(test_u44_chat),
         cmocka_unit_test(test_u44_the_last_valid_count_wins),

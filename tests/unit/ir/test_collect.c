@@ -122,8 +122,8 @@ static void test_borrowed_text_is_not_copied(void **state)
     (void)state;
     start(&f, 1u << 20, true);
     open(&f, 0, IR_TEXT);
-    emit(&f,
-         (struct ir_event){.type = IR_EV_DELTA, .kind = IR_TEXT, .delta = {IR_D_TEXT, str_c(text)}});
+    emit(&f, (struct ir_event){
+                 .type = IR_EV_DELTA, .kind = IR_TEXT, .delta = {IR_D_TEXT, str_c(text)}});
     assert_ptr_equal(f.c.response.answers->blocks->text.text.p, text);
     emit(&f,
          (struct ir_event){.type = IR_EV_DELTA, .kind = IR_TEXT, .delta = {IR_D_TEXT, STR("!")}});
@@ -145,6 +145,13 @@ static void test_server_tools_keep_their_input(void **state)
     delta(&f, 0, IR_OPAQUE, IR_D_ARGS, "1}");
     close_(&f, 0, IR_OPAQUE);
     assert_str(f.c.response.answers->blocks->raw, "{\"type\":\"x\",\"input\":{\"q\":1},\"z\":1}");
+    /* cut off, it is left out: the block must stay JSON */
+    emit(&f, (struct ir_event){.type = IR_EV_BLOCK_START,
+                               .kind = IR_OPAQUE,
+                               .open = {.raw = moved(&f, "{\"type\":\"x\",\"input\":{}}")}});
+    delta(&f, 0, IR_OPAQUE, IR_D_ARGS, "{\\\"q\\\":");
+    close_(&f, 0, IR_OPAQUE);
+    assert_str(f.c.response.answers->blocks->next->raw, "{\"type\":\"x\",\"input\":{}}");
     arena_fini(&f.arena);
 }
 
