@@ -74,6 +74,7 @@ static uint16_t port_of(int fd)
     return ntohs(a.any.sa_family == AF_INET6 ? a.v6.sin6_port : a.v4.sin_port);
 }
 
+/* Without `share` only the binding is tried: nobody must reach a socket that is closed at once. */
 static int open_bound(const union dns_addr *a, bool both, bool share, int backlog)
 {
     int family = a->any.sa_family;
@@ -85,7 +86,7 @@ static int open_bound(const union dns_addr *a, bool both, bool share, int backlo
               set_on(fd, SOL_SOCKET, SO_REUSEPORT, share) &&
               set_on(fd, IPPROTO_TCP, TCP_NODELAY, 1) &&
               (family != AF_INET6 || set_on(fd, IPPROTO_IPV6, IPV6_V6ONLY, !both)) &&
-              bind(fd, &a->any, len) == 0 && listen(fd, backlog) == 0;
+              bind(fd, &a->any, len) == 0 && (!share || listen(fd, backlog) == 0);
     if (ok)
         return fd;
     int err = errno;
