@@ -314,3 +314,11 @@ static inline void expect_alive(struct site *s)
     assert_true(a.keep_alive);
     cli_close(&c);
 }
+
+/* The end of most tests. */
+static inline void all_quiet(struct site *s, struct cli *c)
+{
+    cli_close(c);
+    expect_quiet(s);
+    site_close(s);
+}
