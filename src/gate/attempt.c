@@ -13,7 +13,9 @@
 
 static struct call *call_of_exchange(struct exchange *x)
 {
-    return (struct call *)(void *)x;
+    struct call *c = (struct call *)(void *)x;
+    CHECK(c->on_wire && c->phase != CALL_OVER && !c->answered);
+    return c;
 }
 
 static struct attempt_record *record_of(struct call *c)
@@ -469,6 +471,7 @@ static void learn(struct call *c, const struct attempt_failure *f)
 static void on_wait_over(struct alarm *a)
 {
     struct call *c = (struct call *)(void *)((char *)a - offsetof(struct call, alarm));
+    CHECK(c->phase == CALL_SENDING && !c->on_wire && !c->record_open);
     own_time_start(c);
     start(c);
 }

@@ -87,6 +87,7 @@ void collect_reply(struct call *c)
     struct front_opts o = front_opts_of(c);
     if (!c->wire)
         c->wire = wire_take(c->gate);
+    CHECK(!c->on_wire); /* the wire is written over */
     struct rope *r = c->wire ? &c->wire->body : NULL;
     struct iovec *iov = NULL;
     if (r) {

@@ -15,7 +15,9 @@
 
 struct call *call_of(struct request *r)
 {
-    return r->user;
+    struct call *c = r->user;
+    CHECK(!c || c->req == r); /* one client's call must not answer another's request */
+    return c;
 }
 
 typedef enum step (*stage_fn)(struct call *c);
@@ -30,7 +32,7 @@ static const stage_fn stages[] = {
 void call_resume(struct call *c, unsigned stage)
 {
     while (stage < STAGE_COUNT) {
-        ASSERT(c->phase == CALL_READING || c->phase == CALL_SENDING);
+        CHECK(c->phase == CALL_READING || c->phase == CALL_SENDING);
         if (stages[stage](c) != STEP_NEXT)
             return;
         stage++;
@@ -58,6 +60,7 @@ static struct call *call_new(struct gate *g, struct request *r)
         return NULL;
     c->gate = g;
     c->req = r;
+    CHECK(!r->user && g->gen);
     c->gen = g->gen;
     c->gen->refs++;
     c->mark_us = r->began_us;

@@ -332,5 +332,6 @@ const struct local_endpoint *local_find(str path)
 
 void local_serve(struct call *c)
 {
+    CHECK(c->local && !c->answered);
     c->local->serve(c);
 }

@@ -182,6 +182,7 @@ void call_settle(struct call *c, bool gone)
 {
     if (c->phase == CALL_OVER)
         return;
+    ASSERT(gone || c->reply_status);
     attempt_drop(c, gone ? ERR_CLIENT_GONE : c->reply_error);
     uint64_t ms = loop_now(c->gate->loop) - c->req->began;
     unsigned status = gone ? 499 : c->reply_status;

@@ -20,6 +20,7 @@
 bool stream_begin(struct call *c)
 {
     const struct dialect_back *b = c->bind->dialect->back;
+    CHECK(!c->decoder && !c->encoder && !buf_size(&c->held)); /* nothing of a former attempt */
     sse_init(&c->sse, SSE_EVENT_MAX);
     c->decoder = arena_alloc(&c->req->arena, b->decoder_size);
     if (!c->decoder)
@@ -58,6 +59,7 @@ static void forward(struct call *c, str raw, bool stays)
 static bool give(struct call *c, bool last)
 {
     struct buf *out = &c->gate->out;
+    CHECK(c->stream_out && !c->answered);
     c->last_out = loop_now(c->gate->loop);
     if (last)
         call_answered(c);
@@ -90,6 +92,7 @@ static void hold(struct call *c)
 
 bool stream_commit(struct call *c)
 {
+    CHECK(!c->answered && !c->failed);
     if (c->committed)
         return true;
     c->committed = true;

@@ -168,6 +168,7 @@ static bool write_iov(struct call *c)
 
 bool wire_write(struct call *c)
 {
+    CHECK(!c->on_wire && !c->committed); /* an exchange refers to these buffers */
     if (!c->wire)
         c->wire = wire_take(c->gate);
     if (!c->wire) {

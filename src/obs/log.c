@@ -23,6 +23,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/check.h"
 #include "base/mem.h"
 
 #define LOOK_MS  20
@@ -51,6 +52,7 @@ bool log_put(struct log_ring *r, str line)
 {
     uint64_t head = atomic_load_explicit(&r->head, memory_order_relaxed);
     uint64_t tail = atomic_load_explicit(&r->tail, memory_order_acquire);
+    ASSERT(head - tail <= LOG_RING_SIZE && line.n && line.p[line.n - 1] == '\n');
     if (line.n > LOG_RING_SIZE - (head - tail)) {
         atomic_fetch_add_explicit(&r->dropped, 1, memory_order_relaxed);
         return false;

@@ -246,6 +246,7 @@ void plan_build(struct plan *p, struct route_state *s, const struct snapshot *sn
 
 struct candidate *plan_next(struct plan *p, msec now)
 {
+    CHECK(p->n <= PLAN_MAX && p->next <= p->n);
     while (p->next < p->n) {
         struct candidate *c = &p->c[p->next++];
         enum health_state state = state_of(c, now);
