@@ -11,7 +11,8 @@ input. Answers of a script are given as data:
     {"cut": {turn}, "after": 3, "end": "rst"}           that many events of the stream, then the end
     {"stalls": 30}
 
-Commands: listen {dialect} · script {up, answers, default} · seen {up} · wait {up, hits, seconds} ·
+Commands: listen {dialect} · script {up, answers, default} · seen {up} ·
+wait {up, hits, seconds} ·
 wait_closed {up, seconds} (answers how many milliseconds ago weir let go) · forget {up}.
 """
 

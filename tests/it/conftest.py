@@ -36,8 +36,8 @@ def upstream():
 
 @pytest.fixture
 def weir(tmp_path):
-    """A factory of gateways: weir(config text) or weir(upstream, …). Each is stopped after the test
-    and must then end well."""
+    """A factory of gateways: weir(config text) or weir(upstream, …). Each is stopped at the end
+    of the test and must then end well."""
     made = []
 
     def make(*what, **options):

@@ -19,7 +19,7 @@ import http1
 
 ROOT = Path(__file__).resolve().parents[2]
 SANITIZER = re.compile(
-    r"ERROR: (Address|Leak|Thread)Sanitizer|runtime error:|CHECK failed|assertion", re.I
+    r"(ERROR|WARNING): (Address|Leak|Thread)Sanitizer|runtime error:|CHECK failed|assertion", re.I
 )
 
 
@@ -123,7 +123,7 @@ class Gateway:
             ), f"weir ended with {self.process.returncode}: {self.said()[-3000:]}"
             try:
                 return http1.call(self.port, "GET", "/health", timeout=5).status
-            except OSError:
+            except (OSError, http1.Ended):
                 return None
 
         until(ready, seconds, "weir answers /health")

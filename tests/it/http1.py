@@ -10,6 +10,10 @@ import struct
 TIMEOUT = 15.0
 
 
+class Ended(AssertionError):
+    """The connection ended where more was due."""
+
+
 class Response:
     """One response. `complete` tells whether the message ended as its framing promised."""
 
@@ -108,9 +112,10 @@ class Conn:
         return bool(data)
 
     def until(self, mark):
-        """Take the bytes up to and with `mark`; AssertionError when the stream ends before it."""
+        """Take the bytes up to and with `mark`; Ended when the stream ends before it."""
         while mark not in self.buffer:
-            assert self.more(), f"the connection ended before {mark!r}; had {self.buffer[-300:]!r}"
+            if not self.more():
+                raise Ended(f"the connection ended before {mark!r}; had {self.buffer[-300:]!r}")
         head, _, self.buffer = self.buffer.partition(mark)
         return head + mark
 

@@ -12,7 +12,8 @@ import readline from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
 const ROOT = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../..');
-const SANITIZER = /ERROR: (Address|Leak|Thread)Sanitizer|runtime error:|CHECK failed|assertion/i;
+const SANITIZER =
+  /(ERROR|WARNING): (Address|Leak|Thread)Sanitizer|runtime error:|CHECK failed|assertion/i;
 
 export const sleep = (ms) => new Promise((ok) => setTimeout(ok, ms));
 

@@ -454,12 +454,10 @@ test('models are listed and tokens are counted', { skip }, async (t) => {
   const listed = [];
   for await (const model of chat.client(w).models.list()) listed.push(model.id);
   assert.deepEqual(listed.slice(0, 2), ['m', 'm1']);
-  const counted = await messages
-    .client(w)
-    .messages.countTokens({
-      model: MODEL,
-      messages: [{ role: 'user', content: 'word '.repeat(100) }],
-    });
+  const counted = await messages.client(w).messages.countTokens({
+    model: MODEL,
+    messages: [{ role: 'user', content: 'word '.repeat(100) }],
+  });
   assert.ok(
     counted.input_tokens >= 80 && counted.input_tokens <= 250,
     String(counted.input_tokens),

@@ -71,7 +71,7 @@ def run(command, work, env, **options):
 
 
 def play(names, work):
-    """Three turns: run a command; write one file and read another in parallel; say what came of it."""
+    """Three turns: run a command; write one file and read another at once; say what came of it."""
     bash, write, read, path = names
     return Play(
         Turn(

@@ -110,7 +110,7 @@ def test_D5_a_reader_that_stops(weir, upstream, front, back):
     grown = w.rss() - before
     assert sent < (24 << 20), f"{sent >> 20} MiB were taken for a client that reads nothing"
     assert grown < (8 << 20 if not sanitized() else 24 << 20), f"{grown >> 20} MiB more"
-    # Idle limits count the provider's silence, not ours: held back for longer than `idle`, it goes on.
+    # `idle` counts the provider's silence, not ours: held back for longer, it goes on.
     time.sleep(2.2)
     while up.connections[0].sent == sent:
         assert conn.more() and len(conn.buffer) < (64 << 20)

@@ -27,7 +27,9 @@ def test_providers_with_name_key_and_url(weir, upstream, tmp_path):
     a = upstream(default=says(A))
     text = """{ // a comment
       "listen": "127.0.0.1:@PORT@",
-      "providers": [ { "name": "mine", "apiKey": "${MY_KEY}", "baseURL": "%s", "dialect": "openai", }, ],
+      "providers": [
+        { "name": "mine", "apiKey": "${MY_KEY}", "baseURL": "%s", "dialect": "openai" },
+      ],
       "routing": { "strategy": "weighted_round_robin", "fallback": true },
       "metrics": { "enabled": true },
       "alerts": { "error_rate": { "threshold": 0.05, "action": "switch_provider" },
@@ -154,7 +156,7 @@ def test_keys_of_the_environment(weir):
 
 
 def test_no_file_at_all(tmp_path):
-    """`weir check` with nothing configured: the demo; with a key in the environment: its provider."""
+    """`weir check` without a file: the demo; with a key in the environment: its provider."""
     for env, name in (({}, "demo"), ({"ANTHROPIC_API_KEY": "sk-canary"}, "anthropic")):
         done = subprocess.run(
             [gateway.binary(), "check"],
@@ -233,8 +235,8 @@ def daemons(folder):
 
 
 def test_serve_daemon(upstream, tmp_path):
-    """`weir serve --daemon` returns once the gateway answers, a second one finds the first; `weir stop`
-    ends it."""
+    """`weir serve --daemon` returns once the gateway answers, a second one finds the first; `weir
+    stop` ends it."""
     port = gateway.free_port()
     conf, data = tmp_path / "weir.yaml", tmp_path / "data"
     text = gateway.config(upstream(default=says(A)), extra="drain: { lameDuck: 100ms }\n")

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""RELIABILITY §0.3: no data of one caller is ever seen by another, whatever happens around them; and
-what a thousand calls leave behind."""
+"""RELIABILITY §0.3: no data of one caller is ever seen by another, whatever happens around them;
+and what a thousand calls leave behind."""
 
 import random
 import threading

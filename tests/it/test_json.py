@@ -17,7 +17,7 @@ both = pytest.mark.parametrize("front", FRONTS, ids=lambda f: f.name)
 
 @pytest.fixture
 def served(weir, upstream):
-    """One gateway with a provider of each dialect: `m` leads to the OpenAI one, `mb` to the other."""
+    """One gateway, a provider of each dialect: `m` leads to the OpenAI one, `mb` to the other."""
 
     class Served:
         a, b = upstream("openai"), upstream("anthropic")

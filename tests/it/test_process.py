@@ -169,7 +169,7 @@ class Load(threading.Thread):
 
 
 def test_P3_reload_twenty_times_under_load(weir, upstream):
-    """No call fails, on kept and on new connections; each is answered by the old or the new config."""
+    """No call fails, on kept and new connections; each is answered by the old or the new config."""
     a, b = upstream(default=says(A)), upstream("anthropic", default=says(B))
     w = weir(a, b, workers=2)
     first = w.conf.read_text()

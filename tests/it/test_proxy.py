@@ -117,7 +117,7 @@ def test_http_is_asked_for_in_absolute_form(weir, upstream, front, back):
 
 
 def test_https_proxy_of_the_environment(weir, upstream, proxy, certs, front):
-    """For a name that only the proxy can resolve; NO_PROXY, HTTP_PROXY and `none` leave it alone."""
+    """For a name only the proxy can resolve; NO_PROXY, HTTP_PROXY and `none` leave it alone."""
     up, via = upstream(default=says(A), tls=server(certs, "wrong")), proxy()
     where = ("openai", f"https://wrong.test:{up.port}/v1")
     env = {"HTTPS_PROXY": f"http://127.0.0.1:{via.port}", "NO_PROXY": "example.org"}

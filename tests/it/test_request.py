@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""RELIABILITY §3.2, requests that are too large, ambiguous, malformed or smuggled: refused with the
+"""RELIABILITY §3.2, requests too large, ambiguous, malformed or smuggled: refused with the
 right status, the connection closed, nothing of them sent on."""
 
 import gzip
@@ -186,7 +186,7 @@ def test_D16_transfer_encoding_that_is_not_chunked(served, value):
     ids=repr,
 )
 def test_D16_two_framings(served, lines):
-    """CL.TE, TE.CL, TE.TE and their disguises; what stands behind must not be taken for a request."""
+    """CL.TE, TE.CL, TE.TE and their disguises; what stands behind is not taken for a request."""
     served.refuses(post(*lines, body=chunked() + post(LENGTH)), 400, 501)
 
 
@@ -236,8 +236,8 @@ def test_D16_a_body_where_none_is_expected(served, method):
     """CL.0: the body of a GET must not become the next request."""
     inner = post(LENGTH, "Connection: close")
     data = (
-        f"{method} /v1/models HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(inner)}\r\n\r\n".encode()
-        + inner
+        f"{method} /v1/models HTTP/1.1\r\nHost: localhost\r\n"
+        f"Content-Length: {len(inner)}\r\n\r\n".encode() + inner
     )
     with http1.Conn(served.w.port) as conn:
         conn.send_quietly(data)
@@ -454,7 +454,7 @@ def test_wrong_method(served, front, method):
 
 def test_D22_connection_names_no_header_away(served):
     """Hop-by-hop tricks: what `Connection` names changes nothing of the request to the provider."""
-    tricks = "Connection: authorization, x-api-key, content-length, host, content-type, transfer-encoding"
+    tricks = "Connection: authorization, x-api-key, content-length, host, transfer-encoding"
     served.serves(post(tricks, LENGTH))
     got = served.up.requests[-1]
     assert got.get("authorization") == "Bearer provider-secret-a"
@@ -564,7 +564,7 @@ def test_unknown_model(weir, upstream, front):
 
 
 def test_model_names(weir, upstream, front):
-    """A logical model, provider/model, provider,model, a bare name that one provider alone serves."""
+    """A logical model, provider/model, provider,model, a bare name that one provider serves."""
     a, b = upstream(default=says(Turn(text="a"))), upstream(default=says(Turn(text="b")))
     text = gateway.config(a, b).replace("[up], timeouts", "[up, only-a], timeouts", 1)
     w = weir(text)

@@ -51,7 +51,7 @@ def test_weights_share_the_calls(weir, upstream):
 
 
 def test_the_request_that_arrives(weir, upstream, front, back):
-    """What the provider gets: its own model name, its own key, one length, nothing of the client's."""
+    """What the provider gets: its own model name and key, one length, nothing of the client's."""
     up = upstream(back)
     w = weir(up)
     assert_served(front, front.ask(w.port, key="client-key"), "Hello there.")

@@ -79,7 +79,8 @@ def test_A1_junk_as_a_key(weir, upstream, key):
         value = key if name == b"x-api-key" else b"Bearer " + key
         with http1.Conn(w.port) as conn:
             conn.send(
-                b"POST /v1/messages HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+                b"POST /v1/messages HTTP/1.1\r\nHost: localhost\r\n"
+                b"Content-Type: application/json\r\n"
                 b"Content-Length: 2\r\n%s: %s\r\n\r\n{}" % (name, value)
             )
             assert conn.response().status in (400, 401)
@@ -179,7 +180,7 @@ def test_A12_no_cors(weir, upstream, front):
 )
 @pytest.mark.parametrize("path", ["data", "health", "models"])
 def test_A13_dns_rebinding(weir, upstream, host, path):
-    """Host names that are not this machine's: a page that had its name pointed here gets nothing."""
+    """Host names not of this machine: a page that had its name pointed here gets nothing."""
     up = upstream()
     w = weir(up)
     if path == "data":
@@ -287,7 +288,8 @@ def test_F7_no_canary_leaves(weir, upstream, front, back):
     text = gateway.config(a).replace(
         "provider-secret-a", "[canary-provider-key-a, canary-provider-key-b]"
     )
-    text += "keys: [ { name: t, key: canary-client-key } ]\nadmin: { key: canary-admin-key }\nlog: { level: debug }\n"
+    text += "keys: [ { name: t, key: canary-client-key } ]\nadmin: { key: canary-admin-key }\n"
+    text += "log: { level: debug }\n"
     w = weir(text)
     seen = b""
     extra = [("Cookie", "session=canary-cookie"), ("User-Agent", "test canary-nothing")]

@@ -34,7 +34,7 @@ def chunk(data):
 
 
 def begun(back, pieces=2):
-    """The events of a stream up to and with some content; the first `8 * pieces` characters of A."""
+    """The events of a stream up to and with some content: `8 * pieces` characters of A."""
     return stream_of(back, A)[: len(prelude(back)) + pieces]
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""RELIABILITY U38 and D26: TLS towards a provider whose certificate is wrong, and towards clients."""
+"""RELIABILITY U38, D26: TLS towards a provider whose certificate is wrong, and towards clients."""
 
 import re
 import socket

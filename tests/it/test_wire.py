@@ -37,7 +37,7 @@ class Case:
         self.body = (folder / ("response.sse" if self.streamed else "response.json")).read_bytes()
 
     def answer(self, status, cut):
-        """An answer for a fake provider: the recorded body, in pieces of 1 to 97 bytes where `cut`."""
+        """An answer for a fake provider: the recorded body, in pieces of 1 to 97 bytes if `cut`."""
         kind = "text/event-stream" if self.streamed else "application/json"
         chance = random.Random(len(self.body))
 
