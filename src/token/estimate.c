@@ -21,7 +21,7 @@
 #define W_OTHER  50
 
 #define WORD_FREE     6
-#define WINDOW        4096
+#define WINDOW        256
 #define CLAUDE_TEXT   113 /* percent, against OpenAI's */
 #define CLAUDE_SCHEMA 95
 #define OTHER_SCHEMA  45  /* OpenAI writes schemas down as short type declarations */
@@ -34,69 +34,82 @@
 #define PAGE_TOKENS   1800
 #define URL_IMAGE     1000
 
-enum class { C_LETTER, C_DIGIT, C_BLANK, C_LINE, C_PUNCT, C_WIDE, C_OTHER, C_INSIDE };
+/* Punctuation is what no row of the table names. */
+enum class { C_PUNCT, C_LETTER, C_DIGIT, C_BLANK, C_LINE, C_ESCAPE, C_WIDE, C_OTHER, C_INSIDE };
 
-static enum class class_of(unsigned char c) {
-    if ((c | 0x20) >= 'a' && (c | 0x20) <= 'z') return C_LETTER;
-    if (c >= '0' && c <= '9') return C_DIGIT;
-    if (c == ' ' || c == '\t') return C_BLANK;
-    if (c == '\n' || c == '\r') return C_LINE;
-    if (c < 0x80) return C_PUNCT;
-    if (c < 0xc0) return C_INSIDE; /* the rest of a character */
-    return c >= 0xe3 ? C_WIDE : C_OTHER;
+static const uint8_t classes[256] = {
+    ['a' ... 'z'] = C_LETTER,  ['A' ... 'Z'] = C_LETTER, ['0' ... '9'] = C_DIGIT,
+    [' '] = C_BLANK,           ['\t'] = C_BLANK,         ['\n'] = C_LINE,
+    ['\r'] = C_LINE,           ['\\'] = C_ESCAPE,        [0x80 ... 0xbf] = C_INSIDE,
+    [0xc0 ... 0xe2] = C_OTHER, [0xe3 ... 0xff] = C_WIDE,
+};
+
+/* How many bytes from `at` are of the class. */
+static size_t run_of(str s, size_t at, enum class c)
+{
+    size_t n = 1;
+
+    while (at + n < s.n && classes[(unsigned char)s.p[at + n]] == c)
+        n++;
+    return n;
 }
 
-/* The class that an escape stands for, and its length. */
-static enum class class_of_escape(str s, size_t at, size_t *len) {
+/* An escape's weight, by what it stands for. Line ends in a row are one. */
+static unsigned weigh_escape(str s, size_t at, size_t *len, bool *line)
+{
     char c = at + 1 < s.n ? s.p[at + 1] : 0;
+    bool again = *line;
 
     *len = c == 'u' ? 6 : 2;
-    if (c == 'n' || c == 'r') return C_LINE;
-    if (c == 't') return C_BLANK;
-    return c == 'u' ? C_OTHER : C_PUNCT;
-}
-
-static unsigned weight(enum class c, bool again, size_t run)
-{
-    switch (c) {
-    case C_LETTER:
-        return !again ? W_WORD : run > WORD_FREE ? W_LETTER : 0;
-    case C_DIGIT:
-        return run % 3 == 1 ? W_DIGITS : 0;
-    case C_BLANK:
-        return run == 2 ? W_BLANKS : 0;
-    case C_LINE:
+    *line = c == 'n' || c == 'r';
+    if (*line)
         return again ? 0 : W_LINES;
-    case C_PUNCT:
-        return W_PUNCT;
-    case C_WIDE:
-        return W_WIDE;
-    case C_OTHER:
-        return W_OTHER;
-    case C_INSIDE:
+    if (c == 't')
         return 0;
-    }
-    return 0;
+    return c == 'u' ? W_OTHER : W_PUNCT;
 }
 
 /* Hundredths of a token. */
 static uint64_t weigh(str s)
 {
-    enum class last = C_PUNCT;
+    bool line = false;
     uint64_t sum = 0;
-    size_t run = 0, len;
 
-    for (size_t i = 0; i < s.n; i += len) {
-        enum class c = class_of((unsigned char)s.p[i]);
+    for (size_t i = 0, n; i < s.n; i += n) {
+        enum class c = classes[(unsigned char)s.p[i]];
 
-        len = 1;
-        if (s.p[i] == '\\')
-            c = class_of_escape(s, i, &len);
-        if (c == C_INSIDE)
+        if (c == C_ESCAPE) {
+            sum += weigh_escape(s, i, &n, &line);
             continue;
-        run = c == last ? run + 1 : 1;
-        sum += weight(c, c == last, run);
-        last = c;
+        }
+        n = run_of(s, i, c);
+        line = false;
+        switch (c) {
+        case C_LETTER:
+            sum += W_WORD + (n > WORD_FREE ? (n - WORD_FREE) * W_LETTER : 0);
+            break;
+        case C_DIGIT:
+            sum += (n + 2) / 3 * W_DIGITS;
+            break;
+        case C_BLANK:
+            sum += n > 1 ? W_BLANKS : 0;
+            break;
+        case C_LINE:
+            sum += W_LINES;
+            break;
+        case C_PUNCT:
+            sum += n * W_PUNCT;
+            break;
+        case C_WIDE:
+            sum += n * W_WIDE;
+            break;
+        case C_OTHER:
+            sum += n * W_OTHER;
+            break;
+        case C_ESCAPE:
+        case C_INSIDE:
+            break;
+        }
     }
     return sum;
 }

@@ -15,7 +15,7 @@
 #pragma once
 #include "ir/request.h"
 
-#define ESTIMATE_SAMPLE (64 * 1024)
+#define ESTIMATE_SAMPLE (4 * 1024)
 
 /* JSON-escaped text, or JSON itself. */
 uint64_t estimate_text(str text);
