@@ -98,15 +98,22 @@ static void put_double(struct json_writer *w, double v)
     json_put_text(w, str_of(text, (size_t)n));
 }
 
+/* How many providers there are, fail often, and are out altogether. */
+struct health_sum {
+    unsigned all, failing, open;
+};
+
 static void health_provider(struct call *c, struct json_writer *w, const struct conf_provider *p,
-                            unsigned *down)
+                            struct health_sum *sum)
 {
     struct gate_world *world = c->gate->set.world;
     struct metric_summary m;
     metric_summarise(world->shards, world->nworkers, p->name, loop_now(c->gate->loop), &m);
     double rate = m.window_calls ? (double)m.window_errors / (double)m.window_calls : 0;
     bool failing = m.open || (m.window_calls >= 10 && rate > 0.5);
-    *down += failing;
+    sum->all++;
+    sum->failing += failing;
+    sum->open += m.open;
     json_key_str(w, p->name);
     json_begin_object(w);
     json_key(w, "status");
@@ -172,22 +179,20 @@ static void serve_health(struct call *c)
     const struct snapshot *s = c->gen->snap;
     struct rope r = ROPE_INIT(BODY_MAX), inner = ROPE_INIT(BODY_MAX);
     struct json_writer w, pw;
-    unsigned down = 0, up = 0;
+    struct health_sum sum = {0};
     json_writer_init(&pw, &inner);
     json_begin_object(&pw);
-    for (uint32_t i = 0; i < s->nproviders; i++) {
-        if (!s->providers[i].enabled)
-            continue;
-        health_provider(c, &pw, &s->providers[i], &down);
-        up++;
-    }
+    for (uint32_t i = 0; i < s->nproviders; i++)
+        if (s->providers[i].enabled)
+            health_provider(c, &pw, &s->providers[i], &sum);
     json_end(&pw);
-    bool draining = atomic_load(&world->draining), all = up && down == up;
+    /* Unhealthy, and 503: it cannot serve now. While one circuit is closed it can. */
+    bool unhealthy = atomic_load(&world->draining) || (sum.all && sum.open == sum.all);
     char time[FMT_TIME_MAX];
     json_writer_init(&w, &r);
     json_begin_object(&w);
     json_key(&w, "status");
-    json_put_str(&w, draining || all ? STR("unhealthy") : down ? STR("degraded") : STR("healthy"));
+    json_put_str(&w, unhealthy ? STR("unhealthy") : sum.failing ? STR("degraded") : STR("healthy"));
     json_key(&w, "timestamp");
     json_put_str(&w, str_of(time, fmt_time(time, loop_unix_ms(c->gate->loop))));
     if (may_see(c)) {
@@ -205,7 +210,7 @@ static void serve_health(struct call *c)
         }
     }
     json_end(&w);
-    answer_json(c, draining ? 503 : 200, &r); /* `r` may refer to what is in `inner` */
+    answer_json(c, unhealthy ? 503 : 200, &r); /* `r` may refer to what is in `inner` */
     rope_fini(&inner);
 }
 
