@@ -199,3 +199,56 @@ def test_shared_recordings(weir, upstream, name):
                         )
     assert judged >= 20
     assert not faults, f"{len(faults)} of {judged}:\n" + "\n".join(faults[:10])
+
+
+def captured():
+    """(name, path, headers, body) of the captured client requests that ask for an answer."""
+    for file in sorted((SHARED / "fixtures/clients").glob("*/*.json")) if SHARED else ():
+        one = json.loads(file.read_text())
+        path = one["path"].partition("?")[0]
+        if one["method"] == "POST" and path in (CHAT.path, MESSAGES.path):
+            yield f"{file.parent.name}/{file.name}", one
+    for case in shared_cases():
+        request = case.folder / "request.json"
+        meta = json.loads((case.folder / "meta.json").read_text())
+        asked = (meta.get("http") or {}).get("path") or ""
+        if request.exists() and asked.endswith(("/messages", "/chat/completions")):
+            path = MESSAGES.path if case.back == "anthropic" else CHAT.path
+            body = json.loads(request.read_text())
+            yield case.id, {"path": path, "headers_in_order": [], "body": body}
+
+
+# Headers that belong to the connection they were captured on.
+LEFT_OUT = {"host", "content-length", "connection", "accept-encoding", "authorization", "x-api-key"}
+
+
+@pytest.mark.skipif(not SHARED, reason="there is no collection of recordings beside the tree")
+@pytest.mark.parametrize("model,back", [("m", "openai"), ("mb", "anthropic")])
+def test_captured_requests(weir, upstream, model, back):
+    """What real clients and recorded calls asked, sent as it was: served in its own dialect whatever
+    it holds, and across unless a field has no words there, which is then said with a 400."""
+    a, b = upstream("openai"), upstream("anthropic")
+    w = weir(a, b)
+    up = a if back == "openai" else b
+    judged, refused, faults = 0, [], []
+    for name, one in captured():
+        front = MESSAGES if one["path"].startswith(MESSAGES.path) else CHAT
+        headers = [tuple(h) for h in one["headers_in_order"] if h[0].lower() not in LEFT_OUT]
+        body = {**one["body"], "model": model}
+        r = http1.call(w.port, "POST", one["path"], body, headers)
+        judged += 1
+        try:
+            if r.status == 400 and front.dialect != back:
+                refused.append(f"{name}: {assert_error(front, r, 'bad_request')['message']}")
+                continue
+            assert_served(front, r, "Hello there.")
+            sent = up.requests[-1].json
+            assert sent["model"] == "up" and sent["messages"], sent
+            if front.dialect == back:
+                kept = {**body, "model": "up"}
+                assert {k: v for k, v in sent.items() if k in kept} == kept, "fields were changed"
+        except (AssertionError, LookupError, ValueError) as fault:
+            faults.append(f"{name}: {str(fault)[:300]}")
+    assert judged > 50
+    assert not faults, f"{len(faults)} of {judged}:\n" + "\n".join(faults[:12])
+    assert len(refused) < judged / 8, f"{len(refused)} of {judged}:\n" + "\n".join(refused)
