@@ -22,6 +22,7 @@
 
 #define WORD_FREE     6
 #define WINDOW        256
+#define READ_CLOSELY  (16 * 1024)
 #define CLAUDE_TEXT   113 /* percent, against OpenAI's */
 #define CLAUDE_SCHEMA 95
 #define OTHER_SCHEMA  45  /* OpenAI writes schemas down as short type declarations */
@@ -114,21 +115,31 @@ static uint64_t weigh(str s)
     return sum;
 }
 
-static uint64_t weigh_sampled(str s)
+/* One request at work. */
+struct weighing {
+    size_t read; /* bytes looked at so far: the more, the less of each further text is needed */
+    bool claude;
+};
+
+static uint64_t weigh_sampled(struct weighing *w, str s)
 {
-    size_t windows = ESTIMATE_SAMPLE / WINDOW, step = s.n / windows;
+    size_t most = w->read < READ_CLOSELY ? ESTIMATE_SAMPLE : ESTIMATE_SAMPLE / 8;
+    size_t windows = most / WINDOW, step = s.n / windows;
     uint64_t sum = 0;
 
-    if (s.n <= ESTIMATE_SAMPLE)
+    w->read += s.n < most ? s.n : most;
+    if (s.n <= most)
         return weigh(s);
     for (size_t i = 0; i < windows; i++)
         sum += weigh(str_of(s.p + i * step, WINDOW));
-    return (uint64_t)((double)sum * ((double)s.n / (double)ESTIMATE_SAMPLE));
+    return (uint64_t)((double)sum * ((double)s.n / (double)most));
 }
 
 uint64_t estimate_text(str text)
 {
-    return (weigh_sampled(text) + 50) / 100;
+    struct weighing w = {0};
+
+    return (weigh_sampled(&w, text) + 50) / 100;
 }
 
 /* ---- images and documents -----------------------------------------------------------------------
@@ -187,9 +198,9 @@ uint64_t estimate_image(jtext base64, bool claude)
     return 85 + 170 * ((pixels + 512 * 512 - 1) / (512 * 512));
 }
 
-static uint64_t of_media(const struct ir_block *b, bool claude);
+static uint64_t of_media(struct weighing *w, const struct ir_block *b);
 
-static uint64_t of_blocks(const struct ir_block *b, bool claude)
+static uint64_t of_blocks(struct weighing *w, const struct ir_block *b)
 {
     uint64_t sum = 0;
 
@@ -197,42 +208,42 @@ static uint64_t of_blocks(const struct ir_block *b, bool claude)
         switch (b->kind) {
         case IR_TEXT:
         case IR_REFUSAL:
-            sum += weigh_sampled(b->text.text);
+            sum += weigh_sampled(w, b->text.text);
             break;
         case IR_THINKING:
-            sum += weigh_sampled(b->thinking.text);
+            sum += weigh_sampled(w, b->thinking.text);
             break;
         case IR_REDACTED:
             sum += b->thinking.text.n * 20; /* sealed: about five bytes a token */
             break;
         case IR_TOOL_USE:
-            sum += weigh_sampled(b->use.name) + weigh_sampled(b->use.args) + PER_TOOL * 100;
+            sum += weigh_sampled(w, b->use.name) + weigh_sampled(w, b->use.args) + PER_TOOL * 100;
             break;
         case IR_TOOL_RESULT:
-            sum += of_blocks(b->result.content, claude) + PER_MESSAGE * 100;
+            sum += of_blocks(w, b->result.content) + PER_MESSAGE * 100;
             break;
         case IR_OPAQUE:
-            sum += weigh_sampled(b->raw);
+            sum += weigh_sampled(w, b->raw);
             break;
         case IR_IMAGE:
         case IR_DOCUMENT:
         case IR_AUDIO:
-            sum += of_media(b, claude) * 100;
+            sum += of_media(w, b) * 100;
             break;
         }
     }
     return sum;
 }
 
-static uint64_t of_media(const struct ir_block *b, bool claude)
+static uint64_t of_media(struct weighing *w, const struct ir_block *b)
 {
     const struct ir_media *m = &b->media;
 
     switch (m->src) {
     case IR_MEDIA_TEXT:
-        return estimate_text(m->data);
+        return (weigh_sampled(w, m->data) + 50) / 100;
     case IR_MEDIA_BLOCKS:
-        return of_blocks(m->blocks, claude) / 100;
+        return of_blocks(w, m->blocks) / 100;
     case IR_MEDIA_URL:
     case IR_MEDIA_FILE_ID:
         return b->kind == IR_DOCUMENT ? PAGE_TOKENS : URL_IMAGE;
@@ -240,7 +251,7 @@ static uint64_t of_media(const struct ir_block *b, bool claude)
         break;
     }
     if (b->kind == IR_IMAGE)
-        return estimate_image(m->data, claude);
+        return estimate_image(m->data, w->claude);
     if (b->kind == IR_AUDIO)
         return m->data.n / 4000 + 1; /* some ten tokens a second */
     return (m->data.n / PAGE_BYTES + 1) * PAGE_TOKENS;
@@ -249,29 +260,30 @@ static uint64_t of_media(const struct ir_block *b, bool claude)
 /* ---- the request --------------------------------------------------------------------------------
  */
 
-static uint64_t of_tools(const struct ir_request *r, bool claude)
+static uint64_t of_tools(struct weighing *w, const struct ir_request *r)
 {
     uint64_t sum = 0;
 
     for (const struct ir_tool *t = r->tools; t; t = t->next) {
-        sum += weigh_sampled(t->name) + weigh_sampled(t->description) + PER_TOOL * 100;
-        sum += weigh_sampled(json_text(t->schema)) * (claude ? CLAUDE_SCHEMA : OTHER_SCHEMA) / 100;
+        sum += weigh_sampled(w, t->name) + weigh_sampled(w, t->description) + PER_TOOL * 100;
+        sum += weigh_sampled(w, json_text(t->schema)) * (w->claude ? CLAUDE_SCHEMA : OTHER_SCHEMA) /
+               100;
     }
     if (r->tools)
-        sum += (claude ? CLAUDE_TOOLS : OTHER_TOOLS) * 100;
+        sum += (w->claude ? CLAUDE_TOOLS : OTHER_TOOLS) * 100;
     return sum;
 }
 
 uint64_t estimate_request(const struct ir_request *r, str model)
 {
-    bool claude = str_find(model, STR("claude")) != SIZE_MAX;
+    struct weighing state = {.claude = str_find(model, STR("claude")) != SIZE_MAX};
+    struct weighing *w = &state;
     uint64_t sum = PER_REQUEST * 100;
 
     for (const struct ir_message *m = r->messages; m; m = m->next)
-        sum +=
-            of_blocks(m->blocks, claude) * (claude ? CLAUDE_TEXT : 100) / 100 + PER_MESSAGE * 100;
-    sum += of_tools(r, claude);
+        sum += of_blocks(w, m->blocks) * (w->claude ? CLAUDE_TEXT : 100) / 100 + PER_MESSAGE * 100;
+    sum += of_tools(w, r);
     if (json_has(r->format.schema))
-        sum += weigh_sampled(json_text(r->format.schema));
+        sum += weigh_sampled(w, json_text(r->format.schema));
     return (sum + 50) / 100;
 }

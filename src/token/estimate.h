@@ -3,11 +3,11 @@
  * estimate - how many tokens a request will be, without a tokenizer.
  *
  * Text is counted by what byte-pair encoders do with it on average: an English word is one token,
- * long ones more; three digits are one; most punctuation pairs up; a CJK character is about one. On
- * recorded prose of OpenAI and Anthropic models that is within some ten percent, on short
- * tool-laden prompts within thirty (vendors wrap tools in instructions of their own, which are
- * estimated too). Texts beyond ESTIMATE_SAMPLE are sampled at even distances, so that a 1 MB prompt
- * costs microseconds.
+ * long ones more; three digits are one; most punctuation pairs up; a CJK character is about one.
+ * Vendors wrap tools in instructions of their own, which are estimated too. On recorded requests
+ * (mostly short ones) the median error is 11 % without tools and 19 % with them at OpenAI, 18 % at
+ * Anthropic. Texts beyond ESTIMATE_SAMPLE are sampled at even distances, and of long requests less
+ * and less is read: a 1 MB prompt costs microseconds, 100 KB with two dozen tools some forty.
  *
  * Good for count_tokens answers, message_start, admission and reservations; never for the bill,
  * where what the provider reports counts.
