@@ -7,6 +7,8 @@
  */
 #include "dialect/anthropic_int.h"
 
+#define NESTING_MAX 4
+
 static enum rc add_block(struct decoding *d, struct ir_block ***tail, enum ir_kind kind, jval v,
                          struct ir_block **ret)
 {
@@ -247,8 +249,8 @@ static enum rc read_block(struct decoding *d, jval v, const struct field_at *at,
     return RC_OK;
 }
 
-/* Blocks nest (results, documents) but two levels deep at most; the reader's own depth cap bounds
- * what is built to nest deeper. */
+/* Blocks nest (documents in results, text in documents), but not without end: the writer's depth is
+ * bounded, too. */
 enum rc anthropic_read_content(struct decoding *d, jval v, const struct field_at *at,
                                struct ir_block ***tail)
 {
@@ -265,7 +267,10 @@ enum rc anthropic_read_content(struct decoding *d, jval v, const struct field_at
     }
     if (!json_is(v, JSON_ARRAY))
         return field_bad(d, at, "must be a string or an array of blocks", "invalid_type");
+    if (++d->nesting > NESTING_MAX)
+        return field_bad(d, at, "content is nested too deep", "invalid_value");
     for (; json_next(&it); here.index++)
         TRY(read_block(d, it.val, &here, tail));
+    d->nesting--;
     return RC_OK;
 }

@@ -46,6 +46,7 @@ struct decoding {
     struct ir_tool **tools;
     struct ir_field **unknown;
     unsigned nunknown;
+    unsigned nesting; /* of content within content */
 };
 
 typedef enum rc (*field_fn)(struct decoding *d, jval v, void *to, const struct field_at *at);

@@ -220,6 +220,36 @@ static void test_a_full_arena_is_refused(void **state)
     }
 }
 
+/* Content within content within content: refused, before the writer's own bound is reached. */
+static void test_nesting(void **state)
+{
+    (void)state;
+    for (unsigned depth = 1; depth <= 30; depth++) {
+        struct drive d;
+        struct buf b = BUF_INIT(65536);
+        struct ir_request r;
+        drive_init(&d);
+        buf_lit(&b,
+                "{\"model\":\"m\",\"max_tokens\":9,\"messages\":[{\"role\":\"user\",\"content\":");
+        for (unsigned i = 0; i < depth; i++)
+            buf_lit(&b, "[{\"type\":\"tool_result\",\"tool_use_id\":\"i\",\"content\":");
+        buf_lit(&b, "\"end\"");
+        for (unsigned i = 0; i < depth; i++)
+            buf_lit(&b, "}]");
+        buf_lit(&b, "}]}");
+        enum rc rc = drive_decode(&d, &dialect_anthropic, buf_str(&b), &r);
+        assert_int_equal(rc, depth <= 4 ? RC_OK : RC_SYNTAX);
+        if (rc == RC_OK) {
+            assert_non_null(
+                drive_request(&d, &dialect_anthropic, buf_str(&b), &dialect_anthropic, "c").p);
+            assert_non_null(
+                drive_request(&d, &dialect_anthropic, buf_str(&b), &dialect_openai_chat, "c").p);
+        }
+        buf_fini(&b);
+        drive_fini(&d);
+    }
+}
+
 static void test_peek(void **state)
 {
     struct drive d;
@@ -264,6 +294,7 @@ int main(void)
         cmocka_unit_test(test_j2_names),
         cmocka_unit_test(test_unknown_members_are_bounded),
         cmocka_unit_test(test_a_full_arena_is_refused),
+        cmocka_unit_test(test_nesting),
         cmocka_unit_test(test_peek),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
