@@ -47,16 +47,15 @@ def weir(tmp_path):
         }
         folder = tmp_path / f"weir{len(made)}"
         folder.mkdir()
-        made.append(None)
-        made[-1] = gateways.Gateway(folder, text or gateways.config(*what, **settings), **options)
+        made.append(gateways.Gateway(folder, text or gateways.config(*what, **settings), **options))
         return made[-1]
 
     yield make
     try:
-        for one in filter(None, made):
+        for one in made:
             one.stop()
     finally:
-        for one in filter(None, made):
+        for one in made:
             one.kill()
 
 

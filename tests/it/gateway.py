@@ -108,7 +108,11 @@ class Gateway:
                 env=environment(self.folder, env),
             )
         if wait:
-            self.wait_ready()
+            try:
+                self.wait_ready()
+            except BaseException:
+                self.kill()
+                raise
 
     def write_config(self, config):
         """Put a config text in place of the old one at once; @PORT@ is this gateway's port."""
