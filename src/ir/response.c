@@ -23,16 +23,21 @@ static void too_large(struct ir_collect *c)
     c->fail = (struct fail){.kind = ERR_UPSTREAM, .message = STR("The answer is too large.")};
 }
 
-static str keep(struct ir_collect *c, str s)
+static str copy(struct ir_collect *c, str s)
 {
     str out;
 
-    if (!s.p || c->borrow)
+    if (!s.p)
         return s;
     out = arena_dup(c->arena, s);
     if (!out.p)
         too_large(c);
     return out;
+}
+
+static str keep(struct ir_collect *c, str s)
+{
+    return c->borrow ? s : copy(c, s);
 }
 
 /* Append s to *to: by reference when it is the first piece and may be borrowed, else in the arena
@@ -129,7 +134,7 @@ static void open_block(struct ir_collect *c, struct ir_answer *an, const struct 
         }
         break;
     case IR_OPAQUE:
-        b->raw = keep(c, ev->open.raw);
+        b->raw = copy(c, ev->open.raw); /* may be made up for the event */
         b->opaque.type = keep(c, ev->open.data);
         b->opaque.id = keep(c, ev->open.id);
         b->opaque.name = keep(c, ev->open.name);
@@ -149,7 +154,9 @@ static void add_citation(struct ir_collect *c, struct ir_answer *an, str json)
         too_large(c);
         return;
     }
-    cite->json = arena_dup(c->arena, json); /* often made up for the event: never borrowed */
+    cite->json = copy(c, json); /* may be made up for the event */
+    if (!cite->json.n)
+        return;
     *an->cite_tail = cite;
     an->cite_tail = &cite->next;
 }

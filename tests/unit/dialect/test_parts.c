@@ -2,6 +2,7 @@
 /* The small parts: media, names of models, schemas, scratch. */
 #include "drive.h"
 
+#include "base/mem.h"
 #include "dialect/media.h"
 #include "dialect/model_name.h"
 #include "dialect/schema.h"
@@ -163,12 +164,60 @@ static void test_scratch(void **state)
     scratch_fini(&s);
 }
 
+/* The n-th allocation fails, for every n: an error or a failed buffer, nothing worse. */
+static void test_every_allocation_may_fail(void **state)
+{
+    static const char in[] =
+        "data: "
+        "{\"id\":\"x\",\"choices\":[{\"index\":0,\"delta\":{\"content\":\"a\xff\",\"annotations\":["
+        "{"
+        "\"url_citation\":{\"url\":\"https://e.org/\"}}]}}]}\n\ndata: [DONE]\n\n";
+    const struct dialect_back *back = dialect_openai_chat.back;
+    const struct dialect_front *front = dialect_anthropic.front;
+    struct front_opts o = {.id = STR("i"), .model = STR("m")};
+    unsigned whole = 0;
+    (void)state;
+    for (size_t n = 1; n < 40; n++) {
+        struct dialect_scratch s;
+        struct buf out = BUF_INIT(65536);
+        struct sse_parser p;
+        struct sse_event e;
+        struct rope body = ROPE_INIT(65536);
+        struct arena a;
+        struct ir_collect c;
+        str rest = str_c(in);
+        void *decoder = test_malloc(back->decoder_size), *stream = test_malloc(front->stream_size);
+        back->decoder_init(decoder, true);
+        front->stream_init(stream, &o);
+        sse_init(&p, SSE_EVENT_MAX);
+        arena_init(&a, 65536);
+        ir_collect_init(&c, &a, false);
+        mem_fail_after(n);
+        scratch_init(&s);
+        enum feed_result r = FEED_FORWARD;
+        while (r == FEED_FORWARD && sse_next(&p, &rest, &e) == SSE_EVENT)
+            r = back->feed(decoder, &s, &e, ir_collect_sink(&c));
+        if (r == FEED_END && !c.failed)
+            front->encode_body(&c.response, &o, &body);
+        mem_fail_after(0);
+        whole += r == FEED_END && !c.failed && !rope_failed(&body);
+        rope_fini(&body);
+        arena_fini(&a);
+        scratch_fini(&s);
+        sse_fini(&p);
+        buf_fini(&out);
+        test_free(stream);
+        test_free(decoder);
+    }
+    assert_true(whole > 0 && whole < 39);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_data_urls), cmocka_unit_test(test_first_bytes),
         cmocka_unit_test(test_models),    cmocka_unit_test(test_schemas),
-        cmocka_unit_test(test_scratch),
+        cmocka_unit_test(test_scratch),   cmocka_unit_test(test_every_allocation_may_fail),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
