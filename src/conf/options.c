@@ -93,8 +93,7 @@ static const struct option client_timeouts_rows[] = {
      .help = "an idle connection between two requests"},
     {"write", OPTION_MSEC, 0, AT(write), "60s", 1, HOURS(24),
      .help = "a client that takes nothing for so long is gone"},
-    {"handshake", OPTION_MSEC, 0, AT(handshake), "10s", 1, HOURS(1),
-     .help = "TLS with a client"},
+    {"handshake", OPTION_MSEC, 0, AT(handshake), "10s", 1, HOURS(1), .help = "TLS with a client"},
 };
 #undef AT
 
