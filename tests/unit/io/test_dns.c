@@ -13,11 +13,11 @@ struct fake {
     _Atomic unsigned last_octet; /* 0: no answer */
     _Atomic bool hold;           /* do not answer yet */
     _Atomic unsigned n;          /* how many addresses */
+    _Atomic unsigned running;    /* threads that look at this */
 };
 
-static size_t fake_resolve(void *arg, const char *host, union dns_addr addrs[DNS_ADDRS_MAX])
+static size_t resolve(struct fake *f, const char *host, union dns_addr addrs[DNS_ADDRS_MAX])
 {
-    struct fake *f = arg;
     atomic_fetch_add(&f->calls, 1);
     while (atomic_load(&f->hold))
         nanosleep(&(struct timespec){.tv_nsec = 500000}, NULL);
@@ -28,6 +28,15 @@ static size_t fake_resolve(void *arg, const char *host, union dns_addr addrs[DNS
         addrs[i] = (union dns_addr){.v4 = {.sin_family = AF_INET}};
         addrs[i].v4.sin_addr.s_addr = htonl(0x0a000000u + (i << 8) + octet);
     }
+    return n;
+}
+
+static size_t fake_resolve(void *arg, const char *host, union dns_addr addrs[DNS_ADDRS_MAX])
+{
+    struct fake *f = arg;
+    atomic_fetch_add(&f->running, 1);
+    size_t n = resolve(f, host, addrs);
+    atomic_fetch_sub(&f->running, 1); /* the last touch: tear_down waits for it */
     return n;
 }
 
@@ -70,6 +79,9 @@ static void tear_down(struct setting *s)
 {
     dns_free(s->d);
     loop_free(s->l);
+    atomic_store(&s->fake.hold, false);
+    while (atomic_load(&s->fake.running)) /* a thread that hung lives on after the loop */
+        nanosleep(&(struct timespec){.tv_nsec = 500000}, NULL);
 }
 
 static void ask(struct setting *s, struct asker *a, const char *host)
