@@ -221,20 +221,12 @@ def test_J6_counts(served, front, what):
 
 
 @both
-def test_J7_colliding_and_many_keys(served, front):
-    """A million keys in one object: time near linear (they are told apart by a keyed hash)."""
-
-    def took(n):
-        keys = ",".join(f'"k{i:07d}": 1' for i in range(n))
-        body = text_of(front).replace('"model"', f'"x": {{{keys}}}, "model"')
-        started = time.monotonic()
-        r = served.send(front, body)
-        assert r.status in (200, 400)
-        return time.monotonic() - started
-
-    took(1000)
-    small, large = took(50_000), took(400_000)
-    assert large < 40 * max(small, 0.02), (small, large)
+def test_J7_many_keys(served, front):
+    """Hundreds of thousands of keys in one object are answered; that the work is linear is shown by
+    counted probes in tests/unit/json, not by a clock here."""
+    keys = ",".join(f'"k{i:07d}": 1' for i in range(400_000))
+    body = text_of(front).replace('"model"', f'"x": {{{keys}}}, "model"')
+    assert served.send(front, body).status in (200, 400)
 
 
 @both
