@@ -5,4 +5,4 @@
 
 void b64_encode(struct buf *to, str bytes);
 /* RC_SYNTAX on anything outside the alphabet or wrong padding. */
-enum rc b64_decode(struct buf *to, str text) MUST_CHECK;
+enum rc b64_decode(struct buf *to, str s) MUST_CHECK;

@@ -51,9 +51,9 @@ bool chat_has_text(const struct ir_block *list);
 bool chat_add_text(struct json_writer *w, const struct ir_block *b, str gap);
 void chat_put_part(struct chat_writer *cw, const struct ir_block *b);
 /* All text as one string with `gap` between; what is not text is lost. */
-void chat_put_joined(struct chat_writer *cw, const struct ir_block *list, str gap);
+void chat_put_joined(struct chat_writer *cw, const struct ir_block *b, str gap);
 /* "content": the string or the parts. */
-void chat_put_content(struct chat_writer *cw, const struct ir_block *list);
+void chat_put_content(struct chat_writer *cw, const struct ir_block *b);
 
 /* openai_chat_feed.c */
 #define CHAT_DECODER_SIZE 1024 /* checked against the struct there */

@@ -233,7 +233,7 @@ str call_without_key(struct call *c, str text); /* a provider may echo the key i
 
 /* reply.c. After call_fail the call is over: it must not be touched. */
 bool stream_reply_begin(struct call *c); /* false: the call is over */
-void call_reply_lines(struct call *c, str content_type, struct buf *to);
+void call_reply_lines(struct call *c, str content_type, struct buf *b);
 void call_fail(struct call *c, const struct fail *f); /* before or after the commit point */
 void call_fail_kind(struct call *c, enum err kind, str message, str code);
 /* The last bytes are about to be given: no alarm may add to them. */

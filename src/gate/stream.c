@@ -154,7 +154,7 @@ static void take_event(struct call *c, const struct sse_event *ev, bool stays)
     switch (b->feed(c->decoder, &c->gate->scratch, ev, call_tap(c))) {
     case FEED_END:
         c->ended = true;
-        /* fall through */
+        __attribute__((fallthrough));
     case FEED_FORWARD:
         if (raw)
             forward(c, ev->raw, stays);
