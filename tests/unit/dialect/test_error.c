@@ -175,8 +175,7 @@ static void test_u12_spent(void **state)
         "{\"error\":{\"code\":\"insufficient_quota\",\"message\":\"m\"}}",
         "{\"error\":{\"code\":\"credit_balance_exhausted\",\"message\":\"m\"}}",
         "{\"error\":{\"code\":\"project_spend_limit_exceeded\",\"message\":\"m\"}}",
-        "{\"type\":\"error\",\"error\":{\"type\":\"enforced_spend_limit_reached\",\"message\":"
-        "\"m\"}}",
+        "{\"error\":{\"type\":\"enforced_spend_limit_reached\",\"message\":\"m\"}}",
     };
     struct drive d;
     (void)state;
