@@ -86,12 +86,13 @@ static void say_refused(struct process *p, const struct conf_report *report)
 {
     AUTO(buf_fini) struct buf b = BUF_INIT(TEXT_MAX);
     conf_report_write(report, &b);
+    str text = b.p ? buf_str(&b) : STR("");
     fprintf(stderr, "weir: the new configuration is refused, the old one stays in force:\n" STR_FMT,
-            STR_ARG(buf_str(&b)));
+            STR_ARG(text));
     const char *last = atomic_load(&p->world.reload_error);
-    if (last && str_eq(str_c(last), buf_str(&b)))
+    if (last && str_eq(str_c(last), text))
         return; /* saved again with the same fault: said already */
-    str text = arena_dup(&p->said, buf_str(&b));
+    text = arena_dup(&p->said, text);
     atomic_store(&p->world.reload_error, text.p ? text.p : "see the log");
 }
 
