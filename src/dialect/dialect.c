@@ -42,6 +42,12 @@ const struct dialect *dialect_route(str path, str query, struct front_route *ret
     return NULL;
 }
 
+bool dialect_is_same(const struct dialect *front, const struct dialect *back)
+{
+    return front == back ||
+           (str_eq(front->family, back->family) && back->back && back->back->splice_request);
+}
+
 void dialect_add_line(struct buf *out, str json)
 {
     while (json.n) {

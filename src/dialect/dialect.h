@@ -25,7 +25,7 @@
  */
 #pragma once
 #include "base/rope.h"
-#include "http/sse.h"
+#include "http/frame.h"
 #include "ir/event.h"
 #include "ir/response.h"
 
@@ -171,8 +171,6 @@ struct dialect_front {
 /* ---- back ---------------------------------------------------------------------------------------
  */
 
-enum dialect_framing { FRAMING_SSE };
-
 /* What feed says of one event. Same dialect: whether its raw bytes go on to the client. */
 enum feed_result {
     FEED_FORWARD,
@@ -200,7 +198,7 @@ struct reply_facts { /* of a failed answer */
 typedef void (*header_fn)(void *ctx, str name, str value);
 
 struct dialect_back {
-    enum dialect_framing framing;
+    enum frame_kind framing; /* of its streams */
     /* Endpoint path, appended to `to`: base_path is the base URL's path without trailing slash. A
      * base that is already the whole endpoint is understood. */
     void (*request_path)(const struct back_call *c, str base_path, struct buf *to);
@@ -258,6 +256,8 @@ struct dialect {
 #include "dialect/registry.def"
 #undef DIALECT
 
+/* Do these two pass each other's bytes (one family, and the back can splice)? */
+bool dialect_is_same(const struct dialect *front, const struct dialect *back);
 /* By config name ("openai", "anthropic"); NULL: unknown. */
 const struct dialect *dialect_find(str name);
 /* All, in the order of the registry; NULL past the end. */

@@ -140,7 +140,7 @@ static enum rc splice_request(jval root, const struct back_call *c, struct arena
 }
 
 static const struct dialect_back back = {
-    .framing = FRAMING_SSE,
+    .framing = FRAME_SSE,
     .request_path = request_path,
     .request_headers = request_headers,
     .encode_request = chat_encode_request,

@@ -73,7 +73,7 @@ static enum answer_mode mode_of(const struct call *c, const struct h1_head *h)
     str type = h1_get(h, H1_CONTENT_TYPE);
     if (h->status < 200 || h->status >= 300)
         return ANSWER_ERROR;
-    if (type_is(type, STR("text/event-stream")))
+    if (type_is(type, frame_type(c->bind->dialect->back->framing)))
         return ANSWER_STREAM;
     if (type_is_json(type))
         return ANSWER_BODY;
@@ -328,7 +328,7 @@ static void send_request(struct call *c)
 static void clean_slate(struct call *c)
 {
     CHECK(!c->committed && !c->on_wire);
-    sse_fini(&c->sse);
+    frame_fini(&c->frames);
     if (c->inflating)
         decode_fini(&c->inflate);
     c->inflating = c->failed = c->ended = c->content = c->batch = c->paused = false;
@@ -347,7 +347,7 @@ static enum step start(struct call *c)
 {
     c->phase = CALL_SENDING;
     c->bind = &c->gen->bindings[c->cand->target->provider];
-    c->same = c->bind->dialect == c->front;
+    c->same = c->bind->dialect && dialect_is_same(c->front, c->bind->dialect);
     clean_slate(c);
     if (!c->bind->dialect) {
         attempt_begin(c);

@@ -91,7 +91,7 @@ void call_release(struct call *c)
     attempt_release(c);
     wire_give(g, c->wire);
     c->wire = NULL;
-    sse_fini(&c->sse);
+    frame_fini(&c->frames);
     if (c->inflating)
         decode_fini(&c->inflate);
     c->inflating = false;

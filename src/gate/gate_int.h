@@ -5,7 +5,7 @@
 #include "dialect/dialect.h"
 #include "gate/gate.h"
 #include "http/decode.h"
-#include "http/sse.h"
+#include "http/frame.h"
 #include "io/alarm.h"
 #include "route/plan.h"
 #include "route/retry.h"
@@ -110,7 +110,7 @@ struct call {
     enum answer_mode mode;
     unsigned status; /* of the provider */
     struct reply_facts facts;
-    struct sse_parser sse;
+    struct frame_parser frames;
     struct decoder inflate; /* content-encoding, when there is one */
     bool inflating;
     void *decoder, *encoder;

@@ -21,7 +21,7 @@ bool stream_begin(struct call *c)
 {
     const struct dialect_back *b = c->bind->dialect->back;
     CHECK(!c->decoder && !c->encoder && !buf_size(&c->held)); /* nothing of a former attempt */
-    sse_init(&c->sse, SSE_EVENT_MAX);
+    frame_init(&c->frames, b->framing, SSE_EVENT_MAX);
     c->decoder = arena_alloc(&c->req->arena, b->decoder_size);
     if (!c->decoder)
         return false;
@@ -172,7 +172,7 @@ static void take_events(struct call *c, str piece, bool stays)
     struct sse_event ev;
     str in = piece;
     while (!c->failed && !c->ended) { /* what follows the end is of no interest (U48) */
-        switch (sse_next(&c->sse, &in, &ev)) {
+        switch (frame_next(&c->frames, &in, &ev)) {
         case SSE_EVENT:
             take_event(c, &ev, stays && ev.raw.p >= piece.p && ev.raw.p < piece.p + piece.n);
             break;
@@ -309,7 +309,7 @@ void stream_keepalive(struct call *c)
 /* U26: a bare JSON error that no blank line ended. */
 static void take_rest(struct call *c)
 {
-    str rest = sse_rest(&c->sse);
+    str rest = frame_rest(&c->frames);
     if (rest.n && rest.p[0] == '{' && !c->ended)
         take_event(c, &(struct sse_event){.data = rest, .raw = rest, .bare = true}, false);
 }
@@ -324,8 +324,8 @@ void stream_end(struct call *c)
         return;
     }
     /* Half an event at the end: cut, and `end` must not write a proper end for it. */
-    bool whole =
-        (c->ended || !sse_pending(&c->sse)) && c->bind->dialect->back->end(c->decoder, call_tap(c));
+    bool whole = (c->ended || !frame_pending(&c->frames)) &&
+                 c->bind->dialect->back->end(c->decoder, call_tap(c));
     if (c->failed || (!c->ended && !whole)) {
         stream_broken(c, ERR_UPSTREAM);
         return;

@@ -111,11 +111,11 @@ static void watch_event(void *ctx, const struct ir_event *ev)
  */
 
 static bool feed_piece(struct drive *d, const struct dialect_back *b, void *state,
-                       struct sse_parser *p, str piece, struct ir_sink sink, struct buf *raw)
+                       struct frame_parser *p, str piece, struct ir_sink sink, struct buf *raw)
 {
     struct sse_event e;
     enum sse_result r;
-    while ((r = sse_next(p, &piece, &e)) == SSE_EVENT) {
+    while ((r = frame_next(p, &piece, &e)) == SSE_EVENT) {
         enum feed_result f = b->feed(state, &d->scratch, &e, sink);
         if (raw && (f == FEED_FORWARD || f == FEED_END))
             buf_add(raw, e.raw);
@@ -131,13 +131,13 @@ static enum answer_end run_stream(struct drive *d, const struct answer *a, struc
 {
     const struct dialect_back *b = a->dialect->back;
     void *state = arena_alloc(&d->arena, b->decoder_size);
-    struct sse_parser p;
+    struct frame_parser p;
     str in = a->bytes;
     size_t n = a->first ? a->first : a->step ? a->step : in.n;
     bool ok = true;
     memset(state, 0x5a, b->decoder_size); /* init must not rely on zeroes */
     b->decoder_init(state, a->client_usage);
-    sse_init(&p, SSE_EVENT_MAX);
+    frame_init(&p, b->framing, SSE_EVENT_MAX);
     while (ok && in.n) {
         /* a block of its own: ASan sees a read beyond it */
         str piece = str_head(in, n);
@@ -148,12 +148,12 @@ static enum answer_end run_stream(struct drive *d, const struct answer *a, struc
         in = str_from(in, piece.n);
         n = a->step ? a->step : in.n;
     }
-    if (ok && sse_pending(&p)) {
-        struct sse_event e = {.data = sse_rest(&p), .raw = sse_rest(&p), .bare = true};
+    if (ok && frame_pending(&p)) {
+        struct sse_event e = {.data = frame_rest(&p), .raw = frame_rest(&p), .bare = true};
         if (e.data.p[0] == '{' || e.data.p[0] == '[')
             ok = b->feed(state, &d->scratch, &e, sink) != FEED_ERROR;
     }
-    sse_fini(&p);
+    frame_fini(&p);
     if (!ok)
         return ANSWER_FAILED;
     return b->end(state, sink) ? ANSWER_WHOLE : ANSWER_CUT_OFF;

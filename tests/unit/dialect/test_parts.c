@@ -180,7 +180,7 @@ static void test_every_allocation_may_fail(void **state)
     for (size_t n = 1; n < 40; n++) {
         struct dialect_scratch s;
         struct buf out = BUF_INIT(65536);
-        struct sse_parser p;
+        struct frame_parser p;
         struct sse_event e;
         struct rope body = ROPE_INIT(65536);
         struct arena a;
@@ -189,13 +189,13 @@ static void test_every_allocation_may_fail(void **state)
         void *decoder = test_malloc(back->decoder_size), *stream = test_malloc(front->stream_size);
         back->decoder_init(decoder, true);
         front->stream_init(stream, &o);
-        sse_init(&p, SSE_EVENT_MAX);
+        frame_init(&p, back->framing, SSE_EVENT_MAX);
         arena_init(&a, 65536);
         ir_collect_init(&c, &a, false);
         mem_fail_after(n);
         scratch_init(&s);
         enum feed_result r = FEED_FORWARD;
-        while (r == FEED_FORWARD && sse_next(&p, &rest, &e) == SSE_EVENT)
+        while (r == FEED_FORWARD && frame_next(&p, &rest, &e) == SSE_EVENT)
             r = back->feed(decoder, &s, &e, ir_collect_sink(&c));
         if (r == FEED_END && !c.failed)
             front->encode_body(&c.response, &o, &body);
@@ -204,7 +204,7 @@ static void test_every_allocation_may_fail(void **state)
         rope_fini(&body);
         arena_fini(&a);
         scratch_fini(&s);
-        sse_fini(&p);
+        frame_fini(&p);
         buf_fini(&out);
         test_free(stream);
         test_free(decoder);
