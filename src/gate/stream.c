@@ -179,7 +179,8 @@ static void take_events(struct call *c, str piece, bool stays)
         case SSE_MORE:
             return;
         case SSE_TOO_BIG:
-            set_fail(c, ERR_UPSTREAM, STR("The provider sent an event that is too large."));
+            set_fail(c, ERR_UPSTREAM,
+                     STR("The provider sent an event that is too large or broken."));
             return;
         }
     }

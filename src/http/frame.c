@@ -4,6 +4,8 @@
  */
 #include "http/frame.h"
 
+#include "http/eventstream.h"
+
 void frame_init(struct frame_parser *p, enum frame_kind kind, size_t max_event)
 {
     p->kind = kind;
@@ -32,6 +34,8 @@ str frame_type(enum frame_kind kind)
         return STR("text/event-stream");
     case FRAME_LINES:
         return STR("application/x-ndjson");
+    case FRAME_AWS:
+        return STR("application/vnd.amazon.eventstream");
     }
     return STR_NONE;
 }
@@ -82,7 +86,8 @@ enum sse_result frame_next(struct frame_parser *p, str *in, struct sse_event *re
         return sse_next(&p->sse, in, ret);
     if (p->sse.broken)
         return SSE_TOO_BIG;
-    enum sse_result r = next_line(&p->sse, in, ret);
+    enum sse_result r =
+        p->kind == FRAME_AWS ? eventstream_next(&p->sse, in, ret) : next_line(&p->sse, in, ret);
     p->sse.broken = r == SSE_TOO_BIG;
     return r;
 }

@@ -4,6 +4,7 @@
  *
  *     FRAME_SSE    server-sent events (http/sse.h)
  *     FRAME_LINES  one JSON document a line (application/x-ndjson): Ollama
+ *     FRAME_AWS    AWS's binary messages (http/eventstream.h): Bedrock
  *
  * One pull parser for all, with the events of http/sse.h, so that who reads an answer does not know
  * how it was cut into events. Feed a piece, take events until SSE_MORE. An event whose bytes lie
@@ -16,7 +17,7 @@
 #pragma once
 #include "http/sse.h"
 
-enum frame_kind { FRAME_SSE, FRAME_LINES };
+enum frame_kind { FRAME_SSE, FRAME_LINES, FRAME_AWS };
 
 struct frame_parser {
     enum frame_kind kind;

@@ -27,6 +27,7 @@ struct sse_event {
     /* No data line, but one that begins with '{' or '[', so no SSE field (some providers send bare
      * JSON errors): then data is from there to the end of the block, without its line ends. */
     bool bare;
+    bool fault; /* AWS event streams only: this is no event but a failure (http/eventstream.h) */
 };
 
 struct sse_parser {
