@@ -59,18 +59,33 @@ enum rc build_proxy(struct builder *b, const struct raw_provider *raw,
 struct ccr_language {
     str dialect; /* wire dialect or preset; absent: nothing said */
     bool bearer;
+    struct conf_transforms transforms;
 };
-void ccr_read_transformer(struct builder *b, const struct conf_node *n, struct ccr_language *ret);
+enum rc ccr_read_transformer(struct builder *b, const struct conf_node *n,
+                             struct ccr_language *ret) MUST_CHECK;
 /* Do the file's top-level keys show that it was written for claude-code-router? */
 bool ccr_is_file(const struct conf_node *root);
 
+/* Why a header may not be set by the operator; NULL: it may. */
+const char *build_header_fault(str name, str value);
+
+/* build_transform.c: what `n` (a list, or one entry; NULL: nothing) asks for, added to *to. */
+enum rc build_transforms(struct builder *b, const struct conf_node *n,
+                         struct conf_transforms *to) MUST_CHECK;
+/* A transformer of claude-code-router's, for one model of the provider (absent: for all).
+ * *ret_found false: there is none of that name. `options` may be NULL; `at` is where it stands. */
+enum rc build_transformer(struct builder *b, str name, const struct conf_node *options,
+                          const struct conf_node *at, str model, struct conf_transforms *to,
+                          bool *ret_found) MUST_CHECK;
+
 /* build_language.c: which language a provider speaks, and where. */
 struct language {
-    const struct preset *preset; /* NULL: none known */
-    str wire;                    /* absent: none this build can speak; a fault was noted */
-    str url;                     /* the base or endpoint to use; absent: none is known */
-    bool own_host;               /* the URL is the preset's own: its key may be sent there */
-    bool bearer;                 /* claude-code-router's UseBearer */
+    const struct preset *preset;       /* NULL: none known */
+    str wire;                          /* absent: none this build can speak; a fault was noted */
+    str url;                           /* the base or endpoint to use; absent: none is known */
+    bool own_host;                     /* the URL is the preset's own: its key may be sent there */
+    bool bearer;                       /* claude-code-router's UseBearer */
+    struct conf_transforms transforms; /* … and its transformers that are no language */
 };
 enum rc build_language(struct builder *b, const struct raw_provider *raw,
                        struct language *ret) MUST_CHECK;

@@ -324,12 +324,13 @@ static bool read_url(struct chooser *c)
 enum rc build_language(struct builder *b, const struct raw_provider *raw, struct language *ret)
 {
     struct chooser c = {.b = b, .raw = raw, .l = ret, .at = place_of(raw->at.node, "name")};
-    struct ccr_language ccr = {STR_NONE, false};
+    struct ccr_language ccr = {.bearer = false};
     *ret = (struct language){.preset = NULL};
     if (!read_url(&c))
         return RC_OK;
-    ccr_read_transformer(b, raw->transformer, &ccr);
+    TRY(ccr_read_transformer(b, raw->transformer, &ccr));
     ret->bearer = ccr.bearer;
+    ret->transforms = ccr.transforms;
     str said = raw->dialect.n ? raw->dialect : ccr.dialect;
     if (said.n) {
         c.at = place_of(raw->at.node, raw->dialect.n ? "dialect" : "transformer");

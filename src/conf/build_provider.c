@@ -215,7 +215,7 @@ static bool is_value(str s)
 }
 
 /* Headers that frame the message or carry the key are weir's own business. */
-static const char *refuse_header(str name)
+const char *build_header_fault(str name, str value)
 {
     static const char *const ours[] = {"host",
                                        "content-length",
@@ -238,6 +238,8 @@ static const char *refuse_header(str name)
     for (size_t i = 0; i < ARRAY_LEN(keys); i++)
         if (str_eq_nocase(name, str_c(keys[i])))
             return "carries a key; use apiKey and auth";
+    if (!is_value(value))
+        return "has a control character in its value; remove it";
     return NULL;
 }
 
@@ -250,11 +252,10 @@ static enum rc set_headers(struct builder *b, const struct raw_provider *raw,
         return RC_NOMEM;
     for (uint32_t i = 0; i < raw->headers.n; i++) {
         const struct raw_pair *pair = &pairs[i];
-        const char *bad = refuse_header(pair->name);
+        str value = pair->values.n ? secret_reveal(&pair->values.p[0]) : STR_NONE;
+        const char *bad = build_header_fault(pair->name, value);
         if (!bad && pair->values.n > 1)
             bad = "has a list; give one value";
-        if (!bad && pair->values.n && !is_value(secret_reveal(&pair->values.p[0])))
-            bad = "has a control character in its value; remove it";
         if (bad)
             BUILD_FAULT(b, place_of(pair->node, NULL), "header '" STR_FMT "' %s",
                         STR_ARG(conf_brief(pair->name)), bad);
@@ -313,7 +314,8 @@ static enum rc build_provider(struct builder *b, const struct raw_provider *raw,
     p->models_open = raw->models.n == 0;
     p->rates = (struct conf_rates){raw->limits.rpm, raw->limits.tpm, raw->limits.concurrency};
     p->anthropic_version = raw->anthropic_version;
-    p->transforms = raw->transforms;
+    p->transforms = l.transforms;
+    TRY(build_transforms(b, raw->transforms, &p->transforms));
     p->auth = l.bearer && !raw->auth ? CONF_AUTH_BEARER : (enum conf_auth)raw->auth;
     if (l.preset) {
         p->preset = str_c(l.preset->name);

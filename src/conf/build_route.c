@@ -241,6 +241,7 @@ static enum rc build_models(struct routes *x)
     for (uint32_t i = 0; i < n; i++) {
         TRY(build_targets(b, &rows[i], &x->models[i]));
         TRY(build_fallback(x, &rows[i].fallback, &x->models[i]));
+        TRY(build_transforms(b, rows[i].transforms, &x->models[i].transforms));
     }
     b->s->models = all;
     b->s->nmodels = n;

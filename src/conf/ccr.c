@@ -3,14 +3,17 @@
  * ccr - what only claude-code-router's files have: transformers, and the look of such a file.
  *
  * A transformer chain there is both the provider's language and a pile of remedies. The language is
- * read; a remedy that this build does not apply is told, by name, never dropped in silence.
+ * read here, the remedies become transforms (build_transform.c); a name that is neither is told,
+ * never dropped in silence.
  */
 #include "conf/build_int.h"
 
+/* The transformers that are languages; what else there is stands in transformers.def. Some are
+ * both. */
 static const struct {
     const char *name;
-    const char *dialect; /* wire dialect or preset; NULL: a remedy, not a language */
-} transformers[] = {
+    const char *dialect; /* wire dialect or preset */
+} languages[] = {
     {"Anthropic", "anthropic"},
     {"OpenAI", "openai"},
     {"openai-responses", "openai-responses"},
@@ -23,17 +26,6 @@ static const struct {
     {"vercel", "vercel"},
     {"groq", "groq"},
     {"cerebras", "cerebras"},
-    {"tooluse", NULL},
-    {"enhancetool", NULL},
-    {"reasoning", NULL},
-    {"forcereasoning", NULL},
-    {"extrathinktag", NULL},
-    {"maxtoken", NULL},
-    {"maxcompletiontokens", NULL},
-    {"sampling", NULL},
-    {"streamoptions", NULL},
-    {"customparams", NULL},
-    {"cleancache", NULL},
 };
 
 /* Keys that weir's own files never have at the top. APIKEY alone does not count: it is allowed
@@ -57,76 +49,71 @@ bool ccr_is_file(const struct conf_node *root)
     return false;
 }
 
-/* The options beside a transformer's name. */
-static void read_options(struct builder *b, const struct conf_node *options, str name,
-                         struct ccr_language *ret)
-{
-    for (const struct conf_node *it = options->child; it; it = it->next) {
-        if (str_eq_nocase(it->key, STR("UseBearer")) && str_eq(it->text, STR("true")))
-            ret->bearer = true;
-        else
-            BUILD_WARN(b, place_of(it, NULL),
-                       "accepted, not active yet: option '" STR_FMT "' of transformer '" STR_FMT
-                       "'",
-                       STR_ARG(conf_brief(it->key)), STR_ARG(conf_brief(name)));
-    }
-}
+/* One transformer of the chain, for one model or for all. */
+struct link {
+    struct builder *b;
+    struct ccr_language *to;
+    str model; /* absent: for all */
+};
 
-static void read_name(struct builder *b, const struct conf_node *n, struct ccr_language *ret)
+static enum rc take(struct link *l, const struct conf_node *n, const struct conf_node *options)
 {
-    for (size_t i = 0; i < ARRAY_LEN(transformers); i++) {
-        if (!str_eq_nocase(n->text, str_c(transformers[i].name)))
+    bool language = false, found;
+    for (size_t i = 0; i < ARRAY_LEN(languages); i++) {
+        if (!str_eq_nocase(n->text, str_c(languages[i].name)))
             continue;
-        if (transformers[i].dialect) {
-            if (!ret->dialect.p)
-                ret->dialect = str_c(transformers[i].dialect);
-            return;
-        }
-        BUILD_WARN(b, place_of(n, NULL), "accepted, not active yet: transformer '%s'",
-                   transformers[i].name);
-        return;
+        language = true;
+        if (!l->to->dialect.p)
+            l->to->dialect = str_c(languages[i].dialect);
     }
-    BUILD_WARN(b, place_of(n, NULL),
-               "the transformer '" STR_FMT "' is unknown here and has no effect",
-               STR_ARG(conf_brief(n->text)));
+    const struct conf_node *bearer = conf_get(options, STR("UseBearer"));
+    if (language && conf_is(bearer, CONF_SCALAR) && str_eq(bearer->text, STR("true")))
+        l->to->bearer = true;
+    TRY(build_transformer(l->b, n->text, options, n, l->model, &l->to->transforms, &found));
+    if (!language && !found)
+        BUILD_WARN(l->b, place_of(n, NULL),
+                   "the transformer '" STR_FMT "' is unknown here and has no effect",
+                   STR_ARG(conf_brief(n->text)));
+    return RC_OK;
 }
 
 /* "name", or ["name", {options}]. */
-static void read_use(struct builder *b, const struct conf_node *n, struct ccr_language *ret)
+static enum rc take_use(struct link *l, const struct conf_node *n)
 {
-    if (n->kind == CONF_SCALAR) {
-        read_name(b, n, ret);
-    } else if (n->kind == CONF_LIST && conf_is(n->child, CONF_SCALAR)) {
-        read_name(b, n->child, ret);
-        if (conf_is(n->child->next, CONF_MAP))
-            read_options(b, n->child->next, n->child->text, ret);
-    } else {
-        BUILD_WARN(b, place_of(n, NULL),
-                   "a transformer is a name or [name, {options}]; this has no effect");
-    }
+    if (n->kind == CONF_SCALAR)
+        return take(l, n, NULL);
+    if (n->kind == CONF_LIST && conf_is(n->child, CONF_SCALAR))
+        return take(l, n->child, n->child->next);
+    BUILD_WARN(l->b, place_of(n, NULL),
+               "a transformer is a name or [name, {options}]; this has no effect");
+    return RC_OK;
 }
 
-void ccr_read_transformer(struct builder *b, const struct conf_node *n, struct ccr_language *ret)
+/* "name", [chain], or {use: either}. */
+static enum rc take_chain(struct link *l, const struct conf_node *n)
 {
-    *ret = (struct ccr_language){STR_NONE, false};
-    if (!n)
-        return;
-    if (n->kind == CONF_SCALAR) {
-        read_name(b, n, ret);
-        return;
-    }
-    const struct conf_node *use = n->kind == CONF_LIST ? n : conf_get(n, STR("use"));
+    const struct conf_node *use = n->kind == CONF_MAP ? conf_get(n, STR("use")) : n;
     if (conf_is(use, CONF_SCALAR))
-        read_name(b, use, ret);
-    else if (conf_is(use, CONF_LIST))
+        return take(l, use, NULL);
+    if (conf_is(use, CONF_LIST))
         for (const struct conf_node *it = use->child; it; it = it->next)
-            read_use(b, it, ret);
+            TRY(take_use(l, it));
+    return RC_OK;
+}
+
+enum rc ccr_read_transformer(struct builder *b, const struct conf_node *n, struct ccr_language *ret)
+{
+    struct link all = {.b = b, .to = ret};
+    *ret = (struct ccr_language){.bearer = false};
+    if (!n)
+        return RC_OK;
+    TRY(take_chain(&all, n));
     if (n->kind != CONF_MAP)
-        return;
+        return RC_OK;
     for (const struct conf_node *it = n->child; it; it = it->next) {
-        struct place at = {it->key_line, it->key_column};
+        struct link one = {.b = b, .to = ret, .model = it->key};
         if (!str_eq(it->key, STR("use")) && it->kind != CONF_NULL)
-            BUILD_WARN(b, at, "accepted, not active yet: transformer of model '" STR_FMT "'",
-                       STR_ARG(conf_brief(it->key)));
+            TRY(take_chain(&one, it));
     }
+    return RC_OK;
 }

@@ -198,14 +198,15 @@ static const struct option provider_rows[] = {
     {"caFile", OPTION_TEXT, 0, AT(ca_file), .help = "PEM file of the authorities trusted for it"},
     {"tlsVerify", OPTION_BOOL, 0, AT(tls_verify), "true",
      .help = "false trusts any certificate: for tests only"},
-    {"transforms", OPTION_RAW, OPTION_LATER, AT(transforms),
-     .help = "edits of its requests and answers"},
+    {"transforms", OPTION_RAW, 0, AT(transforms),
+     .help = "edits of its requests and answers, see [transforms](transforms.md)"},
     {"api_base_url", OPTION_TEXT, OPTION_CCR | OPTION_EMPTY_OK, AT(endpoint_url),
      .help = "full URL of the chat endpoint"},
     {"api_key", OPTION_SECRETS, OPTION_CCR | OPTION_EMPTY_OK, AT(ccr_keys), .help = "as apiKey"},
     {"transformer", OPTION_RAW, OPTION_CCR, AT(transformer),
-     .help = "`use` names the dialect (`Anthropic`, `gemini`, `deepseek`, ...); what else it asks "
-             "for is reported"},
+     .help =
+         "`use` names the dialect (`Anthropic`, `gemini`, `deepseek`, ...), and what else is to "
+         "be done, see [transforms](transforms.md)"},
     {"tokenizer", OPTION_RAW, OPTION_CCR | OPTION_LATER, AT(tokenizer),
      .help = "tokens are counted by weir itself"},
 };
@@ -242,8 +243,8 @@ static const struct option model_rows[] = {
      .help = "how to choose among the targets; routing.strategy when left out"},
     {"fallback", OPTION_TEXTS, 0, AT(fallback),
      .help = "models to try, in order, when no target served"},
-    {"transforms", OPTION_RAW, OPTION_LATER, AT(transforms),
-     .help = "edits of its requests and answers"},
+    {"transforms", OPTION_RAW, 0, AT(transforms),
+     .help = "edits of its requests and answers, see [transforms](transforms.md)"},
 };
 #undef AT
 static const struct section model_section = {

@@ -21,7 +21,7 @@
 #include "base/arena.h"
 #include "base/rc.h"
 #include "base/time.h"
-#include "conf/secret.h"
+#include "conf/transform.h"
 
 struct conf_node; /* conf/node.h: raw parts that a later layer interprets */
 
@@ -110,11 +110,6 @@ struct conf_proxy {
     str text;                    /* "http://host:port", without credentials */
 };
 
-struct conf_header {
-    str name;
-    struct secret value;
-};
-
 struct conf_provider {
     str name;
     str preset;  /* the known provider it stands on ("deepseek"), or absent */
@@ -134,11 +129,11 @@ struct conf_provider {
     bool models_open; /* no list was given: it may serve any name */
     bool tls_verify;
     uint32_t nkeys, nmodels, nheaders;
-    const struct secret *keys;          /* the key pool; none for servers that want none */
-    const str *models;                  /* as declared, or as other parts of the file name them */
-    const struct conf_header *headers;  /* set on every request, after ours */
-    const struct conf_proxy *proxy;     /* NULL: direct */
-    const struct conf_node *transforms; /* raw; NULL */
+    const struct secret *keys;         /* the key pool; none for servers that want none */
+    const str *models;                 /* as declared, or as other parts of the file name them */
+    const struct conf_header *headers; /* set on every request, after ours */
+    const struct conf_proxy *proxy;    /* NULL: direct */
+    struct conf_transforms transforms;
     str serves; /* beginnings of model names known to be its own, separated by blanks */
     str region;
     str ca_file;           /* PEM; absent: the system's. NUL behind it */
@@ -164,6 +159,7 @@ struct conf_route {
     /* Tried in order when no target served; their own fallback lists do not count. Empty when
      * routing.fallback is off. */
     const struct conf_route *const *fallback;
+    struct conf_transforms transforms; /* behind those of the provider */
 };
 
 struct conf_budget {

@@ -172,6 +172,11 @@ void wire_free(struct wire *w);
 bool wire_write(struct call *c);       /* c->wire and c->x.iov; false: the call is over */
 bool decode_canonical(struct call *c); /* c->ir; false: the call is over */
 
+/* transform.c: what the operator wants changed in this attempt's request, and in its answer */
+unsigned transform_remedies(const struct call *c);      /* enum conf_remedy */
+bool transform_body(struct call *c, struct rope *body); /* false: no memory, or no JSON */
+void transform_headers(const struct call *c, struct buf *head);
+
 /* gate.c */
 void gen_unref(struct gen *gen);
 

@@ -105,6 +105,7 @@ static void write_head(struct call *c, const struct back_call *bc)
     c->bind->dialect->back->request_headers(bc, add_header, b);
     for (uint32_t i = 0; i < p->nheaders; i++)
         h1_write_header(b, p->headers[i].name, secret_reveal(&p->headers[i].value));
+    transform_headers(c, b);
     h1_write_length(b, rope_size(&c->wire->body));
     h1_write_end(b);
 }
@@ -142,7 +143,7 @@ static bool write_body(struct call *c, const struct back_call *bc)
             return false;
         rc = back->encode_request(c->ir, bc, a, to, &c->lossy, &f);
     }
-    if (rc == RC_OK && !rope_failed(to) && !arena_is_full(a))
+    if (rc == RC_OK && !rope_failed(to) && !arena_is_full(a) && transform_body(c, to))
         return true;
     /* A second target that cannot say it leaves the client with what became of the first one. */
     call_fail(c, c->attempts ? &c->fail : &f);

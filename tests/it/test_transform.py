@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Transforms: what the provider gets after the operator's edits, in both ways of writing a request."""
+
+import json
+
+import gateway
+from fronts import CHAT, MESSAGES, assert_served
+
+EDITS = """transforms: [
+  { set: { temperature: 0.25, extra.deep: [ 1, "1" ] } },
+  { rename: { max_tokens: max_completion_tokens } },
+  { atMost: { max_completion_tokens: 100 } },
+  { delete: [ "messages[*].name", "**.cache_control" ] },
+  { headers: { x-title: weir, x-env: "${TITLE:-none}" } },
+  { models: [ "other*" ], set: { never: true } },
+  { models: [ "u*" ], set: { always: true } } ]"""
+
+
+def test_edits_in_both_ways(weir, upstream, front):
+    """Spliced or translated, the edits are the last word; what they do not name stays."""
+    up = upstream("openai")
+    w = weir(up, options=EDITS)
+    for stream in (False, True):
+        r = front.ask(w.port, "hello", stream=stream, max_tokens=500)
+        assert_served(front, r, "Hello there.")
+        got = up.requests[-1]
+        assert got.json["temperature"] == 0.25 and got.json["extra"] == {"deep": [1, "1"]}
+        assert got.json["max_completion_tokens"] == 100 and "max_tokens" not in got.json
+        assert got.json["always"] is True and "never" not in got.json
+        assert got.json["messages"][-1]["content"] in ("hello", [{"type": "text", "text": "hello"}])
+        assert got.get("x-title") == "weir" and got.get("x-env") == "none"
+        assert int(got.get("content-length")) == len(got.body)
+
+
+def test_markers_go_from_where_they_are(weir, upstream):
+    up = upstream("anthropic")
+    w = weir(up, options='transforms: [ { delete: "**.cache_control" } ]')
+    text = [{"type": "text", "text": "hi", "cache_control": {"type": "ephemeral"}}]
+    r = MESSAGES.call(w.port, MESSAGES.body(messages=[{"role": "user", "content": text}]))
+    assert r.status == 200
+    assert b"cache_control" not in up.requests[0].body
+    assert up.requests[0].json["messages"][0]["content"] == [{"type": "text", "text": "hi"}]
+
+
+def test_a_logical_model_edits_behind_its_provider(weir, upstream):
+    up = upstream("openai")
+    text = gateway.config(up, options="transforms: [ { set: { seed: 1, user: p } } ]").replace(
+        "targets:", "transforms: [ { set: { seed: 2 } } ], targets:"
+    )
+    r = CHAT.ask(weir(text).port)
+    assert r.status == 200
+    assert (up.requests[0].json["seed"], up.requests[0].json["user"]) == (2, "p")
+
+
+def test_edits_of_a_large_body(weir, upstream):
+    up = upstream("openai")
+    w = weir(up, options="transforms: [ { set: { seed: 1 } } ]")
+    big = "x" * (2 << 20)
+    assert CHAT.ask(w.port, big).status == 200
+    assert up.requests[0].json["messages"][0]["content"] == big
+    assert json.loads(up.requests[0].body)["seed"] == 1
+
+
+def test_a_router_file_edits_too(weir, upstream):
+    up = upstream("openai")
+    ccr = {
+        "PORT": "@PORT@",
+        "Providers": [
+            {
+                "name": "a",
+                "api_base_url": f"http://127.0.0.1:{up.port}/v1/chat/completions",
+                "api_key": "k",
+                "models": ["up"],
+                "transformer": {"use": [["maxtoken", {"max_tokens": 64}], "cleancache"]},
+            }
+        ],
+        "Router": {"default": "a,up"},
+    }
+    w = weir(json.dumps(ccr))
+    assert MESSAGES.ask(w.port, model="a,up", max_tokens=4096).status == 200
+    assert up.requests[0].json["max_tokens"] == 64
