@@ -158,10 +158,12 @@ static inline void fuzz_body_back(const struct dialect *d, const struct ir_colle
     struct arena a;
     struct json_doc doc;
     struct fuzz_sinks back = {0};
-    d->front->encode_body(&c->response, &fuzz_opts, &r);
+    struct front_opts o = fuzz_opts;
+    o.arena = &a;
+    arena_init(&a, FUZZ_ARENA);
+    d->front->encode_body(&c->response, &o, &r);
     CHECK(!rope_failed(&r));
     rope_flatten(&r, &flat);
-    arena_init(&a, FUZZ_ARENA);
     enum rc rc = json_parse(&a, buf_str(&flat), &doc, NULL);
     CHECK(rc == RC_OK || rc == RC_DEPTH || rc == RC_NOMEM);
     if (rc == RC_OK && d->back) {
@@ -195,7 +197,9 @@ static inline void fuzz_answer(const struct dialect *dialect, str in, bool strea
         ir_collect_init(&c, &a, !stream);
         s.state = malloc(to->front->stream_size);
         CHECK(s.state != NULL);
-        to->front->stream_init(s.state, &fuzz_opts);
+        struct front_opts o = fuzz_opts;
+        o.arena = &a;
+        to->front->stream_init(s.state, &o);
         if (stream)
             fuzz_stream(dialect->back, in, in.n, scratch, &s);
         else

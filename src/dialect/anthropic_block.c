@@ -145,6 +145,8 @@ static enum rc read_thinking(struct decoding *d, jval v, const struct field_at *
     TRY(field_walk(d, v, rows, ARRAY_LEN(rows), b, at));
     if (!b->thinking.text.p)
         b->thinking.text = STR("");
+    b->thinking.format =
+        seal_maker(b->kind == IR_REDACTED ? &b->thinking.text : &b->thinking.signature);
     return RC_OK;
 }
 

@@ -28,21 +28,30 @@ static void put_text(struct json_writer *w, const struct ir_block *b)
     json_end(w);
 }
 
+static void put_seal(struct json_writer *w, jtext format, jtext seal)
+{
+    json_open_str(w);
+    if (seal.n)
+        json_add_raw(w, seal_mark(format, STR(ANTHROPIC_FORMAT)));
+    json_add_raw(w, seal);
+    json_close_str(w);
+}
+
 static void put_thought(struct json_writer *w, const struct ir_block *b)
 {
     begin(w, STR("thinking"));
     json_key(w, "thinking");
     json_put_raw_str(w, b->thinking.text);
     json_key(w, "signature");
-    json_put_raw_str(w, b->thinking.signature.n ? b->thinking.signature : STR(""));
+    put_seal(w, b->thinking.format, b->thinking.signature);
     json_end(w);
 }
 
-static void put_sealed(struct json_writer *w, const struct ir_block *b)
+static void put_sealed(struct json_writer *w, jtext format, jtext data)
 {
     begin(w, STR("redacted_thinking"));
     json_key(w, "data");
-    json_put_raw_str(w, b->thinking.text);
+    put_seal(w, format, data);
     json_end(w);
 }
 
@@ -104,9 +113,11 @@ static bool put_content(struct json_writer *w, const struct ir_answer *an, str o
             put_thought(w, b);
             break;
         case IR_REDACTED:
-            put_sealed(w, b);
+            put_sealed(w, b->thinking.format, b->thinking.text);
             break;
         case IR_TOOL_USE:
+            if (b->use.sealed.n) /* as in a stream */
+                put_sealed(w, STR(SEAL_GEMINI), b->use.sealed);
             put_use(w, b, &scratch, own_id, ++calls);
             break;
         case IR_OPAQUE:

@@ -12,11 +12,11 @@
 #pragma once
 #include "dialect/dialect.h"
 #include "dialect/field.h"
+#include "dialect/seal.h"
 #include "json/write.h"
 
 #define ANTHROPIC_FAMILY "anthropic"
-#define ANTHROPIC_FORMAT \
-    "anthropic-claude-v1" /* how OpenRouter's clients name Claude's signatures */
+#define ANTHROPIC_FORMAT SEAL_ANTHROPIC
 
 /* anthropic_read.c */
 enum rc anthropic_peek(jval root, const struct front_route *route, struct arena *a,

@@ -8,7 +8,10 @@
  * corrects it.
  *
  * A refusal, a part of its own in Chat, is text here, and the stop reason says refusal. Arguments
- * of a custom tool, free text, are wrapped as {"input": "…"}, for a tool_use has an object.
+ * of a custom tool, free text, are wrapped as {"input": "…"}, for a tool_use has an object. A call
+ * that another maker sealed (Gemini's thought signature) has its seal in a redacted_thinking block
+ * before it: clients of this language send such blocks back unread, and a tool_use has no member
+ * for it.
  */
 #include "dialect/anthropic_int.h"
 
@@ -20,6 +23,7 @@
 struct anthropic_stream {
     bool started, over, open, refused;
     bool mute;      /* the open call is of a custom tool */
+    str mark;       /* of a foreign maker, before the open thought's signature; static */
     uint32_t block; /* of the open block, or the next one */
     uint32_t calls;
     enum ir_finish finish;
@@ -120,8 +124,32 @@ static void put_delta(struct anthropic_stream *st, str head, str text, struct bu
     buf_lit(out, "\"}}\n\n");
 }
 
+static void close_block(struct anthropic_stream *st, struct buf *out)
+{
+    if (!st->open)
+        return;
+    st->open = false;
+    buf_lit(out, "event: content_block_stop\n"
+                 "data: {\"type\":\"content_block_stop\",\"index\":");
+    buf_add_u64(out, st->block++);
+    buf_lit(out, "}\n\n");
+}
+
+static void open_sealed(struct anthropic_stream *st, jtext format, jtext data, struct buf *out)
+{
+    begin_start(st, out);
+    buf_lit(out, "{\"type\":\"redacted_thinking\",\"data\":\"");
+    buf_add(out, seal_mark(format, STR(ANTHROPIC_FORMAT)));
+    buf_add(out, data);
+    buf_lit(out, "\"}}\n\n");
+}
+
 static void open_use(struct anthropic_stream *st, const struct ir_event *ev, struct buf *out)
 {
+    if (ev->open.sealed.n) {
+        open_sealed(st, STR(SEAL_GEMINI), ev->open.sealed, out);
+        close_block(st, out);
+    }
     begin_start(st, out);
     st->calls++;
     st->mute = ev->open.is_custom;
@@ -153,13 +181,11 @@ static void open_block(struct anthropic_stream *st, const struct ir_event *ev, s
         break;
     case IR_THINKING:
         begin_start(st, out);
+        st->mark = seal_mark(ev->open.format, STR(ANTHROPIC_FORMAT));
         buf_lit(out, "{\"type\":\"thinking\",\"thinking\":\"\",\"signature\":\"\"}}\n\n");
         break;
     case IR_REDACTED:
-        begin_start(st, out);
-        buf_lit(out, "{\"type\":\"redacted_thinking\",\"data\":\"");
-        buf_add(out, ev->open.data);
-        buf_lit(out, "\"}}\n\n");
+        open_sealed(st, ev->open.format, ev->open.data, out);
         break;
     case IR_TOOL_USE:
         open_use(st, ev, out);
@@ -208,7 +234,14 @@ static void say_delta(struct anthropic_stream *st, const struct ir_event *ev, st
         say_arguments(st, ev, out);
         break;
     case IR_D_SIGNATURE:
-        put_delta(st, STR("signature_delta\",\"signature\":\""), ev->delta.text, out);
+        if (ev->kind != IR_THINKING) /* of a text: no word for it */
+            break;
+        begin_delta(st, out);
+        buf_lit(out, "signature_delta\",\"signature\":\"");
+        buf_add(out, st->mark);
+        st->mark = STR("");
+        buf_add(out, ev->delta.text);
+        buf_lit(out, "\"}}\n\n");
         break;
     case IR_D_CITATION:
         begin_delta(st, out);
@@ -219,17 +252,6 @@ static void say_delta(struct anthropic_stream *st, const struct ir_event *ev, st
     case IR_D_LOGPROBS:
         break;
     }
-}
-
-static void close_block(struct anthropic_stream *st, struct buf *out)
-{
-    if (!st->open)
-        return;
-    st->open = false;
-    buf_lit(out, "event: content_block_stop\n"
-                 "data: {\"type\":\"content_block_stop\",\"index\":");
-    buf_add_u64(out, st->block++);
-    buf_lit(out, "}\n\n");
 }
 
 /* ---- ends ---------------------------------------------------------------------------------------

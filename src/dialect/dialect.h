@@ -18,7 +18,9 @@
  *
  * Nothing here does I/O, reads a clock or keeps globals. Stream state is memory of the caller
  * (stream_size, decoder_size bytes, 16-aligned, zeroed or not); nothing is allocated per event.
- * JSON nodes of one event are in the worker's dialect_scratch, so an idle stream holds none.
+ * What a front's language wants whole (a call's arguments, a text told once more at its end) is
+ * gathered in front_opts.arena, bounded, growing in place. JSON nodes of one event are in the
+ * worker's dialect_scratch, so an idle stream holds none.
  *
  * Trust: bytes of clients and of providers are hostile. Errors are returned in `struct fail`, never
  * asserted.
@@ -119,10 +121,11 @@ struct front_route { /* what a path says */
 
 /* What a front encoder must know of the call. Strings are copied where they must last. */
 struct front_opts {
-    str id;             /* our id of the call, [A-Za-z0-9_-]+: used where the provider gave none */
-    jtext model;        /* name to report where the provider gave none */
-    uint64_t created;   /* unix seconds now */
-    bool include_usage; /* ir_request/ir_peek.include_usage */
+    struct arena *arena; /* the call's: for what an encoder must gather before it can say it */
+    str id;              /* our id of the call, [A-Za-z0-9_-]+: used where the provider gave none */
+    jtext model;         /* name to report where the provider gave none */
+    uint64_t created;    /* unix seconds now */
+    bool include_usage;  /* ir_request/ir_peek.include_usage */
     uint64_t
         input_estimate; /* prompt tokens by our count, for dialects that say them first; 0: none */
 };

@@ -52,15 +52,17 @@ bool model_is_claude(str model)
     return str_find(model, STR("claude")) != SIZE_MAX;
 }
 
-unsigned model_claude_version(str model)
+/* 100 * major + minor of the first number behind `family`; a number of three digits and more is a
+ * date. */
+static unsigned version_after(str model, str family)
 {
-    size_t at = str_find(model, STR("claude"));
+    size_t at = str_find(model, family);
     unsigned parts[2] = {0, 0}, n = 0;
     str m;
 
     if (at == SIZE_MAX)
         return 0;
-    m = str_from(model, at + 6);
+    m = str_from(model, at + family.n);
     for (size_t i = 0; i < m.n && n < 2;) {
         size_t start = i;
         unsigned v = 0;
@@ -78,6 +80,21 @@ unsigned model_claude_version(str model)
         parts[n++] = v;
     }
     return parts[0] * 100 + parts[1];
+}
+
+unsigned model_claude_version(str model)
+{
+    return version_after(model, STR("claude"));
+}
+
+bool model_is_gemini(str model)
+{
+    return str_find(model, STR("gemini")) != SIZE_MAX;
+}
+
+unsigned model_gemini_version(str model)
+{
+    return version_after(model, STR("gemini"));
 }
 
 uint64_t model_claude_max_tokens(str model)

@@ -12,6 +12,11 @@ bool model_is_openai(str model);           /* served by OpenAI itself, so by its
 bool model_is_openai_reasoning(str model); /* o1, o3, gpt-5 …: no temperature, has effort */
 bool model_takes_effort(str model);        /* reasoning_effort means something to it */
 
+bool model_is_gemini(str model);
+/* 100 * major + minor: 205, 300; 0 when the name has none ("gemini-flash-latest") or is not
+ * Gemini's. */
+unsigned model_gemini_version(str model);
+
 bool model_is_claude(str model);
 /* 100 * major + minor: 305, 406; 0 when the name has none or is not Claude's. */
 unsigned model_claude_version(str model);

@@ -8,6 +8,7 @@
 #include "base/fmt.h"
 #include "dialect/media.h"
 #include "dialect/openai_chat_int.h"
+#include "dialect/seal.h"
 
 static bool has_kind(const struct ir_answer *an, enum ir_kind kind)
 {
@@ -31,22 +32,37 @@ static void put_texts(struct json_writer *w, const struct ir_answer *an, enum ir
     json_close_str(w);
 }
 
+static void put_member(struct json_writer *w, str key, jtext text)
+{
+    if (!text.n)
+        return;
+    json_key_str(w, key);
+    json_put_raw_str(w, text);
+}
+
+/* What only its maker can read: a redacted thought, or Gemini's signature of a text. */
+static jtext sealed_of(const struct ir_block *b)
+{
+    return b->kind == IR_REDACTED ? b->thinking.text
+           : b->kind == IR_TEXT   ? b->text.sealed
+                                  : STR_NONE;
+}
+
 static void put_detail(struct json_writer *w, const struct ir_block *b, uint64_t index)
 {
-    bool sealed = b->kind == IR_REDACTED;
+    jtext sealed = sealed_of(b);
 
     json_begin_object(w);
     json_key(w, "type");
-    json_put_raw_str(w, sealed ? STR("reasoning.encrypted") : STR("reasoning.text"));
-    json_key_str(w, sealed ? STR("data") : STR("text"));
-    json_put_raw_str(w, b->thinking.text);
-    if (b->thinking.signature.n) {
-        json_key(w, "signature");
-        json_put_raw_str(w, b->thinking.signature);
-    }
-    if (b->thinking.format.n) {
-        json_key(w, "format");
-        json_put_raw_str(w, b->thinking.format);
+    json_put_raw_str(w, sealed.n ? STR("reasoning.encrypted") : STR("reasoning.text"));
+    if (sealed.n) {
+        put_member(w, STR("data"), sealed);
+        put_member(w, STR("format"), b->kind == IR_TEXT ? STR(SEAL_GEMINI) : b->thinking.format);
+    } else {
+        json_key(w, "text");
+        json_put_raw_str(w, b->thinking.text);
+        put_member(w, STR("signature"), b->thinking.signature);
+        put_member(w, STR("format"), b->thinking.format);
     }
     json_key(w, "index");
     json_put_u64(w, index);
@@ -61,7 +77,7 @@ static void put_thoughts(struct json_writer *w, const struct ir_answer *an)
 
     for (b = an->blocks; b; b = b->next) {
         words |= b->kind == IR_THINKING && b->thinking.text.n;
-        sealed |= b->kind == IR_REDACTED || (b->kind == IR_THINKING && b->thinking.signature.n);
+        sealed |= sealed_of(b).n || (b->kind == IR_THINKING && b->thinking.signature.n);
     }
     if (words) {
         json_key(w, "reasoning_content");
@@ -72,7 +88,7 @@ static void put_thoughts(struct json_writer *w, const struct ir_answer *an)
     json_key(w, "reasoning_details");
     json_begin_array(w);
     for (b = an->blocks; b; b = b->next)
-        if (b->kind == IR_THINKING || b->kind == IR_REDACTED)
+        if (b->kind == IR_THINKING || sealed_of(b).n)
             put_detail(w, b, i++);
     json_end(w);
 }
@@ -93,6 +109,8 @@ static void put_call(struct json_writer *w, const struct ir_block *b, str own_id
         json_add_raw(w, str_of(digits, fmt_u64(digits, nth)));
         json_close_str(w);
     }
+    if (b->use.sealed.n)
+        chat_put_seal(w, b->use.sealed);
     json_key(w, "type");
     json_put_raw_str(w, b->is_custom ? STR("custom") : STR("function"));
     json_key_str(w, b->is_custom ? STR("custom") : STR("function"));

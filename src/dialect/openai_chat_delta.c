@@ -258,8 +258,10 @@ static bool is_new_call(const struct chat_choice *c, int64_t index, jtext id, jt
     return id.n && name.n && hash_of(id) != c->call_id; /* all calls under one index */
 }
 
-static bool begin_call(struct chat_feeding *f, int64_t index, jtext id, jtext name, bool custom)
+static bool begin_call(struct chat_feeding *f, int64_t index, jtext id, jtext name, bool custom,
+                       jval call)
 {
+    jval google = json_path(call, "extra_content", "google", NULL);
     struct ir_event ev;
 
     if (!name.n)
@@ -268,6 +270,7 @@ static bool begin_call(struct chat_feeding *f, int64_t index, jtext id, jtext na
     ev.open.id = id;
     ev.open.name = name;
     ev.open.is_custom = custom;
+    ev.open.sealed = json_raw(json_get_lit(google, "thought_signature"));
     f->c->has_calls = true;
     f->c->call = index;
     f->c->call_id = hash_of(id);
@@ -291,7 +294,7 @@ static bool take_call(struct chat_feeding *f, jval call)
     if (f->st->body || is_new_call(f->c, index, id, name)) {
         if (!f->st->body && !name.n && !id.n && !json_raw(args).n)
             return true; /* an empty fragment of a call that is closed */
-        if (!begin_call(f, index, id, name, is_custom))
+        if (!begin_call(f, index, id, name, is_custom, call))
             return false;
     }
     take_arguments(f, args);
@@ -320,7 +323,7 @@ static bool take_legacy(struct chat_feeding *f, jval call)
     }
     if (!name.n)
         return true; /* some servers send the member empty */
-    if (!begin_call(f, CHAT_LEGACY, name, name, false))
+    if (!begin_call(f, CHAT_LEGACY, name, name, false, JVAL_NONE))
         return false;
     take_arguments(f, json_get_lit(call, "arguments"));
     return true;

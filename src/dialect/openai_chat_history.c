@@ -13,6 +13,18 @@
 #include "dialect/model_name.h"
 #include "dialect/openai_chat_int.h"
 
+void chat_put_seal(struct json_writer *w, jtext seal)
+{
+    json_key(w, "extra_content");
+    json_begin_object(w);
+    json_key(w, "google");
+    json_begin_object(w);
+    json_key(w, "thought_signature");
+    json_put_raw_str(w, seal);
+    json_end(w);
+    json_end(w);
+}
+
 static void begin_message(struct chat_writer *cw, str role)
 {
     json_begin_object(&cw->w);
@@ -178,6 +190,17 @@ static void put_thoughts(struct chat_writer *cw, const struct ir_block *blocks)
     json_close_str(&cw->w);
 }
 
+/* Gemini's seal on a call, where the model is Gemini's: others refuse a member they don't know. */
+static void put_call_seal(struct chat_writer *cw, const struct ir_block *b)
+{
+    if (!b->use.sealed.n)
+        return;
+    if (model_is_gemini(cw->c->model))
+        chat_put_seal(&cw->w, b->use.sealed);
+    else
+        chat_lose(cw, STR("thinking"));
+}
+
 static void put_call(struct chat_writer *cw, const struct ir_block *b)
 {
     struct json_writer *w = &cw->w;
@@ -201,16 +224,7 @@ static void put_call(struct chat_writer *cw, const struct ir_block *b)
         json_close_str(w);
     }
     json_end(w);
-    if (b->use.sealed.n) {
-        json_key(w, "extra_content");
-        json_begin_object(w);
-        json_key(w, "google");
-        json_begin_object(w);
-        json_key(w, "thought_signature");
-        json_put_raw_str(w, b->use.sealed);
-        json_end(w);
-        json_end(w);
-    }
+    put_call_seal(cw, b);
     json_end(w);
 }
 

@@ -40,6 +40,8 @@ struct chat_writer {
     enum dialect_replay replay; /* never AUTO */
 };
 void chat_put_messages(struct chat_writer *cw);
+/* A call's thought signature as Google's Chat endpoint has it: extra_content. */
+void chat_put_seal(struct json_writer *w, jtext seal);
 
 /* openai_chat_parts.c */
 bool chat_is_kin(str family); /* OpenAI's words: Chat or Responses */

@@ -9,13 +9,15 @@
  *
  * Thoughts are `reasoning_content`. Where they are signed they stand in `reasoning_details` too,
  * the form that OpenRouter's clients keep and send back, so that a signature survives the way
- * through a Chat client.
+ * through a Chat client. The thought signature of a call stands where Google's own Chat endpoint
+ * has it, in extra_content of the call.
  *
  * What never changes within a stream, from `data: {"id":` to `"index":`, is built once; an event
  * costs a few appends.
  */
 #include "dialect/media.h"
 #include "dialect/openai_chat_int.h"
+#include "dialect/seal.h"
 
 #define HEAD_MAX    512
 #define ID_MAX      96
@@ -151,7 +153,8 @@ static void put_member(struct chat_stream *st, uint32_t choice, str key, jtext t
 /* ---- thoughts -----------------------------------------------------------------------------------
  */
 
-static void put_detail(const struct saying *c, str type, str key, jtext value, struct buf *out)
+static void put_detail(const struct saying *c, str type, str key, jtext value, str format,
+                       struct buf *out)
 {
     buf_lit(out, "\"reasoning_details\":[{\"type\":\"");
     buf_add(out, type);
@@ -159,13 +162,18 @@ static void put_detail(const struct saying *c, str type, str key, jtext value, s
     buf_add(out, key);
     buf_lit(out, "\":\"");
     buf_add(out, value);
-    if (c->format_n) {
+    if (format.n) {
         buf_lit(out, "\",\"format\":\"");
-        buf_add(out, str_of(c->format, c->format_n));
+        buf_add(out, format);
     }
     buf_lit(out, "\",\"index\":");
     buf_add_u64(out, c->thoughts ? c->thoughts - 1 : 0);
     buf_lit(out, "}]");
+}
+
+static str format_of(const struct saying *c)
+{
+    return str_of(c->format, c->format_n);
 }
 
 static void open_thought(struct chat_stream *st, struct saying *c, const struct ir_event *ev,
@@ -177,7 +185,7 @@ static void open_thought(struct chat_stream *st, struct saying *c, const struct 
     if (ev->kind != IR_REDACTED)
         return;
     begin_chunk(st, ev->choice, out);
-    put_detail(c, STR("reasoning.encrypted"), STR("data"), ev->open.data, out);
+    put_detail(c, STR("reasoning.encrypted"), STR("data"), ev->open.data, format_of(c), out);
     end_chunk(st, TAIL, out);
 }
 
@@ -185,15 +193,18 @@ static void say_thought(struct chat_stream *st, const struct saying *c, const st
                         struct buf *out)
 {
     begin_chunk(st, ev->choice, out);
-    if (ev->delta.what == IR_D_SIGNATURE) {
-        put_detail(c, STR("reasoning.text"), STR("signature"), ev->delta.text, out);
+    if (ev->kind == IR_TEXT) {
+        put_detail(c, STR("reasoning.encrypted"), STR("data"), ev->delta.text, STR(SEAL_GEMINI),
+                   out);
+    } else if (ev->delta.what == IR_D_SIGNATURE) {
+        put_detail(c, STR("reasoning.text"), STR("signature"), ev->delta.text, format_of(c), out);
     } else {
         buf_lit(out, "\"reasoning_content\":\"");
         buf_add(out, ev->delta.text);
         buf_add_char(out, '"');
         if (c->is_signed) {
             buf_add_char(out, ',');
-            put_detail(c, STR("reasoning.text"), STR("text"), ev->delta.text, out);
+            put_detail(c, STR("reasoning.text"), STR("text"), ev->delta.text, format_of(c), out);
         }
     }
     end_chunk(st, TAIL, out);
@@ -223,7 +234,13 @@ static void open_call(struct chat_stream *st, struct saying *c, const struct ir_
         buf_add_char(out, '_');
         buf_add_u64(out, c->calls);
     }
-    buf_lit(out, "\",\"type\":\"");
+    if (ev->open.sealed.n) {
+        buf_lit(out, "\",\"extra_content\":{\"google\":{\"thought_signature\":\"");
+        buf_add(out, ev->open.sealed);
+        buf_lit(out, "\"}},\"type\":\"");
+    } else {
+        buf_lit(out, "\",\"type\":\"");
+    }
     buf_add(out, what);
     buf_lit(out, "\",\"");
     buf_add(out, what);

@@ -50,6 +50,7 @@ static jtext model_text(struct call *c)
 struct front_opts front_opts_of(struct call *c)
 {
     return (struct front_opts){
+        .arena = &c->req->arena,
         .id = str_from(c->id, 4),
         .model = model_text(c),
         .created = loop_unix_ms(c->gate->loop) / 1000,

@@ -38,7 +38,7 @@ enum ir_delta {
     IR_D_TEXT,      /* more of the block's text (text, thinking, refusal): jtext */
     IR_D_ARGS,      /* more of a call's arguments: jtext, a piece of JSON text as a JSON string */
     IR_D_INPUT,     /* all of a call's arguments at once, as plain JSON text */
-    IR_D_SIGNATURE, /* more of the thinking block's signature: jtext */
+    IR_D_SIGNATURE, /* more of the block's signature (thinking; of a text: Gemini's): jtext */
     IR_D_CITATION,  /* one citation: JSON text, Anthropic's form */
     IR_D_LOGPROBS,  /* JSON text of the dialect's logprobs object */
 };
@@ -67,6 +67,7 @@ struct ir_event {
         } start;
         struct {
             jtext id, name;               /* TOOL_USE (and server tools in OPAQUE) */
+            jtext sealed;                 /* TOOL_USE: ir_block.use.sealed */
             jtext data;                   /* REDACTED: the sealed data; OPAQUE: the block's type */
             jtext format;                 /* THINKING, REDACTED: who signed, when known */
             str raw;                      /* OPAQUE: the block's whole JSON */

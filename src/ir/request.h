@@ -79,7 +79,8 @@ struct ir_block {
         struct {
             jtext text;
             struct ir_cite *citations;
-        } text; /* also IR_REFUSAL */
+            jtext sealed; /* Gemini's signature of the text, to return with it; or absent */
+        } text;           /* also IR_REFUSAL */
         struct {
             jtext text;
             jtext signature; /* absent: unsigned */
@@ -88,7 +89,7 @@ struct ir_block {
         struct {
             jtext id, name;
             str args;     /* JSON text of an object; "{}" at least */
-            jtext sealed; /* reasoning state that must return with this call (thought signatures) */
+            jtext sealed; /* Gemini's thought signature: must return with this call; or absent */
         } use;
         struct {
             jtext id, name; /* name: where the dialect gives one */

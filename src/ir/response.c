@@ -120,6 +120,7 @@ static void open_block(struct ir_collect *c, struct ir_answer *an, const struct 
         b->is_custom = ev->open.is_custom;
         b->use.id = keep(c, ev->open.id);
         b->use.name = keep(c, ev->open.name);
+        b->use.sealed = keep(c, ev->open.sealed);
         b->use.args = STR("");
         break;
     case IR_IMAGE:
@@ -193,6 +194,8 @@ static void add_delta(struct ir_collect *c, struct ir_answer *an, const struct i
     case IR_D_SIGNATURE:
         if (b->kind == IR_THINKING)
             gather(c, &b->thinking.signature, &an->sig_cap, s);
+        else if (b->kind == IR_TEXT)
+            gather(c, &b->text.sealed, &an->sig_cap, s);
         break;
     case IR_D_CITATION:
         add_citation(c, an, s);

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "dialect/seal.h"
 #include "json/write.h"
 
 #define TEXT_MAX (256u << 20)
@@ -273,8 +274,10 @@ str drive_to_stream(struct drive *d, const struct answer *a, const struct dialec
 {
     struct buf b = BUF_INIT(TEXT_MAX);
     struct encoding e = {to->front, arena_alloc(&d->arena, to->front->stream_size), &b};
+    struct front_opts own = *o;
+    own.arena = &d->arena;
     memset(e.state, 0xa5, to->front->stream_size);
-    to->front->stream_init(e.state, o);
+    to->front->stream_init(e.state, &own);
     (void)drive_answer(d, a, (struct ir_sink){encode, &e}, NULL);
     return keep(d, &b);
 }
@@ -298,7 +301,9 @@ str drive_to_body(struct drive *d, const struct answer *a, const struct dialect 
     (void)drive_answer(d, a, ir_collect_sink(&c), NULL);
     if (c.failed)
         return STR_NONE;
-    to->front->encode_body(&c.response, o, &r);
+    struct front_opts own = *o;
+    own.arena = &d->arena;
+    to->front->encode_body(&c.response, &own, &r);
     return flat(d, &r);
 }
 
@@ -332,6 +337,14 @@ static const char *finish_class(enum ir_finish f)
     return "stop";
 }
 
+/* What only its maker reads: a block of its own in one language, part of the call in another. */
+static void tell_seal(struct buf *b, jtext seal)
+{
+    (void)seal_maker(&seal);
+    if (seal.n)
+        buf_addf(b, "sealed " STR_FMT "\n", STR_ARG(seal));
+}
+
 str drive_meaning(struct drive *d, const struct answer *a)
 {
     struct buf b = BUF_INIT(TEXT_MAX);
@@ -353,8 +366,9 @@ str drive_meaning(struct drive *d, const struct answer *a)
     for (const struct ir_block *k = an->blocks; k; k = k->next) {
         refused |= k->kind == IR_REFUSAL;
         calls |= k->kind == IR_TOOL_USE;
-        if (k->kind == IR_REDACTED)
-            buf_addf(&b, "sealed " STR_FMT "\n", STR_ARG(k->thinking.text));
+        tell_seal(&b, k->kind == IR_REDACTED   ? k->thinking.text
+                      : k->kind == IR_TOOL_USE ? k->use.sealed
+                                               : STR_NONE);
         if (k->kind == IR_THINKING && k->thinking.signature.n)
             buf_addf(&b, "signed " STR_FMT "\n", STR_ARG(k->thinking.signature));
         if (k->kind == IR_TOOL_USE) /* a custom call's text has no place in a call proper */

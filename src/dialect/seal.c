@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* seal.c - the makers and their marks; a mark is the base64 of "maker::". */
+#include "dialect/seal.h"
+
+static const struct {
+    str maker, mark;
+} makers[] = {
+    {STR(SEAL_ANTHROPIC), STR("YW50aHJvcGljLWNsYXVkZS12MTo6")},
+    {STR(SEAL_GEMINI), STR("Z29vZ2xlLWdlbWluaS12MTo6")},
+    {STR("openai-responses-v1"), STR("b3BlbmFpLXJlc3BvbnNlcy12MTo6")},
+    {STR("xai-responses-v1"), STR("eGFpLXJlc3BvbnNlcy12MTo6")},
+};
+
+str seal_mark(jtext format, str own)
+{
+    for (size_t i = 0; i < ARRAY_LEN(makers); i++)
+        if (str_eq(format, makers[i].maker) && !str_eq(format, own))
+            return makers[i].mark;
+    return STR("");
+}
+
+str seal_maker(jtext *seal)
+{
+    for (size_t i = 0; i < ARRAY_LEN(makers); i++)
+        if (str_has_prefix(*seal, makers[i].mark)) {
+            *seal = str_from(*seal, makers[i].mark.n);
+            return makers[i].maker;
+        }
+    return STR_NONE;
+}
