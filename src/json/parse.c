@@ -45,9 +45,9 @@ struct parser {
     uint32_t n, cap;     /* nodes used; nodes there may be before `more_nodes` */
     size_t room;         /* nodes the table has: `cap` and what scratch took */
     struct arena *arena; /* NULL: the caller's table, which cannot grow */
-    bool avx2;
-    uint8_t escaped;   /* of the last string: 0 or JSON_F_ESCAPED */
-    struct frame *top; /* the innermost open container; frames itself: none */
+    json_scan_fn wide;   /* NULL: this machine has none */
+    uint8_t escaped;     /* of the last string: 0 or JSON_F_ESCAPED */
+    struct frame *top;   /* the innermost open container; frames itself: none */
     struct json_flaw flaw;
     struct frame frames[JSON_DEPTH_MAX + 1];
 };
@@ -144,8 +144,8 @@ static __attribute__((noinline)) const char *string_end(struct parser *p, const 
 {
     const char *e = NULL;
     bool escaped = false;
-    if (p->avx2 && p->end - s > NEAR_END)
-        e = json_scan_avx2(s, p->end, &escaped);
+    if (p->wide && p->end - s > NEAR_END)
+        e = p->wide(s, p->end, &escaped);
     if (!e) {
         e = json_scan_exact(s, p->end, &escaped, &p->flaw);
         if (!e)
@@ -400,7 +400,7 @@ static enum rc refuse(const struct parser *p, struct json_error *err)
 
 static enum rc run(struct parser *p, struct json_doc *ret, struct json_error *err)
 {
-    p->avx2 = json_scan_has_avx2();
+    p->wide = json_scan_wide();
     p->top = p->frames;
     p->frames[0].object = false;
     const char *s = value(p, p->begin);

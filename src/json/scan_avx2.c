@@ -1,35 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * scan_avx2 - a string, 64 bytes a step.
+ * scan_avx2 - a string, 64 bytes a step, in two vectors of 32; see scan_wide_int.h for the idea.
  *
- * Each step turns 64 bytes into 64-bit masks, one bit a byte, and does the rest of its work on
- * those. There is no branch per escape: prompts are full of \n and \", at no distance a branch
- * predictor could learn.
- *
- *     bytes     a b \ " c \ \ " , ...
- *     slash         1     1 1
- *     escaped         1     1          the byte behind a backslash that is not itself escaped
- *     quote           1         1
- *     ends                      1      quote & ~escaped
- *
- * Which backslashes are themselves escaped is the odd-even question of Langdale and Lemire
- * ("Parsing Gigabytes of JSON per Second", 2019): a subtraction carries along each run of them.
  * One pair of table look-ups gives the class of each byte: what may stand behind a backslash, and
- * what is a hexadecimal digit. Where escaped u's are, the four bits behind each must be digits.
- * UTF-8 is checked by the three look-ups of Keiser and Lemire ("Validating UTF-8 In Less Than One
- * Instruction Per Byte", 2020), and only in blocks that have bytes beyond ASCII.
+ * what is a hexadecimal digit. They are asked only where something else than a quote, a backslash
+ * or an n is escaped, which is rare in prompts. Where escaped u's are, the four bits behind each
+ * must be digits.
  *
  * The last, incomplete block of the text is copied onto zeros, so nothing behind the text is read.
  */
-#include "json/scan_int.h"
+#include "json/scan_wide_int.h"
 
 #if JSON_AVX2
 #include <immintrin.h>
 
 #include "base/check.h"
 
-#define AVX2  __attribute__((target("avx2,bmi,lzcnt,popcnt")))
-#define BLOCK 64
+#define AVX2 __attribute__((target("avx2,bmi,lzcnt,popcnt")))
 
 /* Classes of bytes in the look-up tables below. */
 #define SLASH_2 0x01 /* " / */
@@ -40,27 +27,6 @@
 #define HEX_46  0x20 /* A-F a-f */
 #define SLASHES (SLASH_2 | SLASH_5 | SLASH_6 | SLASH_7)
 #define HEXES   (HEX_3 | HEX_46)
-
-/* What a pair of bytes may be guilty of. */
-#define TOO_SHORT  0x01 /* a lead byte, then no tail */
-#define TOO_LONG   0x02 /* ASCII, then a tail */
-#define OVERLONG_3 0x04 /* E0 80..9F */
-#define TOO_LARGE  0x08 /* F4 90.. and F5.. 90.. */
-#define SURROGATE  0x10 /* ED A0..BF */
-#define OVERLONG_2 0x20 /* C0, C1 */
-#define LARGE_1000 0x40 /* F5.. 80..8F; shares its bit with: */
-#define OVERLONG_4 0x40 /* F0 80..8F */
-#define TWO_TAILS  0x80 /* right only as the 3rd or 4th byte of a sequence */
-#define ANY_LOW    (TOO_SHORT | TOO_LONG | TWO_TAILS)
-#define LARGE_LOW  (ANY_LOW | TOO_LARGE | LARGE_1000)
-
-struct scan {
-    uint64_t odd;  /* bit 0: the last block's last byte was a backslash that escapes */
-    uint64_t owed; /* low bits: digits that the last block's \u still wants */
-    bool cut;      /* the last block ended beyond ASCII, perhaps inside a sequence */
-    bool escaped;
-    __m256i last; /* upper half of the last block */
-};
 
 struct block {
     __m256i lo, hi;
@@ -77,23 +43,16 @@ AVX2 static inline uint64_t equal_to(const struct block *b, char c)
     return bits_of(_mm256_cmpeq_epi8(b->lo, want), _mm256_cmpeq_epi8(b->hi, want));
 }
 
-AVX2 static inline uint64_t controls(const struct block *b)
+AVX2 static inline struct json_masks masks_of(const struct block *b)
 {
-    __m256i top = _mm256_set1_epi8(0x1F);
-    return bits_of(_mm256_cmpeq_epi8(_mm256_max_epu8(b->lo, top), top),
-                   _mm256_cmpeq_epi8(_mm256_max_epu8(b->hi, top), top));
-}
-
-/* Bytes that an odd number of backslashes stands before. */
-static inline uint64_t escaped_by(uint64_t slash, uint64_t *odd)
-{
-    const uint64_t odd_bits = 0xAAAAAAAAAAAAAAAAULL;
-    uint64_t starts = slash & ~*odd;
-    uint64_t run = ((starts << 1) | odd_bits) - starts;
-    uint64_t codes = run ^ odd_bits;
-    uint64_t escaped = codes ^ (slash | *odd);
-    *odd = (codes & slash) >> 63;
-    return escaped;
+    __m256i blank = _mm256_set1_epi8(' ');
+    uint64_t high = bits_of(b->lo, b->hi);
+    /* As signed numbers, bytes beyond ASCII are below the blank too. */
+    uint64_t low = bits_of(_mm256_cmpgt_epi8(blank, b->lo), _mm256_cmpgt_epi8(blank, b->hi));
+    return (struct json_masks){.slash = equal_to(b, '\\'),
+                               .quote = equal_to(b, '"'),
+                               .high = high,
+                               .control = low & ~high};
 }
 
 AVX2 static inline __m256i look_up(__m256i table, __m256i nibbles)
@@ -151,18 +110,14 @@ AVX2 static inline uint64_t not_in(__m256i lo, __m256i hi, char mask)
                    _mm256_cmpeq_epi8(_mm256_and_si256(hi, m), none));
 }
 
-/* Bits where an escape goes wrong. `live`: bytes before the string's end. */
-AVX2 static inline uint64_t bad_escapes(const struct block *b, uint64_t escaped, uint64_t live,
-                                        uint64_t *owed)
+/* Bits where an escape goes wrong. `rare`: escaped bytes of which more is to be known. */
+AVX2 static inline uint64_t bad_escapes(const struct block *b, uint64_t rare, struct json_wide *w)
 {
     __m256i lo = classes(b->lo), hi = classes(b->hi);
-    uint64_t bad = escaped & not_in(lo, hi, SLASHES);
-    uint64_t u = escaped & live & equal_to(b, 'u');
-    if (u | *owed) {
-        uint64_t digits = u << 1 | u << 2 | u << 3 | u << 4 | *owed;
-        bad |= digits & not_in(lo, hi, HEXES);
-        *owed = u >> 63 | u >> 62 | u >> 61 | u >> 60;
-    }
+    uint64_t bad = rare & not_in(lo, hi, SLASHES);
+    uint64_t u = rare & equal_to(b, 'u');
+    if (u | w->owed)
+        bad |= json_wide_digits(w, u) & not_in(lo, hi, HEXES);
     return bad;
 }
 
@@ -172,69 +127,15 @@ AVX2 static inline uint64_t bad_escapes(const struct block *b, uint64_t escaped,
 
 AVX2 static inline __m256i bad_utf8_half(__m256i v, __m256i before)
 {
-    static const unsigned char first_high[16] = {
-        TOO_LONG,
-        TOO_LONG,
-        TOO_LONG,
-        TOO_LONG,
-        TOO_LONG,
-        TOO_LONG,
-        TOO_LONG,
-        TOO_LONG,
-        TWO_TAILS,
-        TWO_TAILS,
-        TWO_TAILS,
-        TWO_TAILS,
-        TOO_SHORT | OVERLONG_2,
-        TOO_SHORT,
-        TOO_SHORT | OVERLONG_3 | SURROGATE,
-        TOO_SHORT | TOO_LARGE | LARGE_1000 | OVERLONG_4,
-    };
-    static const unsigned char first_low[16] = {
-        ANY_LOW | OVERLONG_3 | OVERLONG_2 | OVERLONG_4,
-        ANY_LOW | OVERLONG_2,
-        ANY_LOW,
-        ANY_LOW,
-        ANY_LOW | TOO_LARGE,
-        LARGE_LOW,
-        LARGE_LOW,
-        LARGE_LOW,
-        LARGE_LOW,
-        LARGE_LOW,
-        LARGE_LOW,
-        LARGE_LOW,
-        LARGE_LOW,
-        LARGE_LOW | SURROGATE,
-        LARGE_LOW,
-        LARGE_LOW,
-    };
-    static const unsigned char second_high[16] = {
-        TOO_SHORT,
-        TOO_SHORT,
-        TOO_SHORT,
-        TOO_SHORT,
-        TOO_SHORT,
-        TOO_SHORT,
-        TOO_SHORT,
-        TOO_SHORT,
-        TOO_LONG | TWO_TAILS | OVERLONG_2 | OVERLONG_3 | LARGE_1000 | OVERLONG_4,
-        TOO_LONG | TWO_TAILS | OVERLONG_2 | OVERLONG_3 | TOO_LARGE,
-        TOO_LONG | TWO_TAILS | OVERLONG_2 | SURROGATE | TOO_LARGE,
-        TOO_LONG | TWO_TAILS | OVERLONG_2 | SURROGATE | TOO_LARGE,
-        TOO_SHORT,
-        TOO_SHORT,
-        TOO_SHORT,
-        TOO_SHORT,
-    };
+    const struct json_utf8_tables *t = &json_utf8_tables;
     __m256i first = MOVED(v, before, 1);
-    __m256i guilt = _mm256_and_si256(look_up(table_of(first_high), high_nibbles(first)),
-                                     look_up(table_of(first_low), low_nibbles(first)));
-    guilt = _mm256_and_si256(guilt, look_up(table_of(second_high), high_nibbles(v)));
-    /* A third byte follows E0.. two places before, a fourth F0.. three: there TWO_TAILS is right,
-     * and its lack wrong. */
-    __m256i third = _mm256_subs_epu8(MOVED(v, before, 2), _mm256_set1_epi8((char)(0xE0 - 0x80)));
-    __m256i fourth = _mm256_subs_epu8(MOVED(v, before, 3), _mm256_set1_epi8((char)(0xF0 - 0x80)));
-    __m256i tails = _mm256_and_si256(_mm256_or_si256(third, fourth), _mm256_set1_epi8((char)0x80));
+    __m256i guilt = _mm256_and_si256(look_up(table_of(t->first_high), high_nibbles(first)),
+                                     look_up(table_of(t->first_low), low_nibbles(first)));
+    guilt = _mm256_and_si256(guilt, look_up(table_of(t->second_high), high_nibbles(v)));
+    __m256i third = _mm256_subs_epu8(MOVED(v, before, 2), _mm256_set1_epi8(JSON_THIRD_FROM));
+    __m256i fourth = _mm256_subs_epu8(MOVED(v, before, 3), _mm256_set1_epi8(JSON_FOURTH_FROM));
+    __m256i tails =
+        _mm256_and_si256(_mm256_or_si256(third, fourth), _mm256_set1_epi8((char)JSON_TWO_TAILS));
     return _mm256_xor_si256(guilt, tails);
 }
 
@@ -245,27 +146,22 @@ AVX2 static inline uint64_t bad_utf8(const struct block *b, __m256i before)
     return ~bits_of(_mm256_cmpeq_epi8(lo, none), _mm256_cmpeq_epi8(hi, none));
 }
 
-/* One block. *ends gets the bit of the closing quote, 0 when it is not in here. False: something is
- * wrong at or before it. */
-AVX2 static inline bool step(struct scan *s, struct block b, uint64_t *ends)
+/* One block; `last` is the upper half of the one before it. *end gets the bit of the closing quote,
+ * 0 when it is not in here. False: something is wrong at or before it. */
+AVX2 static inline bool step(struct json_wide *w, struct block b, __m256i last, uint64_t *end)
 {
-    uint64_t slash = equal_to(&b, '\\'), high = bits_of(b.lo, b.hi);
-    uint64_t quote = equal_to(&b, '"'), bad = controls(&b), escaped = 0;
-    if (slash | s->odd | s->owed) {
-        escaped = escaped_by(slash, &s->odd);
-        quote &= ~escaped;
-    }
-    uint64_t end = quote & -quote, live = end - 1; /* no end: all bits */
-    if (slash & live)
-        s->escaped = true;
-    if (escaped | s->owed)
-        bad |= bad_escapes(&b, escaped, live, &s->owed);
-    if (high | s->cut)
-        bad |= bad_utf8(&b, s->last);
-    s->cut = (high >> 61) != 0;
-    s->last = b.hi;
-    *ends = end;
-    return (bad & (live | end)) == 0;
+    struct json_masks m = masks_of(&b);
+    struct json_found f = json_wide_find(w, &m);
+    uint64_t bad = m.control, rare = f.escaped & f.live & ~(m.quote | m.slash);
+    if (rare)
+        rare &= ~equal_to(&b, 'n');
+    if (rare | w->owed)
+        bad |= bad_escapes(&b, rare, w);
+    if (m.high | w->cut)
+        bad |= bad_utf8(&b, last);
+    w->cut = (m.high >> 61) != 0;
+    *end = f.end;
+    return (bad & (f.live | f.end)) == 0;
 }
 
 /* 64 bytes from any address. (A memcpy into the struct would be done by halves, through the stack.)
@@ -277,31 +173,34 @@ AVX2 static inline struct block load(const char *s)
 }
 
 /* The last bytes of the text, fewer than a block. */
-AVX2 static __attribute__((noinline)) const char *last_step(struct scan *scan, const char *s,
-                                                            const char *end)
+AVX2 static __attribute__((noinline)) const char *last_step(struct json_wide *w, __m256i last,
+                                                            const char *s, const char *end)
 {
-    char tail[BLOCK] = {0};
+    char tail[JSON_WIDE_BLOCK] = {0};
     uint64_t ends = 0;
     memcpy(tail, s, (size_t)(end - s));
-    if (!step(scan, load(tail), &ends) || !ends)
+    if (!step(w, load(tail), last, &ends) || !ends)
         return NULL;
     return s + __builtin_ctzll(ends);
 }
 
 AVX2 const char *json_scan_avx2(const char *s, const char *end, bool *escaped)
 {
-    struct scan scan = {.last = _mm256_setzero_si256()};
-    for (; end - s >= BLOCK; s += BLOCK) {
+    struct json_wide w = {0};
+    __m256i last = _mm256_setzero_si256();
+    for (; end - s >= JSON_WIDE_BLOCK; s += JSON_WIDE_BLOCK) {
         uint64_t ends;
-        if (!step(&scan, load(s), &ends))
+        struct block b = load(s);
+        if (!step(&w, b, last, &ends))
             return NULL;
         if (ends) {
-            *escaped |= scan.escaped;
+            *escaped |= w.escaped;
             return s + __builtin_ctzll(ends);
         }
+        last = b.hi;
     }
-    s = last_step(&scan, s, end);
-    *escaped |= scan.escaped;
+    s = last_step(&w, last, s, end);
+    *escaped |= w.escaped;
     ASSERT(!s || (s < end && *s == '"'));
     return s;
 }

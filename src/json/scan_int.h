@@ -7,7 +7,8 @@
  * control characters, only the nine escapes, four digits after \u, well-formed UTF-8.
  *
  *   json_scan_short  inline, one look at 32 bytes: ends most keys and short values
- *   json_scan_avx2   64 bytes a step without a branch per escape; says where, or "not like this"
+ *   json_scan_wide   AVX2 or AVX-512: 64 bytes a step without a branch per escape; says where, or
+ *                    "not like this"
  *   json_scan_exact  every machine; the one that says what is wrong, and at which byte
  *
  * The first two only ever accept. Whatever they do not accept is scanned again by the third, whose
@@ -46,25 +47,37 @@ struct json_flaw {
  */
 const char *json_scan_exact(const char *s, const char *end, bool *escaped, struct json_flaw *flaw);
 
+/* A wide scanner: the closing quote, or NULL: ask json_scan_exact. */
+typedef const char *(*json_scan_fn)(const char *s, const char *end, bool *escaped);
 #if JSON_AVX2
-/* The compiler's start-up code has asked the processor; this is a load and a test. */
-static inline bool json_scan_has_avx2(void)
-{
-    return __builtin_cpu_supports("avx2");
-}
-/* The closing quote, or NULL: ask json_scan_exact. */
 const char *json_scan_avx2(const char *s, const char *end, bool *escaped);
-#else
-static inline bool json_scan_has_avx2(void)
+const char *json_scan_avx512(const char *s, const char *end, bool *escaped);
+/* NULL where the machine has not what it takes. The compiler's start-up code has asked the
+ * processor; these are a load and a test. */
+static inline json_scan_fn json_scan_with_avx2(void)
 {
-    return false;
+    return __builtin_cpu_supports("avx2") ? json_scan_avx2 : NULL;
 }
-static inline const char *json_scan_avx2(const char *s, const char *end, bool *escaped)
+static inline json_scan_fn json_scan_with_avx512(void)
 {
-    (void)s, (void)end, (void)escaped;
+    return __builtin_cpu_supports("avx512vbmi2") ? json_scan_avx512 : NULL;
+}
+#else
+static inline json_scan_fn json_scan_with_avx2(void)
+{
+    return NULL;
+}
+static inline json_scan_fn json_scan_with_avx512(void)
+{
     return NULL;
 }
 #endif
+/* The widest that this machine has; NULL: none. */
+static inline json_scan_fn json_scan_wide(void)
+{
+    json_scan_fn best = json_scan_with_avx512();
+    return best ? best : json_scan_with_avx2();
+}
 
 /* First byte of [s, end) that does not simply stand for itself inside a string: a quote, a
  * backslash, a control character, or the start of something beyond ASCII. `end` if there is none.
