@@ -26,6 +26,24 @@ size_t fmt_u64(char *to, uint64_t v)
     return sizeof(tmp) - at;
 }
 
+size_t fmt_usd(char *to, nanousd v)
+{
+    uint64_t abs = v < 0 ? 0 - (uint64_t)v : (uint64_t)v;
+    uint64_t part = abs % 1000000000;
+    size_t n = 0, places = 9;
+    if (v < 0)
+        to[n++] = '-';
+    n += fmt_u64(to + n, abs / 1000000000);
+    if (!part)
+        return n;
+    to[n++] = '.';
+    for (; part % 10 == 0; places--)
+        part /= 10;
+    for (size_t i = places; i-- > 0; part /= 10)
+        to[n + i] = (char)('0' + part % 10);
+    return n + places;
+}
+
 size_t fmt_hex64(char *to, uint64_t v)
 {
     for (int i = 0; i < 16; i++)

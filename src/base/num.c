@@ -110,6 +110,56 @@ enum rc num_double(str s, double *ret)
     return RC_OK;
 }
 
+/* The digits of a decimal, and where its point stands: value = digits * 10^places. */
+struct decimal {
+    uint64_t digits;
+    int64_t places;
+};
+
+/* Eighteen digits decide; a digit behind them only moves the point. */
+static void decimal_add(struct decimal *d, char c, bool fraction)
+{
+    bool full = d->digits >= UINT64_C(100000000000000000);
+    if (!full)
+        d->digits = d->digits * 10 + (uint64_t)(c - '0');
+    d->places += fraction ? -!full : full;
+}
+
+static int64_t exponent_of(str s)
+{
+    bool neg = s.n && s.p[0] == '-';
+    int64_t e = 0;
+    for (size_t i = neg || (s.n && s.p[0] == '+'); i < s.n && e < 1000; i++)
+        e = e * 10 + (s.p[i] - '0');
+    return neg ? -e : e;
+}
+
+enum rc num_nano(str s, uint64_t *ret)
+{
+    struct decimal d = {0, 9};
+    size_t i = 0;
+    if (!is_json_number(s))
+        return RC_SYNTAX;
+    if (s.p[0] == '-')
+        return RC_RANGE;
+    for (bool fraction = false; i < s.n && (s.p[i] | 32) != 'e'; i++) {
+        if (s.p[i] == '.')
+            fraction = true;
+        else
+            decimal_add(&d, s.p[i], fraction);
+    }
+    d.places += exponent_of(str_from(s, i + 1));
+    for (; d.places > 0 && d.digits; d.places--)
+        if (__builtin_mul_overflow(d.digits, 10, &d.digits))
+            return RC_RANGE;
+    for (; d.places < -1 && d.digits; d.places++)
+        d.digits /= 10;
+    if (d.places == -1)
+        d.digits = d.digits / 10 + (d.digits % 10 >= 5);
+    *ret = d.digits;
+    return RC_OK;
+}
+
 struct unit {
     const char *name;
     uint64_t factor;

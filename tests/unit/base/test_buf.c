@@ -44,9 +44,15 @@ static void test_numbers(void **state)
     buf_add_i64(&b, INT64_MIN);
     buf_addf(&b, " %s=%d", "x", 7);
     assert_str(buf_str(&b), "0 18446744073709551615 -9223372036854775808 x=7");
-    char t[FMT_TIME_MAX];
+    char t[FMT_TIME_MAX]; /* as long as FMT_USD_MAX */
     assert_str(str_of(t, fmt_time(t, 1795400430123ULL)), "2026-11-23T02:20:30.123Z");
     assert_str(str_of(t, fmt_time(t, 951782400000ULL)), "2000-02-29T00:00:00.000Z");
+    assert_str(str_of(t, fmt_usd(t, 0)), "0");
+    assert_str(str_of(t, fmt_usd(t, 1)), "0.000000001");
+    assert_str(str_of(t, fmt_usd(t, 123000)), "0.000123");
+    assert_str(str_of(t, fmt_usd(t, 1500000000)), "1.5");
+    assert_str(str_of(t, fmt_usd(t, -2000000000)), "-2");
+    assert_str(str_of(t, fmt_usd(t, INT64_MIN)), "-9223372036.854775808");
     buf_fini(&b);
 }
 

@@ -48,6 +48,46 @@ static void test_double(void **state)
     assert_int_equal(num_double(STR("1e999"), &v), RC_RANGE);
 }
 
+static void test_nano(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        uint64_t want;
+    } good[] = {
+        {"0", 0},
+        {"0.0", 0},
+        {"3", 3000000000},
+        {"0.27", 270000000},
+        {"0.000000001", 1},
+        {"0.0000000005", 1}, /* half up */
+        {"0.00000000049", 0},
+        {"0.00014399999999999998", 144000},
+        {"2e-7", 200},
+        {"1.5E+1", 15000000000},
+        {"1e-400", 0},
+        {"0e999999999", 0},
+        {"0.000000000000000000000000001e18", 1},
+        {"123456789012345678901e-12", 123456789012345678},
+        {"18446744073", UINT64_C(18446744073000000000)},
+        {"9999999999.999999999", UINT64_C(9999999999999999990)}, /* 18 digits are kept */
+    };
+    uint64_t v = 77;
+    static const char *const bad[] = {"", ".5", "1.", "+1", " 1", "1 ", "$1", "1e", "0x1", "nan"};
+    for (size_t i = 0; i < ARRAY_LEN(bad); i++)
+        assert_int_equal(num_nano(str_c(bad[i]), &v), RC_SYNTAX);
+    assert_int_equal(num_nano(STR("-1"), &v), RC_RANGE);
+    assert_int_equal(num_nano(STR("18446744074"), &v), RC_RANGE);
+    assert_int_equal(num_nano(STR("1e11"), &v), RC_RANGE);
+    assert_int_equal(num_nano(STR("1e99999999999999999999"), &v), RC_RANGE);
+    assert_int_equal(v, 77);
+    for (size_t i = 0; i < ARRAY_LEN(good); i++) {
+        assert_int_equal(num_nano(str_c(good[i].text), &v), RC_OK);
+        if (v != good[i].want)
+            fail_msg("%s: got %llu", good[i].text, (unsigned long long)v);
+    }
+}
+
 static void test_units(void **state)
 {
     (void)state;
@@ -69,8 +109,8 @@ static void test_units(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_u64),    cmocka_unit_test(test_i64),   cmocka_unit_test(test_hex),
-        cmocka_unit_test(test_double), cmocka_unit_test(test_units),
+        cmocka_unit_test(test_u64),    cmocka_unit_test(test_i64),  cmocka_unit_test(test_hex),
+        cmocka_unit_test(test_double), cmocka_unit_test(test_nano), cmocka_unit_test(test_units),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
