@@ -45,6 +45,14 @@ void usage_merge(struct usage *u, const struct usage *next)
         u->audio_in = next->audio_in;
         u->audio_out = next->audio_out;
     }
+    if (next->has & USAGE_HAS_IMAGE) {
+        u->image_in = next->image_in;
+        u->image_out = next->image_out;
+    }
+    if (next->has & USAGE_HAS_COST)
+        u->cost = next->cost;
+    if (next->audio_ms)
+        u->audio_ms = next->audio_ms;
     if (next->searches)
         u->searches = next->searches;
     u->has |= next->has;

@@ -15,6 +15,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/time.h"
+
 #define USAGE_TOKENS_MAX (UINT64_C(1) << 53) /* beyond it JSON numbers stop being exact */
 
 enum usage_source { USAGE_NONE, USAGE_ESTIMATED, USAGE_COUNTED, USAGE_REPORTED };
@@ -24,6 +26,8 @@ enum usage_source { USAGE_NONE, USAGE_ESTIMATED, USAGE_COUNTED, USAGE_REPORTED }
 #define USAGE_HAS_CACHE     4u /* the provider spoke of its cache */
 #define USAGE_HAS_REASONING 8u
 #define USAGE_HAS_AUDIO     16u
+#define USAGE_HAS_IMAGE     32u
+#define USAGE_HAS_COST      64u /* the provider said what it asks for the call */
 
 struct usage {
     uint64_t input_uncached;
@@ -32,7 +36,10 @@ struct usage {
     uint64_t output;              /* everything generated, reasoning included */
     uint64_t reasoning;           /* part of output */
     uint64_t audio_in, audio_out; /* parts of input and output */
+    uint64_t image_in, image_out; /* the same, for images */
+    uint64_t audio_ms;            /* sound transcribed, where it is billed by time */
     uint64_t searches;            /* server-side web searches made, where billed */
+    nanousd cost;                 /* as the provider says it; USAGE_HAS_COST */
     uint32_t has;                 /* USAGE_HAS_* */
     uint8_t source;               /* enum usage_source */
     bool suspect;                 /* something had to be clamped or thrown away */

@@ -45,6 +45,15 @@ static void test_u44_snapshots_replace(void **state)
     assert_int_equal(u.output, 3);
     assert_int_equal(u.reasoning, 3);
     assert_true(u.suspect);
+    struct usage more = {.image_in = 4,
+                         .image_out = 5,
+                         .cost = 77,
+                         .audio_ms = 9,
+                         .has = USAGE_HAS_IMAGE | USAGE_HAS_COST};
+    usage_merge(&u, &more);
+    usage_merge(&u, &(struct usage){.has = 0}); /* who says nothing of it takes nothing away */
+    assert_int_equal(u.image_in + u.image_out + u.audio_ms, 18);
+    assert_int_equal(u.cost, 77);
     /* an input without a word of the cache leaves what is known of it */
     struct usage d = {.input_uncached = 6, .has = USAGE_HAS_INPUT};
     usage_merge(&u, &d);
