@@ -100,7 +100,9 @@ static void start(struct chat_feeding *f, const struct chunk *k)
 
 static bool take_choice(struct chat_feeding *f, jval v)
 {
-    jval message = json_get_lit(v, "delta"), error = json_get_lit(v, "error");
+    /* Perplexity has both: in a body an empty delta, in the last chunk the whole message again. */
+    jval message = f->st->body ? json_get_lit(v, "message") : json_get_lit(v, "delta");
+    jval error = json_get_lit(v, "error");
     jval logprobs = json_get_lit(v, "logprobs");
     uint64_t index = 0;
 
@@ -116,7 +118,7 @@ static bool take_choice(struct chat_feeding *f, jval v)
     f->c = &f->st->choices[index];
     f->c->seen = true;
     if (json_is_nothing(message))
-        message = json_get_lit(v, "message");
+        message = f->st->body ? json_get_lit(v, "delta") : json_get_lit(v, "message");
     if (!chat_take_message(f, message))
         return false;
     if (json_is(logprobs, JSON_OBJECT)) {
