@@ -34,21 +34,23 @@
 /* ---- quirks: how one provider deviates; all zero is right for the dialect's inventor ------------
  */
 
-enum dialect_max_tokens {
-    MAXTOK_AUTO,
-    MAXTOK_OLD /* max_tokens */,
-    MAXTOK_NEW /* max_completion_tokens */
+enum dialect_max_tokens { /* which name is written; AUTO: the old one */
+                          MAXTOK_AUTO,
+                          MAXTOK_OLD /* max_tokens */,
+                          MAXTOK_NEW /* max_completion_tokens */
 };
-/* How asked-for reasoning is put to a Chat provider. AUTO goes by the model's name. */
+/* How asked-for reasoning is put to a Chat provider. AUTO: it is not, for most open models think,
+ * or not, by themselves. */
 enum dialect_effort {
     EFFORT_AUTO,
     EFFORT_NONE,
     EFFORT_FIELD /* reasoning_effort */,
     EFFORT_OBJECT /* reasoning:{effort|max_tokens}, OpenRouter */,
-    EFFORT_THINKING /* thinking:{type}, DeepSeek, GLM */,
-    EFFORT_ENABLE /* enable_thinking, Qwen */
+    EFFORT_THINKING /* thinking:{type}, GLM, Kimi, Doubao */,
+    EFFORT_ENABLE /* enable_thinking and thinking_budget, Qwen */,
+    EFFORT_BOTH /* thinking:{type} and reasoning_effort, DeepSeek */
 };
-/* How earlier thoughts go back to a Chat provider. AUTO goes by the model's name. */
+/* How earlier thoughts go back to a Chat provider. AUTO: as reasoning_content. */
 enum dialect_replay {
     REPLAY_AUTO,
     REPLAY_NONE,
@@ -58,7 +60,7 @@ enum dialect_replay {
 };
 enum dialect_thinking { THINKING_AUTO, THINKING_BUDGET, THINKING_ADAPTIVE }; /* Anthropic models */
 /* System messages after the first turn: as they are, or as the user's text in <system> tags. AUTO:
- * OpenAI's own models take them, of others many refuse. */
+ * the latter, for many refuse them. */
 enum dialect_mid_system { MID_SYSTEM_AUTO, MID_SYSTEM_KEEP, MID_SYSTEM_USER };
 enum dialect_auth {
     AUTH_DEFAULT,
@@ -69,21 +71,38 @@ enum dialect_auth {
     AUTH_NONE
 };
 
+/* What may be refused, by number; REFUSES(TEMPERATURE) is its bit in dialect_opts.refused. */
+enum dialect_param {
+#define PARAM(id, name) PARAM_##id,
+#include "dialect/param.def"
+#undef PARAM
+    PARAM_COUNT
+};
+#define REFUSES(id) (UINT64_C(1) << PARAM_##id)
+
+/* For one provider and model; dialect/quirk.h makes it from the table and the configuration. */
 struct dialect_opts {
     enum dialect_auth auth;
     enum dialect_max_tokens max_tokens;
     enum dialect_effort effort;
     enum dialect_replay replay;
     enum dialect_thinking thinking;
-    bool no_stream_options; /* the provider refuses stream_options */
     enum dialect_mid_system mid_system;
-    bool no_developer;           /* no developer role: say system */
+    uint64_t refused;        /* REFUSES(…): would end in a 400, so it is not sent */
+    uint64_t accepted;       /* REFUSES(…): surely taken, whatever a more general rule says */
+    uint8_t temperature_max; /* in tenths; 0: what the dialect allows */
+    uint8_t stop_max;        /* stop sequences; 0: what the dialect allows */
+    /* From these two sets, for those who write: */
+    bool no_stream_options;      /* no stream_options */
     bool no_strict;              /* no `strict` on tools */
     bool text_only_parts;        /* content must be a string */
-    bool cache_markers;          /* keeps cache_control on Chat parts (OpenRouter, some others) */
+    bool cache_markers;          /* surely takes cache_control on Chat parts (OpenRouter) */
+    bool developer;              /* surely knows the developer's role; else say system */
     uint64_t default_max_tokens; /* Anthropic, when the client gave none; 0: DIALECT_MAX_TOKENS */
     str api_version;             /* anthropic-version, api-version; absent: the dialect's default */
-    str path; /* replaces the endpoint path after the base ("/chat/completions") */
+    str path;        /* replaces the endpoint path after the base ("/chat/completions") */
+    str extra;       /* a member of every translated Chat request ("reasoning_split") … */
+    str extra_value; /* … and its JSON text */
 };
 
 #define DIALECT_MAX_TOKENS 8192 /* every Claude since 3.5 can answer that much */
@@ -186,10 +205,11 @@ struct back_call {
     const struct dialect_opts *opts;
     str model; /* plain: as the provider calls it */
     bool stream;
-    bool same;          /* the client speaks this dialect: its bytes are spliced */
-    str key;            /* credential; absent: none */
-    str client_version; /* same: the client's anthropic-version; or absent */
-    str client_beta;    /* same: its anthropic-beta; or absent */
+    bool same;              /* the client speaks this dialect: its bytes are spliced */
+    str key;                /* credential; absent: none */
+    str client_version;     /* same: the client's anthropic-version; or absent */
+    str client_beta;        /* same: its anthropic-beta; or absent */
+    struct ir_lossy *lossy; /* same: what splicing had to cut; or NULL */
 };
 
 struct reply_facts { /* of a failed answer */

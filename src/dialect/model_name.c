@@ -1,50 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * model_name.c - a few prefixes and one version number. The catalogue of models knows more; this is
- * what holds without it.
- */
+/* model_name.c - one version number. The catalogue of models knows more; this holds without it. */
 #include "dialect/model_name.h"
 
 static bool is_digit(char c)
 {
     return c >= '0' && c <= '9';
-}
-
-static str without_vendor(str model)
-{
-    size_t slash = str_rfind_char(model, '/');
-
-    return slash == SIZE_MAX ? model : str_from(model, slash + 1);
-}
-
-bool model_is_openai(str model)
-{
-    str m = without_vendor(model);
-
-    if (str_has_prefix(m, STR("gpt-oss")))
-        return false;
-    if (str_has_prefix(m, STR("gpt-")) || str_has_prefix(m, STR("chatgpt-")) ||
-        str_has_prefix(m, STR("codex-")) || str_has_prefix(m, STR("ft:gpt-")))
-        return true;
-    return m.n >= 2 && m.p[0] == 'o' && is_digit(m.p[1]);
-}
-
-bool model_is_openai_reasoning(str model)
-{
-    str m = without_vendor(model);
-
-    if (!model_is_openai(m))
-        return false;
-    if (m.p[0] == 'o' || str_has_prefix(m, STR("codex-")))
-        return true;
-    return str_has_prefix(m, STR("gpt-")) && m.n > 4 && m.p[4] >= '5' && m.p[4] <= '9' &&
-           str_find(m, STR("-chat")) == SIZE_MAX;
-}
-
-bool model_takes_effort(str model)
-{
-    return model_is_openai_reasoning(model) ||
-           str_has_prefix(without_vendor(model), STR("gpt-oss"));
 }
 
 bool model_is_claude(str model)

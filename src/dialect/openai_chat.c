@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * openai_chat.c - the Chat Completions dialect: its table, paths, headers, errors and splicing.
+ * openai_chat.c - the Chat Completions dialect: its table, paths, headers and errors.
  * docs/dialects/openai-chat.md maps the fields and names the losses.
  */
 #include "base/num.h"
 #include "dialect/openai_chat_int.h"
 #include "dialect/provider_error.h"
-#include "dialect/splice.h"
 
 #define ENDPOINT "/chat/completions"
 
@@ -90,61 +89,12 @@ static void request_headers(const struct back_call *c, header_fn fn, void *ctx)
     fn(ctx, STR("accept"), c->stream ? STR("text/event-stream") : STR("application/json"));
 }
 
-/* The usage must come at the end of a stream, whether the client wants to see it or not. */
-static void ask_usage(struct splice *s, jval root, struct arena *a)
-{
-    jval options = json_get_lit(root, "stream_options");
-    jval include = json_get_lit(options, "include_usage");
-
-    if (json_is(include, JSON_TRUE))
-        return;
-    if (json_has(include))
-        splice_replace(s, include, STR("true"));
-    else if (json_is(options, JSON_OBJECT))
-        splice_into(s, options, STR("\"include_usage\":true"), a);
-    else if (json_has(options))
-        splice_replace(s, options, STR("{\"include_usage\":true}"));
-    else
-        splice_into(s, root, STR("\"stream_options\":{\"include_usage\":true}"), a);
-}
-
-/* The limit under the name that the provider was said to take. */
-static void rename_limit(struct splice *s, jval root, enum dialect_max_tokens style)
-{
-    str from = style == MAXTOK_NEW ? STR("max_tokens") : STR("max_completion_tokens");
-    str to = style == MAXTOK_NEW ? STR("\"max_completion_tokens\"") : STR("\"max_tokens\"");
-    struct json_iter it = json_iter(root);
-
-    if (style == MAXTOK_AUTO || json_has(json_get(root, str_of(to.p + 1, to.n - 2))))
-        return;
-    while (json_next(&it))
-        if (json_str_is(it.key, from))
-            splice_replace(s, it.key, to);
-}
-
-static enum rc splice_request(jval root, const struct back_call *c, struct arena *a,
-                              struct rope *out)
-{
-    str model = splice_quote(a, c->model);
-    struct splice s;
-
-    splice_init(&s, root);
-    splice_replace(&s, json_get_lit(root, "model"), model);
-    if (c->stream && !c->opts->no_stream_options)
-        ask_usage(&s, root, a);
-    rename_limit(&s, root, c->opts->max_tokens);
-    if (arena_is_full(a))
-        return RC_NOMEM;
-    splice_write(&s, out);
-    return rope_failed(out) ? RC_LIMIT : RC_OK;
-}
-
 static const struct dialect_back back = {
     .framing = FRAME_SSE,
     .request_path = request_path,
     .request_headers = request_headers,
     .encode_request = chat_encode_request,
-    .splice_request = splice_request,
+    .splice_request = chat_splice_request,
     .decode_body = chat_decode_body,
     .decoder_size = CHAT_DECODER_SIZE,
     .decoder_init = chat_decoder_init,

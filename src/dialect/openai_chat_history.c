@@ -10,7 +10,6 @@
  *
  * What has no words here is named in the lossy set.
  */
-#include "dialect/model_name.h"
 #include "dialect/openai_chat_int.h"
 
 void chat_put_seal(struct json_writer *w, jtext seal)
@@ -120,7 +119,9 @@ static void put_user(struct chat_writer *cw, const struct ir_message *m)
     if (!others && results)
         return;
     begin_message(cw, STR("user"));
-    if (m->name.n) {
+    if (m->name.n && (cw->c->opts->refused & REFUSES(MESSAGE_NAME))) {
+        chat_lose(cw, STR("messages.name"));
+    } else if (m->name.n) {
         json_key(&cw->w, "name");
         json_put_raw_str(&cw->w, m->name);
     }
@@ -258,12 +259,6 @@ static void put_assistant(struct chat_writer *cw, const struct ir_message *m)
     json_end(&cw->w);
 }
 
-static bool keeps_mid_system(const struct back_call *c)
-{
-    return c->opts->mid_system == MID_SYSTEM_KEEP ||
-           (c->opts->mid_system == MID_SYSTEM_AUTO && model_is_openai(c->model));
-}
-
 /* System text among the turns, for templates that know it at the front only. */
 static void put_mid_system(struct chat_writer *cw, const struct ir_message *m)
 {
@@ -283,10 +278,9 @@ static void put_mid_system(struct chat_writer *cw, const struct ir_message *m)
 /* The developer's role is OpenAI's name for the system's; others know the old one only. */
 static void put_system(struct chat_writer *cw, const struct ir_message *m, bool leading)
 {
-    bool developer =
-        m->role == IR_DEVELOPER && !cw->c->opts->no_developer && model_is_openai(cw->c->model);
+    bool developer = m->role == IR_DEVELOPER && cw->c->opts->developer;
 
-    if (!leading && !keeps_mid_system(cw->c)) {
+    if (!leading && cw->c->opts->mid_system != MID_SYSTEM_KEEP) {
         put_mid_system(cw, m);
         return;
     }
@@ -306,11 +300,31 @@ static void note_marks(struct chat_writer *cw, const struct ir_message *m)
     }
 }
 
+bool chat_schema_in_words(const struct chat_writer *cw)
+{
+    return cw->r->format.kind == IR_FORMAT_SCHEMA && (cw->c->opts->refused & REFUSES(SCHEMA));
+}
+
+/* Servers that know a JSON mode but no schema want the word JSON in the prompt besides. */
+static void put_schema_text(struct chat_writer *cw)
+{
+    chat_lose(cw, STR("response_format"));
+    begin_message(cw, STR("system"));
+    json_key(&cw->w, "content");
+    json_open_str(&cw->w);
+    json_add_raw(&cw->w, STR("Answer only with a JSON document that matches this JSON Schema:\\n"));
+    json_add_plain(&cw->w, json_text(cw->r->format.schema));
+    json_close_str(&cw->w);
+    json_end(&cw->w);
+}
+
 void chat_put_messages(struct chat_writer *cw)
 {
     bool leading = true;
 
     json_begin_array(&cw->w);
+    if (chat_schema_in_words(cw))
+        put_schema_text(cw);
     for (const struct ir_message *m = cw->r->messages; m; m = m->next) {
         note_marks(cw, m);
         leading &= m->role == IR_SYSTEM || m->role == IR_DEVELOPER;

@@ -6,6 +6,7 @@
  *     openai_chat_read.c    front: request bytes → canonical; openai_chat_message.c: its messages
  *     openai_chat_write.c   back:  canonical → request bytes; openai_chat_history.c: its messages,
  *                           openai_chat_parts.c: their content
+ *     openai_chat_splice.c  back:  the client's own bytes, where both sides speak Chat
  *     openai_chat_feed.c    back:  answer bytes → events; openai_chat_delta.c: what a delta says,
  *                           openai_chat_usage.c: token counts, both ways
  *     openai_chat_say.c     front: events → stream; openai_chat_body.c: a collected answer → body
@@ -42,6 +43,8 @@ struct chat_writer {
 void chat_put_messages(struct chat_writer *cw);
 /* A call's thought signature as Google's Chat endpoint has it: extra_content. */
 void chat_put_seal(struct json_writer *w, jtext seal);
+/* A schema is asked for that this target can't be bound to: it is said in words. */
+bool chat_schema_in_words(const struct chat_writer *cw);
 
 /* openai_chat_parts.c */
 bool chat_is_kin(str family); /* OpenAI's words: Chat or Responses */
@@ -81,6 +84,10 @@ bool chat_citation_url(str citation, jtext *url, jtext *title); /* false: it has
 
 /* openai_chat_body.c */
 void chat_encode_body(const struct ir_response *r, const struct front_opts *o, struct rope *out);
+
+/* openai_chat_splice.c */
+enum rc chat_splice_request(jval root, const struct back_call *c, struct arena *a,
+                            struct rope *out) MUST_CHECK;
 
 /* openai_chat.c */
 void chat_encode_stream_error(const struct fail *f, str request_id, struct buf *out);

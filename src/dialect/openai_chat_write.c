@@ -3,11 +3,9 @@
  * openai_chat_write.c - a canonical request as Chat Completions.
  *
  * Which of several spellings a provider wants (max_tokens or max_completion_tokens, how reasoning
- * is asked for) is in dialect_opts; what nobody configured goes by the model's name. A parameter
- * that the target is known to refuse is left out and named as lost, rather than sent into a 400.
+ * is asked for) is in dialect_opts. What the target refuses altogether has been taken out of the
+ * request before it comes here (dialect/quirk.h).
  */
-#include "base/num.h"
-#include "dialect/model_name.h"
 #include "dialect/openai_chat_int.h"
 #include "dialect/schema.h"
 
@@ -129,18 +127,13 @@ static void put_tools(struct chat_writer *cw)
 /* ---- reasoning ----------------------------------------------------------------------------------
  */
 
-static enum dialect_effort effort_style(const struct chat_writer *cw)
-{
-    if (cw->c->opts->effort != EFFORT_AUTO)
-        return cw->c->opts->effort;
-    return model_takes_effort(cw->c->model) ? EFFORT_FIELD : EFFORT_NONE;
-}
-
 /* An effort word that Chat knows; absent: leave it to the model. */
 static str effort_word(struct chat_writer *cw)
 {
     const struct ir_reasoning *r = &cw->r->reasoning;
 
+    if (cw->c->opts->effort == EFFORT_BOTH && r->effort.n)
+        return r->effort; /* such servers know more words, and take the nearest of others */
     if (str_eq(r->effort, STR("max")) ||
         (str_eq(r->effort, STR("xhigh")) && !chat_is_kin(cw->r->family))) {
         chat_lose(cw, STR("effort")); /* few models know more than high */
@@ -153,6 +146,25 @@ static str effort_word(struct chat_writer *cw)
     if (r->budget <= EFFORT_LOW_TO)
         return STR("low");
     return r->budget <= EFFORT_MED_TO ? STR("medium") : STR("high");
+}
+
+static void put_effort_field(struct chat_writer *cw)
+{
+    str word = effort_word(cw);
+
+    if (word.n) {
+        json_key(&cw->w, "reasoning_effort");
+        json_put_raw_str(&cw->w, word);
+    }
+}
+
+static void put_thinking(struct json_writer *w, bool on)
+{
+    json_key(w, "thinking");
+    json_begin_object(w);
+    json_key(w, "type");
+    json_put_raw_str(w, on ? STR("enabled") : STR("disabled"));
+    json_end(w);
 }
 
 static void put_effort_object(struct chat_writer *cw, bool on)
@@ -179,36 +191,37 @@ static void put_reasoning(struct chat_writer *cw)
 {
     struct json_writer *w = &cw->w;
     bool on = cw->r->reasoning.mode != IR_THINK_OFF;
-    str word;
 
     if (cw->r->reasoning.mode == IR_THINK_UNSET && !cw->r->reasoning.effort.n)
         return;
-    switch (effort_style(cw)) {
+    switch (cw->c->opts->effort) {
     case EFFORT_AUTO:
     case EFFORT_NONE: /* most open models think, or not, by themselves */
         if (on)
             chat_lose(cw, STR("thinking"));
         break;
     case EFFORT_FIELD:
-        word = on ? effort_word(cw) : STR_NONE;
-        if (word.n) {
-            json_key(w, "reasoning_effort");
-            json_put_raw_str(w, word);
-        }
+        if (on)
+            put_effort_field(cw);
         break;
     case EFFORT_OBJECT:
         put_effort_object(cw, on);
         break;
     case EFFORT_THINKING:
-        json_key(w, "thinking");
-        json_begin_object(w);
-        json_key(w, "type");
-        json_put_raw_str(w, on ? STR("enabled") : STR("disabled"));
-        json_end(w);
+        put_thinking(w, on);
+        break;
+    case EFFORT_BOTH:
+        put_thinking(w, on);
+        if (on)
+            put_effort_field(cw);
         break;
     case EFFORT_ENABLE:
         json_key(w, "enable_thinking");
         json_put_bool(w, on);
+        if (on && cw->r->reasoning.budget) {
+            json_key(w, "thinking_budget");
+            json_put_u64(w, cw->r->reasoning.budget);
+        }
         break;
     }
 }
@@ -232,40 +245,17 @@ static void put_text(struct chat_writer *cw, str key, jtext text)
     }
 }
 
-static bool number_is(str number, double want)
-{
-    double v;
-
-    return num_double(number, &v) == RC_OK && v == want;
-}
-
 static void put_sampling(struct chat_writer *cw)
 {
     const struct ir_request *r = cw->r;
-    const struct {
-        str key, number;
-        double plain; /* the value that changes nothing */
-        bool strange; /* not OpenAI's own */
-    } rows[] = {
-        {STR("temperature"), r->temperature, 1, false},
-        {STR("top_p"), r->top_p, 1, false},
-        {STR("frequency_penalty"), r->frequency_penalty, 0, false},
-        {STR("presence_penalty"), r->presence_penalty, 0, false},
-        {STR("top_k"), r->top_k, 0, true},
-        {STR("min_p"), r->min_p, 0, true},
-        {STR("repetition_penalty"), r->repetition_penalty, 1, true},
-    };
-    bool strict = model_is_openai(cw->c->model);
-    bool thinks = model_is_openai_reasoning(cw->c->model);
 
-    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-        if (!rows[i].number.n)
-            continue;
-        if (!(strict && rows[i].strange) && !thinks)
-            put_number(cw, rows[i].key, rows[i].number);
-        else if (!number_is(rows[i].number, rows[i].plain))
-            chat_lose(cw, rows[i].key);
-    }
+    put_number(cw, STR("temperature"), r->temperature);
+    put_number(cw, STR("top_p"), r->top_p);
+    put_number(cw, STR("frequency_penalty"), r->frequency_penalty);
+    put_number(cw, STR("presence_penalty"), r->presence_penalty);
+    put_number(cw, STR("top_k"), r->top_k);
+    put_number(cw, STR("min_p"), r->min_p);
+    put_number(cw, STR("repetition_penalty"), r->repetition_penalty);
     put_number(cw, STR("seed"), r->seed);
     if (r->logprobs != IR_UNSET) {
         json_key(&cw->w, "logprobs");
@@ -279,12 +269,11 @@ static void put_limits(struct chat_writer *cw)
 {
     const struct ir_request *r = cw->r;
     struct json_writer *w = &cw->w;
-    enum dialect_max_tokens style = cw->c->opts->max_tokens;
+    bool new_name = cw->c->opts->max_tokens == MAXTOK_NEW;
+    size_t stop_max = cw->c->opts->stop_max ? cw->c->opts->stop_max : STOP_MAX;
 
-    if (style == MAXTOK_AUTO)
-        style = model_is_openai(cw->c->model) ? MAXTOK_NEW : MAXTOK_OLD;
     if (r->max_tokens) {
-        json_key_str(w, style == MAXTOK_NEW ? STR("max_completion_tokens") : STR("max_tokens"));
+        json_key_str(w, new_name ? STR("max_completion_tokens") : STR("max_tokens"));
         json_put_u64(w, r->max_tokens);
     }
     if (r->n > 1) {
@@ -295,10 +284,10 @@ static void put_limits(struct chat_writer *cw)
         return;
     json_key(w, "stop");
     json_begin_array(w);
-    for (size_t i = 0; i < r->stop.n && i < STOP_MAX; i++)
+    for (size_t i = 0; i < r->stop.n && i < stop_max; i++)
         json_put_raw_str(w, r->stop.v[i]);
     json_end(w);
-    if (r->stop.n > STOP_MAX)
+    if (r->stop.n > stop_max)
         chat_lose(cw, STR("stop_sequences"));
 }
 
@@ -315,7 +304,7 @@ static void put_format(struct chat_writer *cw)
     json_key(w, "response_format");
     json_begin_object(w);
     json_key(w, "type");
-    if (f->kind == IR_FORMAT_JSON) {
+    if (f->kind == IR_FORMAT_JSON || chat_schema_in_words(cw)) {
         json_put_lit(w, "json_object");
         json_end(w);
         return;
@@ -366,19 +355,14 @@ static void put_rest(struct chat_writer *cw)
         chat_lose(cw, f->name);
 }
 
-static enum dialect_replay replay_style(const struct back_call *c)
-{
-    if (c->opts->replay != REPLAY_AUTO)
-        return c->opts->replay;
-    return model_is_openai(c->model) ? REPLAY_NONE : REPLAY_CONTENT;
-}
-
 enum rc chat_encode_request(const struct ir_request *r, const struct back_call *c, struct arena *a,
                             struct rope *out, struct ir_lossy *lossy, struct fail *f)
 {
-    struct chat_writer cw = {.r = r, .c = c, .arena = a, .lossy = lossy, .replay = replay_style(c)};
+    struct chat_writer cw = {.r = r, .c = c, .arena = a, .lossy = lossy, .replay = c->opts->replay};
 
     (void)f;
+    if (cw.replay == REPLAY_AUTO)
+        cw.replay = REPLAY_CONTENT;
     json_writer_init(&cw.w, out);
     json_begin_object(&cw.w);
     json_key(&cw.w, "model");
@@ -396,6 +380,10 @@ enum rc chat_encode_request(const struct ir_request *r, const struct back_call *
     put_reasoning(&cw);
     put_format(&cw);
     put_rest(&cw);
+    if (c->opts->extra.n) {
+        json_key_str(&cw.w, c->opts->extra);
+        json_put_text(&cw.w, c->opts->extra_value);
+    }
     put_tools(&cw);
     json_key(&cw.w, "messages");
     chat_put_messages(&cw);

@@ -39,6 +39,40 @@ void splice_into(struct splice *s, jval object, str members, struct arena *a)
         add(s, old.p + 1, 0, text);
 }
 
+static const char *end_of(jval v)
+{
+    str text = json_text(v);
+
+    return text.p + text.n;
+}
+
+/* A run of members goes with the comma before it; the first run, with the one behind it. */
+void splice_cut(struct splice *s, jval object, splice_cut_fn is_cut, void *ctx)
+{
+    struct json_iter it = json_iter(object);
+    const char *kept = NULL, *from = NULL, *to = NULL; /* end of the last kept; the run */
+
+    while (json_next(&it)) {
+        if (is_cut(ctx, it.key, it.val)) {
+            if (!from)
+                from = kept ? kept : json_text(it.key).p;
+            to = end_of(it.val);
+            continue;
+        }
+        if (from)
+            add(s, from, (size_t)((kept ? to : json_text(it.key).p) - from), STR(""));
+        from = NULL;
+        kept = end_of(it.val);
+    }
+    if (from)
+        add(s, from, (size_t)(to - from), STR(""));
+}
+
+unsigned splice_room(const struct splice *s)
+{
+    return SPLICE_MAX - s->n;
+}
+
 void splice_write(struct splice *s, struct rope *out)
 {
     size_t at = 0;

@@ -401,14 +401,19 @@ str drive_request(struct drive *d, const struct dialect *from, str body, const s
                   const char *model)
 {
     struct rope r = ROPE_INIT(TEXT_MAX);
-    struct back_call c = {.opts = &d->opts, .model = str_c(model)};
-    struct ir_request req;
+    struct dialect_opts opts = d->opts;
+    struct quirk_set quirks;
+    struct back_call c = {.opts = &opts, .model = str_c(model)};
+    struct ir_request req, shaped;
     str out;
     d->lossy = (struct ir_lossy){0};
     if (drive_decode(d, from, body, &req) != RC_OK)
         return STR_NONE;
     c.stream = req.stream;
-    if (to->back->encode_request(&req, &c, &d->arena, &r, &d->lossy, &d->fail) != RC_OK) {
+    quirk_select(&quirks, str_c(d->preset ? d->preset : ""), to->name);
+    quirk_fill(&opts, &quirks, c.model);
+    request_shape(&shaped, &req, &opts, &d->lossy);
+    if (to->back->encode_request(&shaped, &c, &d->arena, &r, &d->lossy, &d->fail) != RC_OK) {
         rope_fini(&r);
         return STR_NONE;
     }
@@ -421,7 +426,13 @@ str drive_splice(struct drive *d, const struct dialect *dialect, str body, const
                  bool stream)
 {
     struct rope r = ROPE_INIT(TEXT_MAX);
-    struct back_call c = {.opts = &d->opts, .model = str_c(model), .stream = stream, .same = true};
+    struct dialect_opts opts = d->opts;
+    struct quirk_set quirks;
+    struct back_call c = {
+        .opts = &opts, .model = str_c(model), .stream = stream, .same = true, .lossy = &d->lossy};
+    d->lossy = (struct ir_lossy){0};
+    quirk_select(&quirks, str_c(d->preset ? d->preset : ""), dialect->name);
+    quirk_fill(&opts, &quirks, c.model);
     enum rc rc = dialect->back->splice_request(drive_json(d, body), &c, &d->arena, &r);
     assert_int_equal(rc, RC_OK);
     return flat(d, &r);

@@ -8,14 +8,15 @@
 #include "../unit.h"
 
 #include "base/arena.h"
-#include "dialect/dialect.h"
+#include "dialect/quirk.h"
 
 struct drive {
     struct arena arena;
     struct dialect_scratch scratch;
-    struct dialect_opts opts;
-    struct ir_lossy lossy; /* of the last request */
-    struct fail fail;      /* of the last request that was refused */
+    struct dialect_opts opts; /* as the configuration has them; quirks.def adds the rest */
+    const char *preset;       /* whose quirks; NULL: nobody's */
+    struct ir_lossy lossy;    /* of the last request */
+    struct fail fail;         /* of the last request that was refused */
 };
 
 void drive_init(struct drive *d);

@@ -57,44 +57,30 @@ static void test_first_bytes(void **state)
     assert_null(media_sniff(STR("")).p);
 }
 
-static void test_models(void **state)
+static void test_claude_versions(void **state)
 {
     static const struct {
         const char *name;
-        bool openai, reasoning, effort;
         unsigned claude;
         uint64_t limit;
     } rows[] = {
-        {"gpt-4o", true, false, false, 0, 8192},
-        {"gpt-5", true, true, true, 0, 8192},
-        {"openai/gpt-5.1-mini", true, true, true, 0, 8192},
-        {"gpt-5-chat-latest", true, false, false, 0, 8192},
-        {"o3-mini", true, true, true, 0, 8192},
-        {"chatgpt-4o-latest", true, false, false, 0, 8192},
-        {"ft:gpt-4o:org", true, false, false, 0, 8192},
-        {"gpt-oss-120b", false, false, true, 0, 8192},
-        {"openai/gpt-oss-20b", false, false, true, 0, 8192},
-        {"olmo-2", false, false, false, 0, 8192},
-        {"qwen3", false, false, false, 0, 8192},
-        {"o", false, false, false, 0, 8192},
-        {"", false, false, false, 0, 8192},
-        {"claude-3-haiku-20240307", false, false, false, 300, 4096},
-        {"claude-3-5-sonnet-20241022", false, false, false, 305, 8192},
-        {"claude-3-7-sonnet-latest", false, false, false, 307, 32000},
-        {"claude-sonnet-4-20250514", false, false, false, 400, 32000},
-        {"claude-opus-4-1", false, false, false, 401, 32000},
-        {"claude-sonnet-4-5-20250929", false, false, false, 405, 32000},
-        {"anthropic/claude-opus-4.6", false, false, false, 406, 32000},
-        {"us.anthropic.claude-opus-4-8-v1:0", false, false, false, 408, 32000},
-        {"claude-sonnet-5", false, false, false, 500, 32000},
-        {"claude-next", false, false, false, 0, 8192},
+        {"gpt-5", 0, 8192},
+        {"", 0, 8192},
+        {"claude-3-haiku-20240307", 300, 4096},
+        {"claude-3-5-sonnet-20241022", 305, 8192},
+        {"claude-3-7-sonnet-latest", 307, 32000},
+        {"claude-sonnet-4-20250514", 400, 32000},
+        {"claude-opus-4-1", 401, 32000},
+        {"claude-sonnet-4-5-20250929", 405, 32000},
+        {"anthropic/claude-opus-4.6", 406, 32000},
+        {"us.anthropic.claude-opus-4-8-v1:0", 408, 32000},
+        {"claude-sonnet-5", 500, 32000},
+        {"claude-next", 0, 8192},
     };
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         str n = str_c(rows[i].name);
-        if (model_is_openai(n) != rows[i].openai ||
-            model_is_openai_reasoning(n) != rows[i].reasoning ||
-            model_takes_effort(n) != rows[i].effort || model_claude_version(n) != rows[i].claude ||
+        if (model_claude_version(n) != rows[i].claude ||
             model_claude_max_tokens(n) != rows[i].limit)
             fail_msg("%s: version %u", rows[i].name, model_claude_version(n));
     }
@@ -215,9 +201,9 @@ static void test_every_allocation_may_fail(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_data_urls), cmocka_unit_test(test_first_bytes),
-        cmocka_unit_test(test_models),    cmocka_unit_test(test_schemas),
-        cmocka_unit_test(test_scratch),   cmocka_unit_test(test_every_allocation_may_fail),
+        cmocka_unit_test(test_data_urls),       cmocka_unit_test(test_first_bytes),
+        cmocka_unit_test(test_claude_versions), cmocka_unit_test(test_schemas),
+        cmocka_unit_test(test_scratch),         cmocka_unit_test(test_every_allocation_may_fail),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

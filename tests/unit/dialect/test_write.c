@@ -63,11 +63,11 @@ static void test_splicing_by_options(void **state)
     (void)state;
     drive_init(&d);
     d.opts.no_stream_options = true;
-    d.opts.max_tokens = MAXTOK_NEW;
+    d.opts.refused = REFUSES(MAX_TOKENS);
     assert_str(drive_splice(&d, &dialect_openai_chat, STR("{\"max_tokens\":5,\"model\":\"o\"}"),
                             "n", true),
                "{\"max_completion_tokens\":5,\"model\":\"n\"}");
-    d.opts.max_tokens = MAXTOK_OLD;
+    d.opts.refused = REFUSES(MAX_COMPLETION);
     assert_str(drive_splice(&d, &dialect_openai_chat,
                             STR("{\"max_completion_tokens\":5,\"model\":\"o\"}"), "n", true),
                "{\"max_tokens\":5,\"model\":\"n\"}");
