@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 #include "base/auto.h"
-#include "dialect/dialect.h"
+#include "dialect/quirk.h"
 
 #define BACKS_MAX  32
 #define REPORT_MAX (256u << 10)
@@ -14,16 +14,19 @@
 enum rc config_load_report(const struct options *o, struct conf_report *report,
                            struct snapshot **ret)
 {
-    const char *backs[BACKS_MAX + 1];
+    const char *backs[BACKS_MAX + 1], *params[PARAM_COUNT + 1];
     size_t n = 0;
     const struct dialect *d;
     for (size_t i = 0; (d = dialect_at(i)) && n < BACKS_MAX; i++)
         if (d->back)
             backs[n++] = d->name.p; /* the names are literals */
     backs[n] = NULL;
+    for (size_t i = 0; i <= PARAM_COUNT; i++)
+        params[i] = quirk_param_name(i);
     struct conf_source src = {.path = o->config,
                               .data_dir = o->data_dir,
                               .backs = backs,
+                              .params = params,
                               .env = (const char *const *)environ};
     return conf_load(&src, report, ret);
 }

@@ -268,6 +268,49 @@ static enum rc set_headers(struct builder *b, const struct raw_provider *raw,
     return RC_OK;
 }
 
+/* Index of a word to the enum that begins with UNSAID. */
+static uint32_t said(uint32_t word)
+{
+    return word == OPTION_WORD_UNSET ? 0 : word + 1;
+}
+
+static void check_params(struct builder *b, const struct raw_texts *list, const char *key)
+{
+    const char *const *known = b->src->params;
+    for (uint32_t i = 0; known && i < list->n; i++) {
+        struct nearest near;
+        bool found = false;
+        nearest_init(&near, list->p[i]);
+        for (size_t k = 0; known[k]; k++) {
+            found |= str_eq(list->p[i], str_c(known[k]));
+            nearest_offer(&near, str_c(known[k]));
+        }
+        if (!found)
+            BUILD_FAULT(b, place_of_item(list, i),
+                        "quirks.%s: '" STR_FMT "' is nothing that can be refused%s" STR_FMT "%s; "
+                        "docs/providers.md lists the names",
+                        key, STR_ARG(conf_brief(list->p[i])), near.best.p ? " (did you mean '" : "",
+                        STR_ARG(near.best), near.best.p ? "'?)" : "");
+    }
+}
+
+static void set_quirks(struct builder *b, const struct raw_quirks *raw, struct conf_quirks *to)
+{
+    check_params(b, &raw->refuses, "refuses");
+    check_params(b, &raw->accepts, "accepts");
+    *to = (struct conf_quirks){
+        .max_tokens = (enum conf_max_tokens)said(raw->max_tokens),
+        .effort = (enum conf_effort)said(raw->effort),
+        .replay = (enum conf_replay)said(raw->replay),
+        .mid_system = (enum conf_mid_system)said(raw->mid_system),
+        .temperature_max = (uint8_t)(raw->max_temperature * 10 + 0.5),
+        .refuses = raw->refuses.p,
+        .accepts = raw->accepts.p,
+        .nrefuses = raw->refuses.n,
+        .naccepts = raw->accepts.n,
+    };
+}
+
 /* What goes into a header must be fit for one. */
 static void check_values(struct builder *b, const struct raw_provider *raw,
                          const struct conf_provider *p)
@@ -321,7 +364,13 @@ static enum rc build_provider(struct builder *b, const struct raw_provider *raw,
         p->preset = str_c(l.preset->name);
         p->serves = str_c(l.preset->serves);
     }
+    if (l.preset && l.own_host) { /* elsewhere the same language is spoken by somebody else */
+        p->balance = *l.preset->balance ? str_c(l.preset->balance) : STR_NONE;
+        if (!p->region.n)
+            p->region = str_c(l.preset->region);
+    }
     set_timeouts(b, raw, p);
+    set_quirks(b, &raw->quirks, &p->quirks);
     if (!l.wire.p) {
         p->enabled = false; /* left out with a warning, or refused: then nothing comes of it */
         return RC_OK;

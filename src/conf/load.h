@@ -29,6 +29,8 @@ struct conf_source {
     const char *const *env; /* NAME=value, NULL at the end; NULL: an empty environment */
     /* The wire dialects this build can speak to a provider, NULL at the end. */
     const char *const *backs;
+    /* The names that `refuses` and `accepts` may hold, NULL at the end; NULL: anything goes. */
+    const char *const *params;
 };
 
 /* RC_OK: *ret has one reference; the report may hold warnings. RC_CONFIG: refused, the report says

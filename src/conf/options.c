@@ -32,6 +32,37 @@ static const struct option_word auth_words[] = {
     {0},
 };
 
+/* In the order of the enums in snapshot.h, without their first. */
+static const struct option_word max_tokens_words[] = {
+    {"max_tokens", true, "the old name of the limit"},
+    {"max_completion_tokens", true, "the new one"},
+    {0},
+};
+
+static const struct option_word effort_words[] = {
+    {"none", true, "not at all"},
+    {"reasoning_effort", true, "a word: low, medium, high"},
+    {"reasoning", true, "an object with effort or max_tokens, as OpenRouter"},
+    {"thinking", true, "an object with type, as GLM"},
+    {"enable_thinking", true, "true or false, as Qwen"},
+    {"thinking_and_effort", true, "both, as DeepSeek"},
+    {0},
+};
+
+static const struct option_word thoughts_words[] = {
+    {"none", true, "not at all"},
+    {"reasoning_content", true, "as DeepSeek and most"},
+    {"reasoning", true, "as gpt-oss at Groq"},
+    {"reasoning_details", true, "with signatures, as OpenRouter"},
+    {0},
+};
+
+static const struct option_word mid_system_words[] = {
+    {"keep", true, "as they are"},
+    {"user", true, "as the user's text in <system> tags"},
+    {0},
+};
+
 static const struct option_word level_words[] = {
     {"error", true, "what someone must look at"},
     {"warn", true, "what may become an error"},
@@ -168,6 +199,30 @@ static const struct section provider_rates_section = {
 static const struct section key_rates_section = {"keys[].limits", "What the key's holder may use",
                                                  sizeof(struct raw_rates), ROWS(rates_rows)};
 
+#define AT(field) offsetof(struct raw_quirks, field)
+static const struct option quirks_rows[] = {
+    {"maxTokens", OPTION_WORD, 0, AT(max_tokens), .words = max_tokens_words,
+     .help = "the name of the limit of an answer's length"},
+    {"effort", OPTION_WORD, 0, AT(effort), .words = effort_words,
+     .help = "how thinking is asked for"},
+    {"thoughts", OPTION_WORD, 0, AT(replay), .words = thoughts_words,
+     .help = "how earlier thoughts go back"},
+    {"midSystem", OPTION_WORD, 0, AT(mid_system), .words = mid_system_words,
+     .help = "system messages after the first turn"},
+    {"maxTemperature", OPTION_DOUBLE, 0, AT(max_temperature), NULL, 0, 2,
+     .help = "a higher temperature is lowered to this"},
+    {"refuses", OPTION_TEXTS, 0, AT(refuses),
+     .help = "what is not sent to it: parameters, and the names docs/providers.md lists"},
+    {"accepts", OPTION_TEXTS, 0, AT(accepts),
+     .help = "what is sent although weir thinks that it is refused"},
+};
+#undef AT
+static const struct section quirks_section = {
+    "providers[].quirks",
+    "How a provider deviates from its dialect. What is left out, weir knows or assumes "
+    "(docs/providers.md)",
+    sizeof(struct raw_quirks), ROWS(quirks_rows)};
+
 #define AT(field) offsetof(struct raw_provider, field)
 static const struct option provider_rows[] = {
     {"name", OPTION_TEXT, OPTION_REQUIRED, AT(name),
@@ -193,6 +248,8 @@ static const struct option provider_rows[] = {
     {"headers", OPTION_PAIRS, 0, AT(headers), .help = "headers added to every request"},
     {"anthropicVersion", OPTION_TEXT, 0, AT(anthropic_version),
      .help = "value of the anthropic-version header, where the client sent none"},
+    {"quirks", OPTION_SECTION, 0, AT(quirks), .sub = &quirks_section,
+     .help = "how it deviates from its dialect"},
     {"proxy", OPTION_SECRET, 0, AT(proxy),
      .help = "`http://[user:password@]host:port`, or `none` for no proxy at all"},
     {"caFile", OPTION_TEXT, 0, AT(ca_file), .help = "PEM file of the authorities trusted for it"},

@@ -2,8 +2,8 @@
 /* preset - look-ups in two short constant tables; only asked while a configuration is loaded. */
 #include "conf/preset.h"
 
-#define PRESET(name, env, serves, flagship, keyless, ...) \
-    {name, env, serves, flagship, keyless, {__VA_ARGS__}},
+#define PRESET(name, env, serves, flagship, keyless, region, balance, ...) \
+    {name, env, serves, flagship, keyless, region, balance, {__VA_ARGS__}},
 const struct preset presets[] = {
 #include "conf/presets.def"
     {0},

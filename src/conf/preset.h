@@ -6,7 +6,7 @@
 #pragma once
 #include "base/str.h"
 
-#define PRESET_WAYS 2
+#define PRESET_WAYS 3
 
 struct preset_way {
     const char *dialect; /* NULL: no more ways */
@@ -16,6 +16,7 @@ struct preset_way {
 struct preset {
     const char *name, *env, *serves, *flagship;
     bool keyless;
+    const char *region, *balance; /* "": unknown, none */
     struct preset_way ways[PRESET_WAYS];
 };
 

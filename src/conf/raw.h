@@ -48,6 +48,13 @@ struct raw_rates {
     uint32_t concurrency;
 };
 
+struct raw_quirks {
+    struct raw_at at;
+    uint32_t max_tokens, effort, replay, mid_system;
+    double max_temperature;
+    struct raw_texts refuses, accepts;
+};
+
 struct raw_provider {
     struct raw_at at;
     str name, dialect, base_url, region, ca_file, anthropic_version;
@@ -58,6 +65,7 @@ struct raw_provider {
     struct raw_rates limits;
     struct raw_timeouts timeouts;
     struct raw_list headers; /* raw_pair */
+    struct raw_quirks quirks;
     uint32_t auth;
     bool enabled, tls_verify;
     const struct conf_node *transforms, *transformer, *tokenizer;

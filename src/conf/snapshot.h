@@ -44,6 +44,37 @@ enum conf_scenario {
 /* How a provider wants its key. DIALECT: as its wire dialect does by itself. */
 enum conf_auth { CONF_AUTH_DIALECT, CONF_AUTH_BEARER, CONF_AUTH_X_API_KEY, CONF_AUTH_API_KEY };
 
+/* How a provider deviates from its dialect, where the configuration says so; else UNSAID, and
+ * dialect/quirks.def decides. */
+enum conf_max_tokens { CONF_MAXTOK_UNSAID, CONF_MAXTOK_OLD, CONF_MAXTOK_NEW };
+enum conf_effort {
+    CONF_EFFORT_UNSAID,
+    CONF_EFFORT_NONE,
+    CONF_EFFORT_FIELD,
+    CONF_EFFORT_OBJECT,
+    CONF_EFFORT_THINKING,
+    CONF_EFFORT_ENABLE,
+    CONF_EFFORT_BOTH
+};
+enum conf_replay {
+    CONF_REPLAY_UNSAID,
+    CONF_REPLAY_NONE,
+    CONF_REPLAY_CONTENT,
+    CONF_REPLAY_REASONING,
+    CONF_REPLAY_DETAILS
+};
+enum conf_mid_system { CONF_MID_UNSAID, CONF_MID_KEEP, CONF_MID_USER };
+
+struct conf_quirks {
+    enum conf_max_tokens max_tokens;
+    enum conf_effort effort;
+    enum conf_replay replay;
+    enum conf_mid_system mid_system;
+    uint8_t temperature_max;      /* tenths; 0: unsaid */
+    const str *refuses, *accepts; /* names of dialect/param.def, checked */
+    uint32_t nrefuses, naccepts;
+};
+
 enum conf_log_to { CONF_LOG_OFF, CONF_LOG_STDOUT, CONF_LOG_STDERR, CONF_LOG_FILE };
 enum conf_log_level { CONF_LOG_ERROR, CONF_LOG_WARN, CONF_LOG_INFO, CONF_LOG_DEBUG };
 enum conf_log_format { CONF_LOG_JSON, CONF_LOG_TEXT };
@@ -136,10 +167,12 @@ struct conf_provider {
     struct conf_transforms transforms;
     str serves; /* beginnings of model names known to be its own, separated by blanks */
     str region;
-    str ca_file;           /* PEM; absent: the system's. NUL behind it */
+    str balance; /* URL that tells the key's credit (GET, bearer); absent: none is known */
+    str ca_file; /* PEM; absent: the system's. NUL behind it */
     str anthropic_version; /* absent: the dialect's own choice */
     struct conf_rates rates;
     struct conf_timeouts timeouts;
+    struct conf_quirks quirks;
 };
 
 struct conf_target {

@@ -33,6 +33,41 @@ static enum dialect_auth auth_of(enum conf_auth a)
     return AUTH_DEFAULT;
 }
 
+_Static_assert((int)CONF_MAXTOK_NEW == (int)MAXTOK_NEW, "conf and dialect count alike");
+_Static_assert((int)CONF_EFFORT_BOTH == (int)EFFORT_BOTH, "conf and dialect count alike");
+_Static_assert((int)CONF_REPLAY_DETAILS == (int)REPLAY_DETAILS, "conf and dialect count alike");
+_Static_assert((int)CONF_MID_USER == (int)MID_SYSTEM_USER, "conf and dialect count alike");
+
+static uint64_t params_of(const str *names, uint32_t n)
+{
+    uint64_t all = 0, bit;
+    for (uint32_t i = 0; i < n; i++)
+        if (quirk_param_find(names[i], &bit))
+            all |= bit;
+    return all;
+}
+
+/* What the configuration says of the provider's ways goes before all that weir knows. */
+static void bind_quirks(const struct conf_provider *p, struct binding *b)
+{
+    const struct conf_quirks *q = &p->quirks;
+    b->opts = (struct dialect_opts){
+        .auth = auth_of(p->auth),
+        .api_version = p->anthropic_version,
+        .max_tokens = (enum dialect_max_tokens)q->max_tokens,
+        .effort = (enum dialect_effort)q->effort,
+        .replay = (enum dialect_replay)q->replay,
+        .mid_system = (enum dialect_mid_system)q->mid_system,
+        .temperature_max = q->temperature_max,
+        .accepted = params_of(q->accepts, q->naccepts),
+    };
+    b->opts.refused = params_of(q->refuses, q->nrefuses) & ~b->opts.accepted;
+    if (q->max_tokens != CONF_MAXTOK_UNSAID) /* also in a client's own bytes */
+        b->opts.refused |=
+            q->max_tokens == CONF_MAXTOK_NEW ? REFUSES(MAX_TOKENS) : REFUSES(MAX_COMPLETION);
+    quirk_select(&b->quirks, p->preset, p->dialect);
+}
+
 static enum rc bind_provider(struct gate *g, const struct conf_provider *p, struct binding *b)
 {
     b->metric = metric_provider(g->set.metrics, p->name);
@@ -54,8 +89,7 @@ static enum rc bind_provider(struct gate *g, const struct conf_provider *p, stru
     }
     b->origin = client_origin(g->client, &spec);
     b->dialect = dialect_find(p->dialect);
-    b->opts.auth = auth_of(p->auth);
-    b->opts.api_version = p->anthropic_version;
+    bind_quirks(p, b);
     return !b->origin ? RC_NOMEM : b->dialect && b->dialect->back ? RC_OK : RC_CONFIG;
 }
 

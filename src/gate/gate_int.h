@@ -2,7 +2,7 @@
 /* gate_int - what the files of gate/ share; not for other folders. */
 #pragma once
 #include "base/rope.h"
-#include "dialect/dialect.h"
+#include "dialect/quirk.h"
 #include "gate/gate.h"
 #include "http/decode.h"
 #include "http/frame.h"
@@ -29,7 +29,8 @@ struct binding {
     const struct dialect *dialect; /* NULL: the demo */
     struct origin *origin;
     struct metric_provider *metric;
-    struct dialect_opts opts;
+    struct dialect_opts opts; /* what the configuration says; quirk_fill adds the rest by model */
+    struct quirk_set quirks;
 };
 
 /* One generation of the configuration on this worker. */
@@ -91,6 +92,7 @@ struct call {
     struct candidate *cand;  /* NULL before the first; points to `chosen` */
     struct candidate chosen; /* a copy that is held: the plan may be another one by now */
     const struct binding *bind;
+    struct dialect_opts opts; /* of this target */
     struct wire *wire;
     struct attempt_record tried[GATE_ATTEMPTS_MAX];
     unsigned attempts;

@@ -67,14 +67,17 @@ static void add_header(void *ctx, str name, str value)
     h1_write_header(ctx, name, value);
 }
 
-static struct back_call back_call_of(const struct call *c)
+static struct back_call back_call_of(struct call *c)
 {
     const struct conf_provider *p = c->cand->provider;
+    c->opts = c->bind->opts;
+    quirk_fill(&c->opts, &c->bind->quirks, c->cand->target->model);
     struct back_call bc = {
-        .opts = &c->bind->opts,
+        .opts = &c->opts,
         .model = c->cand->target->model,
         .stream = c->peek.stream,
         .same = c->same,
+        .lossy = &c->lossy,
         .key = p->nkeys ? secret_reveal(&p->keys[c->cand->key]) : STR_NONE,
     };
     if (c->same) {
@@ -141,7 +144,9 @@ static bool write_body(struct call *c, const struct back_call *bc)
     } else {
         if (!decode_canonical(c))
             return false;
-        rc = back->encode_request(c->ir, bc, a, to, &c->lossy, &f);
+        struct ir_request shaped;
+        request_shape(&shaped, c->ir, bc->opts, &c->lossy);
+        rc = back->encode_request(&shaped, bc, a, to, &c->lossy, &f);
     }
     if (rc == RC_OK && !rope_failed(to) && !arena_is_full(a) && transform_body(c, to))
         return true;

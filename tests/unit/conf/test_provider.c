@@ -287,6 +287,51 @@ static const char ccr[] =
 
 #define CCR_ENV ENV("OPENROUTER_KEY=or", "DEEPSEEK_KEY=ds")
 
+static void quirks(void **state)
+{
+    static const char *const params[] = {"top_k", "strict", "cache_control", NULL};
+    struct loaded l;
+    (void)state;
+    load_text(&l,
+              "providers:\n"
+              "  - name: box\n"
+              "    dialect: openai\n"
+              "    baseURL: http://gpu1:8000/v1\n"
+              "    apiKey: k\n"
+              "    quirks: { maxTokens: max_completion_tokens, effort: thinking_and_effort,\n"
+              "              thoughts: none, midSystem: user, maxTemperature: 1.5,\n"
+              "              refuses: [strict, top_k], accepts: cache_control }\n"
+              "  - { name: deepseek, apiKey: k }\n",
+              ENV("A=b"));
+    assert_loads(&l);
+    const struct conf_quirks *q = &l.s->providers[0].quirks;
+    assert_int_equal(q->max_tokens, CONF_MAXTOK_NEW);
+    assert_int_equal(q->effort, CONF_EFFORT_BOTH);
+    assert_int_equal(q->replay, CONF_REPLAY_NONE);
+    assert_int_equal(q->mid_system, CONF_MID_USER);
+    assert_int_equal(q->temperature_max, 15);
+    assert_int_equal(q->nrefuses, 2);
+    assert_str(q->refuses[1], "top_k");
+    assert_int_equal(q->naccepts, 1);
+    assert_str(l.s->providers[0].region, "");
+    q = &l.s->providers[1].quirks;
+    assert_true(!q->max_tokens && !q->effort && !q->replay && !q->mid_system && !q->nrefuses);
+    assert_str(l.s->providers[1].balance, "https://api.deepseek.com/user/balance");
+    assert_str(l.s->providers[1].region, "cn");
+    loaded_fini(&l);
+    load_source(&l, (struct conf_source){.path = "/etc/weir/weir.yaml",
+                                         .params = params,
+                                         .text = STR("providers:\n"
+                                                     "  - name: box\n"
+                                                     "    dialect: openai\n"
+                                                     "    baseURL: http://gpu1:8000/v1\n"
+                                                     "    quirks: { refuses: [strict, topk] }\n")});
+    assert_int_equal(l.rc, RC_CONFIG);
+    assert_says(&l, "5:33: quirks.refuses: 'topk' is nothing that can be refused (did you "
+                    "mean 'top_k'?); docs/providers.md lists the names");
+    loaded_fini(&l);
+}
+
 static void ccr_providers(void **state)
 {
     (void)state;
@@ -392,11 +437,17 @@ static void ccr_without_a_key(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(languages),     cmocka_unit_test(every_wire_preset_on_a_foreign_host),
-        cmocka_unit_test(more_backs),    cmocka_unit_test(environment_keys_stay_at_home),
-        cmocka_unit_test(details),       cmocka_unit_test(proxies),
-        cmocka_unit_test(ccr_providers), cmocka_unit_test(ccr_routes),
-        cmocka_unit_test(ccr_report),    cmocka_unit_test(ccr_without_a_key),
+        cmocka_unit_test(languages),
+        cmocka_unit_test(quirks),
+        cmocka_unit_test(every_wire_preset_on_a_foreign_host),
+        cmocka_unit_test(more_backs),
+        cmocka_unit_test(environment_keys_stay_at_home),
+        cmocka_unit_test(details),
+        cmocka_unit_test(proxies),
+        cmocka_unit_test(ccr_providers),
+        cmocka_unit_test(ccr_routes),
+        cmocka_unit_test(ccr_report),
+        cmocka_unit_test(ccr_without_a_key),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
