@@ -10,6 +10,7 @@
  *
  * What has no words here is named in the lossy set.
  */
+#include "dialect/model_name.h"
 #include "dialect/openai_chat_int.h"
 
 void chat_put_seal(struct json_writer *w, jtext seal)
