@@ -13,33 +13,13 @@
 #define DAY_MINUTES 1440
 #define TOKENS_MAX  (UINT64_C(1) << 40)
 
-static const char *const class_keys[] = {
-#define CLASS(id, key, unit, otherwise, help) key,
-#include "price/classes.def"
-#undef CLASS
-};
-
 static const char *const can_words[] = {
 #define CAN(id, word) word,
     CARD_CAN(CAN)
 #undef CAN
 };
 
-_Static_assert(PRICE_CLASSES <= 32 && CARD_BITS <= 32, "sets of them are 32 bits");
-
-const char *price_class_key(enum price_class c)
-{
-    ASSERT(c < PRICE_CLASSES);
-    return class_keys[c];
-}
-
-enum price_class price_class_of(str key)
-{
-    for (unsigned i = 0; i < PRICE_CLASSES; i++)
-        if (str_eq(key, str_c(class_keys[i])))
-            return (enum price_class)i;
-    return PRICE_CLASSES;
-}
+_Static_assert(CARD_BITS <= 32, "a set of them is 32 bits");
 
 void card_write_can(const struct card *c, struct buf *to)
 {

@@ -3,39 +3,23 @@
  * card - what is known of one model: its prices and since when, its limits, what it can do.
  *
  *     card -- periods[]   of validity, the last one that holds at a time counts
- *               +-- base  a price for each class (classes.def)
+ *               +-- base  a price for each class (base/price.h)
  *               +-- tiers[] the same for prompts longer than `above`: all of the call costs that
  *
  * A card is read from one JSON object (data/models.json has one a line, docs/prices.md says what
  * each field means) or made from the configuration. What is not said stays unknown: a limit of 0,
  * a class that is not in `has`, no period at all. Nothing unknown ever turns into a price of zero.
  *
- * Money is nano-dollars per unit of the class, as integers: 10^-9 US dollars for a million tokens
- * holds every price in use exactly ($0.0028 is 2,800,000).
- *
  * Owns:   nothing; all of it lives in the caller's arena.
  * Trust:  a catalogue that came over the network: every number is range-checked.
  */
 #pragma once
+#include "base/price.h"
 #include "base/time.h"
 #include "json/json.h"
 
-enum price_class {
-#define CLASS(id, key, unit, otherwise, help) PRICE_##id,
-#include "price/classes.def"
-#undef CLASS
-    PRICE_CLASSES
-};
-
-/* More than any price there is, and small enough that 2^53 tokens times it fit 128 bits. */
-#define PRICE_MAX         (UINT64_C(1000000) * 1000000000)
 #define PRICE_PERIODS_MAX 32
 #define PRICE_TIERS_MAX   8
-
-struct price_set {
-    uint64_t of[PRICE_CLASSES]; /* nano-dollars per unit */
-    uint32_t has;               /* bits 1 << enum price_class */
-};
 
 struct price_tier {
     uint64_t above;       /* prompt tokens; a prompt of exactly that many is below it */
@@ -97,8 +81,5 @@ const struct price_period *card_price(const struct card *c, uint64_t unix_ms);
 /* … and for a prompt of so many tokens. */
 const struct price_set *period_prices(const struct price_period *p, uint64_t prompt);
 
-const char *price_class_key(enum price_class c);
-/* The class of a key, or PRICE_CLASSES. */
-enum price_class price_class_of(str key);
 /* The words of "can", with blanks between, into `to`. */
 void card_write_can(const struct card *c, struct buf *to);

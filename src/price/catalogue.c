@@ -87,6 +87,12 @@ str catalogue_provider_id(const struct catalogue *c, int provider)
     return c->providers[provider].id;
 }
 
+bool catalogue_provider_tells(const struct catalogue *c, int provider)
+{
+    CHECK(provider < (int)c->nproviders);
+    return provider >= 0 && c->providers[provider].tells;
+}
+
 /* ---- names */
 
 static char lower(char ch)

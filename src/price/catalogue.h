@@ -53,6 +53,8 @@ int catalogue_provider(const struct catalogue *c, str name);
 /* … by the host it is asked at; -1: unknown. */
 int catalogue_provider_at(const struct catalogue *c, str host);
 str catalogue_provider_id(const struct catalogue *c, int provider);
+/* Do its answers say what they cost, in US dollars? Others may say a number, of whatever. */
+bool catalogue_provider_tells(const struct catalogue *c, int provider);
 
 /* The card of a model at a provider; the card's arrays live in `a`, its texts in the catalogue.
  * RC_NOTFOUND, RC_NOMEM. */

@@ -30,6 +30,7 @@ struct cat_provider {
     uint32_t nalso, nhosts, nlike;
     uint32_t first_rule, nrules;
     bool maker; /* it makes models: what it says of one is true wherever that runs */
+    bool tells; /* its answers say what they cost, in US dollars */
 };
 
 struct catalogue {

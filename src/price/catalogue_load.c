@@ -71,6 +71,7 @@ static enum rc read_provider(struct loader *l, jval v, struct cat_provider *p)
     if (catalogue_provider(l->c, p->id) >= 0)
         return fault(l, RC_DUPLICATE, "providers: " STR_FMT " is there twice", STR_ARG(p->id));
     p->maker = json_is(json_get_lit(v, "maker"), JSON_TRUE);
+    p->tells = json_is(json_get_lit(v, "tells"), JSON_TRUE);
     TRY(read_texts(l, json_get_lit(v, "also"), p->id, &p->also, &p->nalso));
     return read_texts(l, json_get_lit(v, "hosts"), p->id, &p->hosts, &p->nhosts);
 }

@@ -19,7 +19,7 @@ static const struct {
 #define CACHE_READ                            PRICE_CACHE_READ
 #define CACHE_WRITE                           PRICE_CACHE_WRITE
 #define CLASS(id, key, unit, otherwise, help) {unit, otherwise},
-#include "price/classes.def"
+#include "base/price_class.def"
 #undef CLASS
 #undef INPUT
 #undef OUTPUT
@@ -31,7 +31,7 @@ bool price_of_class(const struct price_set *set, enum price_class c, uint64_t *r
 {
     unsigned at = c;
     for (unsigned hops = 0; at < PRICE_CLASSES && !(set->has >> at & 1); hops++) {
-        ASSERT(hops < PRICE_CLASSES); /* classes.def leads downward */
+        ASSERT(hops < PRICE_CLASSES); /* the table leads downward */
         at = classes[at].otherwise;
     }
     if (at == NONE)

@@ -11,7 +11,7 @@
  * whole call: so do those who charge.
  *
  * What has no price is not free: `missing` names each class that was used and has none, nor another
- * that stands for it (classes.def). Then `usd` is what the rest costs: a lower bound.
+ * that stands for it (base/price_class.def). Then `usd` is what the rest costs: a lower bound.
  */
 #pragma once
 #include "ir/usage.h"

@@ -25,7 +25,7 @@ import sys
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import limits  # noqa: E402
 import prices  # noqa: E402
-from providers import FIRST_HAND, MAKERS, PROVIDERS  # noqa: E402
+from providers import FIRST_HAND, MAKERS, PROVIDERS, TELLING  # noqa: E402
 
 DATE = re.compile(r"([-@])(20\d{6}|20\d\d-\d\d-\d\d)$|-latest$")
 KINDS = ("also", "starts", "contains", "ends")
@@ -222,7 +222,8 @@ def main():
     print(",\n".join(
         encode({"id": p.id, "hosts": p.hosts, **({"also": list(p.also)} if p.also else {}),
                 **({"like": list(p.like)} if p.like else {}),
-                **({"maker": True} if p.id in FIRST_HAND else {})}) for p in PROVIDERS))
+                **({"maker": True} if p.id in FIRST_HAND else {}),
+                **({"tells": True} if p.id in TELLING else {})}) for p in PROVIDERS))
     print('],\n"models":[')
     lines = [(f"{provider}/{row['id']}".lower(), line(provider, row))
              for provider, rows in all_rows.items() for row in rows]

@@ -82,6 +82,9 @@ MAKERS = [("claude", "anthropic"), ("gpt", "openai"), ("o1", "openai"), ("o3", "
           ("mistral", "mistral"), ("kimi", "moonshot"), ("glm", "zhipu"), ("minimax", "minimax"),
           ("command", "cohere"), ("qwen", "dashscope-intl")]
 
+# The answers of these say what they cost, in US dollars.
+TELLING = {"openrouter", "perplexity", "xai"}
+
 # What these say of a model's limits is true wherever the model runs.
 FIRST_HAND = {"anthropic", "cohere", "dashscope-intl", "deepseek", "gemini", "minimax", "mistral",
               "moonshot", "openai", "perplexity", "xai", "zhipu"}

@@ -7,7 +7,6 @@
 
 #include <glob.h>
 
-#include "base/num.h"
 #include "dialect/openai_chat_int.h"
 
 struct world {
@@ -260,20 +259,6 @@ static bool read_body(const char *folder, struct buf *ret)
     return false;
 }
 
-/* What the provider says it asks, in nano-dollars; false: it does not. */
-static bool said_cost(jval usage, uint64_t *ret)
-{
-    jval ticks = json_get_lit(usage, "cost_in_usd_ticks"), cost = json_get_lit(usage, "cost");
-    if (json_u64(ticks, ret) == RC_OK) {
-        *ret = (*ret + 5) / 10; /* a tick is 10^-10 dollars */
-        return true;
-    }
-    /* With one's own key OpenRouter asks nothing, and tells what the key's owner pays. */
-    if (json_is(json_get_lit(usage, "is_byok"), JSON_TRUE))
-        cost = json_path(usage, "cost_details", "upstream_inference_cost", NULL);
-    return json_is(cost, JSON_NUMBER) && num_nano(json_text(cost), ret) == RC_OK;
-}
-
 /* Not of tokens at a known price: a web search made by a plug-in, and names that were retired. */
 static const char *const incomparable[] = {
     "citations-reasoning-document-gpt-5-1-codex-mini",
@@ -326,19 +311,16 @@ static unsigned compare(struct world *w, const char *provider, const char *folde
     struct usage u = {0};
     struct buf raw;
     jval usage, meta;
-    uint64_t said;
     if (!is_comparable(folder) || !read_body(folder, &raw))
         return 0;
     str body = arena_dup(&w->arena, buf_str(&raw));
     buf_fini(&raw);
-    if (!last_usage(w, body, &usage) || !said_cost(usage, &said) ||
+    if (!last_usage(w, body, &usage) || !chat_read_usage(usage, &u) || !(u.has & USAGE_HAS_COST) ||
         !read_json(w, folder, "meta.json", &meta))
         return 0;
-    assert_true(chat_read_usage(usage, &u));
     nanousd ours = our_cost(w, provider, meta, &u);
-    if (ours != (nanousd)said)
-        fail_msg("%s: %llu was said, we make it %lld", folder, (unsigned long long)said,
-                 (long long)ours);
+    if (ours != u.cost)
+        fail_msg("%s: %lld was said, we make it %lld", folder, (long long)u.cost, (long long)ours);
     return 1;
 }
 
