@@ -78,6 +78,8 @@ void metric_summarise(struct metric_shard *const *shards, unsigned n, str name, 
         ret->errors += metric_get(&p->counter[METRIC_P_ERRORS]);
         ret->in_flight += metric_get(&p->in_flight);
         ret->open |= metric_get(&p->circuit_open_until) > now;
+        ret->priced_tokens += metric_get(&p->counter[METRIC_P_PRICED_TOKENS]);
+        ret->cost += (nanousd)metric_get(&p->counter[METRIC_P_COST]);
         hist_view_add(&total, &p->total_ms);
         hist_view_add(&ttft, &p->ttft_ms);
         for (unsigned k = 0; k < METRIC_WINDOW_SLOTS; k++) {

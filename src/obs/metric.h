@@ -19,18 +19,22 @@
 enum metric_counter {
 #define COUNTER(id, name, help) METRIC_##id,
 #define PROVIDER(id, name, help)
+#define PROVIDER_USD(id, name, help)
 #include "obs/metric.def"
 #undef COUNTER
 #undef PROVIDER
+#undef PROVIDER_USD
     METRIC_COUNT
 };
 
 enum metric_provider_counter {
 #define COUNTER(id, name, help)
-#define PROVIDER(id, name, help) METRIC_P_##id,
+#define PROVIDER(id, name, help)     METRIC_P_##id,
+#define PROVIDER_USD(id, name, help) METRIC_P_##id,
 #include "obs/metric.def"
 #undef COUNTER
 #undef PROVIDER
+#undef PROVIDER_USD
     METRIC_P_COUNT
 };
 
@@ -83,6 +87,8 @@ struct metric_summary {
     uint64_t calls, errors, in_flight;
     uint64_t window_calls, window_errors;
     uint64_t p50_ms, p95_ms, ttft_ms;
+    uint64_t priced_tokens;
+    nanousd cost; /* of these tokens */
     bool open;
 };
 void metric_summarise(struct metric_shard *const *shards, unsigned n, str name, msec now,

@@ -1,26 +1,32 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* metric_text - the Prometheus text format (version 0.0.4) of all shards together. */
 #include "base/check.h"
+#include "base/fmt.h"
 #include "obs/metric.h"
 
 struct row {
     const char *name, *help;
+    bool usd; /* counted in nano-dollars */
 };
 
 static const struct row counters[] = {
-#define COUNTER(id, name, help) {name, help},
+#define COUNTER(id, name, help) {name, help, false},
 #define PROVIDER(id, name, help)
+#define PROVIDER_USD(id, name, help)
 #include "obs/metric.def"
 #undef COUNTER
 #undef PROVIDER
+#undef PROVIDER_USD
 };
 
 static const struct row provider_counters[] = {
 #define COUNTER(id, name, help)
-#define PROVIDER(id, name, help) {name, help},
+#define PROVIDER(id, name, help)     {name, help, false},
+#define PROVIDER_USD(id, name, help) {name, help, true},
 #include "obs/metric.def"
 #undef COUNTER
 #undef PROVIDER
+#undef PROVIDER_USD
 };
 
 static const uint64_t ms_limits[] = {5,    10,   25,    50,    100,   250,    500,    1000,
@@ -113,6 +119,16 @@ static uint64_t provider_sum(struct metric_shard *const *shards, unsigned n, str
     return sum;
 }
 
+static void value(struct buf *to, const struct row *r, uint64_t v)
+{
+    char text[FMT_USD_MAX];
+    if (r->usd)
+        buf_add(to, str_of(text, fmt_usd(text, v < INT64_MAX ? (nanousd)v : INT64_MAX)));
+    else
+        buf_add_u64(to, v);
+    buf_add_char(to, '\n');
+}
+
 static void write_providers(struct metric_shard *const *shards, unsigned n, struct buf *to)
 {
     for (unsigned c = 0; c < METRIC_P_COUNT; c++) {
@@ -125,7 +141,8 @@ static void write_providers(struct metric_shard *const *shards, unsigned n, stru
                     continue;
                 buf_addf(to, "%s{provider=\"", provider_counters[c].name);
                 label(to, p->name);
-                buf_addf(to, "\"} %llu\n", (unsigned long long)provider_sum(shards, n, p->name, c));
+                buf_lit(to, "\"} ");
+                value(to, &provider_counters[c], provider_sum(shards, n, p->name, c));
             }
         }
     }
