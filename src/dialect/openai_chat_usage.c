@@ -10,6 +10,8 @@
  */
 #include "dialect/openai_chat_int.h"
 
+#include "dialect/usage_cost.h"
+
 static bool count(jval v, uint64_t *ret, bool *suspect)
 {
     uint64_t n;
@@ -80,6 +82,7 @@ bool chat_read_usage(jval u, struct usage *ret)
     read_output(u, prompt, &to);
     if (!(to.has & (USAGE_HAS_INPUT | USAGE_HAS_OUTPUT)))
         return false;
+    usage_read_cost(u, &to);
     *ret = to;
     return true;
 }
