@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #include "app/config.h"
+#include "app/models.h"
 #include "app/pidfile.h"
 #include "app/worker.h"
 #include "base/auto.h"
@@ -51,6 +52,7 @@ struct process {
     const struct options *o;
     struct loop *loop;
     struct snapshot *snap;
+    struct catalogue *models;
     uint64_t generation;
     struct gate_world world;
     struct metric_shard *shards[WORKERS_MAX];
@@ -131,7 +133,7 @@ static void reload(struct process *p)
     say_what_stays(p->snap, next);
     next->generation = ++p->generation;
     for (unsigned i = 0; i < p->nworkers; i++)
-        if (worker_reload(p->workers[i], next) != RC_OK)
+        if (worker_reload(p->workers[i], next, p->models) != RC_OK)
             fprintf(stderr, "weir: out of memory: worker %u keeps the old configuration\n", i);
     snapshot_unref(p->snap);
     p->snap = next;
@@ -327,6 +329,7 @@ static bool start_workers(struct process *p)
             .metrics = p->shards[i],
             .access = p->access ? log_ring(p->access, i) : NULL,
             .snap = p->snap,
+            .models = p->models,
             .tls = p->tls,
             .seed = seed(),
         };
@@ -395,6 +398,7 @@ static void finish(struct process *p)
     for (unsigned i = 0; i < p->nworkers; i++)
         metric_shard_free(p->shards[i]);
     snapshot_unref(p->snap);
+    catalogue_unref(p->models);
     arena_fini(&p->said);
     mem_free(p);
 }
@@ -410,8 +414,9 @@ static void keep_memory_warm(void)
 
 int serve_run(const struct options *o, int ready_fd)
 {
-    keep_memory_warm();
     struct process *p = mem_need(sizeof(*p)); /* its address is in the workers */
+    p->models = models_built_in(); /* before memory is kept: what reading it took goes back */
+    keep_memory_warm();
     p->o = o;
     arena_init(&p->said, SAID_MAX);
 #ifndef __SANITIZE_ADDRESS__
@@ -420,6 +425,7 @@ int serve_run(const struct options *o, int ready_fd)
 #endif
     p->snap = config_load(o, false);
     if (!p->snap) {
+        catalogue_unref(p->models);
         mem_free(p);
         return EXIT_USAGE;
     }

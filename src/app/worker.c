@@ -29,7 +29,8 @@ struct message {
     struct mail mail; /* first */
     struct worker *worker;
     enum order order;
-    struct snapshot *snap; /* RELOAD: a reference */
+    struct snapshot *snap; /* RELOAD: a reference, as of the next */
+    struct catalogue *models;
 };
 
 static void on_accept(void *arg, int fd)
@@ -83,7 +84,7 @@ static void on_message(struct mail *m)
     if (!w->stopping) {
         switch (msg->order) {
         case ORDER_RELOAD:
-            if (gate_reload(w->gate, msg->snap) != RC_OK)
+            if (gate_reload(w->gate, msg->snap, msg->models) != RC_OK)
                 break; /* no memory: this worker serves on with the old generation */
             break;
         case ORDER_DRAIN:
@@ -101,10 +102,12 @@ static void on_message(struct mail *m)
         }
     }
     snapshot_unref(msg->snap);
+    catalogue_unref(msg->models);
     mem_free(msg);
 }
 
-static enum rc post(struct worker *w, enum order order, struct snapshot *snap)
+static enum rc post_reload(struct worker *w, enum order order, struct snapshot *snap,
+                           struct catalogue *models)
 {
     struct message *msg = mem_zalloc(sizeof(*msg));
     if (!msg)
@@ -113,28 +116,34 @@ static enum rc post(struct worker *w, enum order order, struct snapshot *snap)
     msg->worker = w;
     msg->order = order;
     msg->snap = snap ? snapshot_ref(snap) : NULL;
+    msg->models = models ? catalogue_ref(models) : NULL;
     loop_post(w->loop, &msg->mail);
     return RC_OK;
 }
 
-enum rc worker_reload(struct worker *w, struct snapshot *snap)
+static enum rc post(struct worker *w, enum order order)
 {
-    return post(w, ORDER_RELOAD, snap);
+    return post_reload(w, order, NULL, NULL);
+}
+
+enum rc worker_reload(struct worker *w, struct snapshot *snap, struct catalogue *models)
+{
+    return post_reload(w, ORDER_RELOAD, snap, models);
 }
 
 enum rc worker_drain(struct worker *w)
 {
-    return post(w, ORDER_DRAIN, NULL);
+    return post(w, ORDER_DRAIN);
 }
 
 enum rc worker_end_calls(struct worker *w)
 {
-    return post(w, ORDER_END_CALLS, NULL);
+    return post(w, ORDER_END_CALLS);
 }
 
 enum rc worker_stop(struct worker *w)
 {
-    return post(w, ORDER_STOP, NULL);
+    return post(w, ORDER_STOP);
 }
 
 bool worker_is_done(const struct worker *w)
@@ -181,7 +190,7 @@ enum rc worker_start(const struct worker_setup *setup, struct worker **ret)
         .access = setup->access,
         .seed = setup->seed,
     };
-    TRY(gate_new(&g, setup->snap, &w->gate));
+    TRY(gate_new(&g, setup->snap, setup->models, &w->gate));
     if (setup->tls)
         tls_ctx_ref(setup->tls);
     for (unsigned i = 0; i < setup->nfds; i++)

@@ -20,6 +20,7 @@ struct worker_setup {
     struct metric_shard *metrics;
     struct log_ring *access;     /* or NULL */
     struct snapshot *snap;       /* a reference is taken */
+    struct catalogue *models;    /* the same */
     struct tls_ctx *tls;         /* or NULL; a reference is taken */
     int fds[WORKER_LISTENS_MAX]; /* taken */
     unsigned nfds;
@@ -28,7 +29,7 @@ struct worker_setup {
 
 enum rc worker_start(const struct worker_setup *setup, struct worker **ret) MUST_CHECK;
 /* From any thread; RC_NOMEM: the message could not be made. */
-enum rc worker_reload(struct worker *w, struct snapshot *snap) MUST_CHECK;
+enum rc worker_reload(struct worker *w, struct snapshot *snap, struct catalogue *models) MUST_CHECK;
 enum rc worker_drain(struct worker *w) MUST_CHECK; /* ends by itself when the last call has ended */
 enum rc worker_end_calls(struct worker *w) MUST_CHECK; /* live streams get an error event */
 enum rc worker_stop(struct worker *w) MUST_CHECK;      /* now */

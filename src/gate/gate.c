@@ -93,7 +93,15 @@ static enum rc bind_provider(struct gate *g, const struct conf_provider *p, stru
     return !b->origin ? RC_NOMEM : b->dialect && b->dialect->back ? RC_OK : RC_CONFIG;
 }
 
-static enum rc gen_new(struct gate *g, struct snapshot *snap, struct gen **ret)
+static void gen_free(struct gen *gen)
+{
+    pricing_fini(&gen->pricing);
+    mem_free(gen->bindings);
+    mem_free(gen);
+}
+
+static enum rc gen_new(struct gate *g, struct snapshot *snap, struct catalogue *models,
+                       struct gen **ret)
 {
     struct gen *gen = mem_zalloc(sizeof(*gen));
     if (!gen)
@@ -104,9 +112,10 @@ static enum rc gen_new(struct gate *g, struct snapshot *snap, struct gen **ret)
     for (uint32_t i = 0; rc == RC_OK && i < snap->nproviders; i++)
         if (snap->providers[i].enabled)
             rc = bind_provider(g, &snap->providers[i], &gen->bindings[i]);
+    if (rc == RC_OK)
+        rc = pricing_init(&gen->pricing, models, snap, g->route.turns.key);
     if (rc != RC_OK) {
-        mem_free(gen->bindings);
-        mem_free(gen);
+        gen_free(gen);
         return rc;
     }
     gen->snap = snapshot_ref(snap);
@@ -119,9 +128,9 @@ void gen_unref(struct gen *gen)
     CHECK(gen->refs > 0);
     if (--gen->refs)
         return;
-    snapshot_unref(gen->snap);
-    mem_free(gen->bindings);
-    mem_free(gen);
+    struct snapshot *snap = gen->snap;
+    gen_free(gen);
+    snapshot_unref(snap);
 }
 
 static void set_limits(struct gate *g, const struct snapshot *s)
@@ -141,10 +150,10 @@ static void set_limits(struct gate *g, const struct snapshot *s)
     server_set_limits(g->server, &l);
 }
 
-enum rc gate_reload(struct gate *g, struct snapshot *snap)
+enum rc gate_reload(struct gate *g, struct snapshot *snap, struct catalogue *models)
 {
     struct gen *gen;
-    TRY(gen_new(g, snap, &gen));
+    TRY(gen_new(g, snap, models, &gen));
     struct gen *old = g->gen;
     g->gen = gen;
     set_limits(g, snap);
@@ -170,7 +179,8 @@ static void on_tick(struct alarm *a)
 
 /* ---- life */
 
-enum rc gate_new(const struct gate_setup *setup, struct snapshot *snap, struct gate **ret)
+enum rc gate_new(const struct gate_setup *setup, struct snapshot *snap, struct catalogue *models,
+                 struct gate **ret)
 {
     struct gate *g = mem_zalloc(sizeof(*g));
     if (!g)
@@ -194,7 +204,7 @@ enum rc gate_new(const struct gate_setup *setup, struct snapshot *snap, struct g
     if (rc == RC_OK)
         rc = server_new(g->loop, &gate_server_ops, g, &g->server);
     if (rc == RC_OK)
-        rc = gate_reload(g, snap);
+        rc = gate_reload(g, snap, models);
     g->tick.fn = on_tick;
     if (rc == RC_OK)
         rc = alarm_set(g->alarms, &g->tick, loop_now(g->loop) + TICK_MS);

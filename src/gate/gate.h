@@ -13,6 +13,7 @@
 #include "conf/snapshot.h"
 #include "obs/log.h"
 #include "obs/metric.h"
+#include "price/catalogue.h"
 #include "server/server.h"
 
 struct gate;
@@ -37,12 +38,14 @@ struct gate_setup {
     uint64_t seed;
 };
 
-enum rc gate_new(const struct gate_setup *setup, struct snapshot *snap,
+/* References to `snap` and `models` are taken. */
+enum rc gate_new(const struct gate_setup *setup, struct snapshot *snap, struct catalogue *models,
                  struct gate **ret) MUST_CHECK;
 void gate_free(struct gate *g); /* after gate_close and a run of the loop */
 
-/* A new generation: calls in flight keep theirs. Takes a reference. RC_NOMEM: the old one stays. */
-enum rc gate_reload(struct gate *g, struct snapshot *snap) MUST_CHECK;
+/* A new generation of the configuration, of the catalogue or of both: calls in flight keep theirs.
+ * References are taken. RC_NOMEM: the old one stays. */
+enum rc gate_reload(struct gate *g, struct snapshot *snap, struct catalogue *models) MUST_CHECK;
 /* Stop taking connections seriously: idle ones close, replies say so. */
 void gate_drain(struct gate *g);
 /* The drain is over: end live streams with an error event in their dialect, then close. */

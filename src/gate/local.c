@@ -103,6 +103,16 @@ struct health_sum {
     unsigned all, failing, open;
 };
 
+/* US dollars, of the calls so far whose cost is known. */
+static void put_cost_per_token(struct json_writer *w, const struct metric_summary *m)
+{
+    char text[FMT_USD_MAX];
+    if (m->priced_tokens)
+        json_put_text(w, str_of(text, fmt_usd(text, m->cost / (nanousd)m->priced_tokens)));
+    else
+        json_put_null(w);
+}
+
 static void health_provider(struct call *c, struct json_writer *w, const struct conf_provider *p,
                             struct health_sum *sum)
 {
@@ -129,7 +139,7 @@ static void health_provider(struct call *c, struct json_writer *w, const struct 
     json_key(w, "ttft_ms");
     json_put_u64(w, m.ttft_ms);
     json_key(w, "cost_per_token"); /* unknown is said, never zero */
-    json_put_null(w);
+    put_cost_per_token(w, &m);
     json_key(w, "in_flight");
     json_put_u64(w, m.in_flight);
     json_key(w, "requests");

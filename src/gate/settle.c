@@ -30,6 +30,32 @@ static void complete_usage(struct call *c)
     u->source = USAGE_ESTIMATED;
 }
 
+/* The charge of the call, once its usage is known. Failed attempts brought no tokens to charge. */
+static void complete_charge(struct call *c)
+{
+    if (c->usage.source == USAGE_NONE || !c->attempts)
+        return;
+    const struct attempt_record *t = &c->tried[c->attempts - 1];
+    struct pricing *p = &c->gen->pricing;
+    uint32_t at = t->provider->index;
+    const struct card *card = pricing_card(p, at, t->model, &c->req->arena);
+    c->charge = pricing_charge(p, at, card, &c->usage, loop_unix_ms(c->gate->loop));
+    c->charged = true;
+}
+
+static void count_charge(struct call *c)
+{
+    const struct usage *u = &c->usage;
+    _Atomic uint64_t *p = c->bind->metric->counter;
+    if (!c->charged)
+        return;
+    metric_add(&p[METRIC_P_COST], (uint64_t)c->charge.cost.usd);
+    if (c->charge.source != PRICE_BY_NOBODY)
+        metric_add(&p[METRIC_P_PRICED_TOKENS], usage_prompt(u) + u->output);
+    if (c->charge.cost.missing)
+        metric_add(&p[METRIC_P_UNPRICED], 1);
+}
+
 static void count_usage(struct call *c)
 {
     const struct usage *u = &c->usage;
@@ -39,6 +65,7 @@ static void count_usage(struct call *c)
     metric_add(&p[METRIC_P_CACHE_WRITE_TOKENS], u->cache_write_5m + u->cache_write_1h);
     metric_add(&p[METRIC_P_OUTPUT_TOKENS], u->output);
     metric_add(&p[METRIC_P_REASONING_TOKENS], u->reasoning);
+    count_charge(c);
 }
 
 static void count_call(struct call *c, unsigned status, bool gone, uint64_t ms)
@@ -139,6 +166,52 @@ static void log_usage(const struct call *c, struct buf *b)
     buf_add_char(b, '}');
 }
 
+static str price_name(enum price_source source)
+{
+    switch (source) {
+    case PRICE_BY_NOBODY:
+        return STR("unknown");
+    case PRICE_BY_CATALOGUE:
+        return STR("catalogue");
+    case PRICE_BY_CONFIG:
+        return STR("config");
+    case PRICE_BY_PROVIDER:
+        return STR("provider");
+    }
+    return STR("unknown");
+}
+
+/* The classes that were used and have no price: then the cost is only known to be no less. */
+static void log_missing(uint32_t missing, struct buf *b)
+{
+    buf_lit(b, ",\"unpriced\":[");
+    for (unsigned i = 0, n = 0; i < PRICE_CLASSES; i++) {
+        if (!(missing >> i & 1))
+            continue;
+        buf_add(b, n++ ? STR(",\"") : STR("\""));
+        buf_add(b, str_c(price_class_key((enum price_class)i)));
+        buf_add_char(b, '"');
+    }
+    buf_add_char(b, ']');
+}
+
+static void log_charge(const struct call *c, struct buf *b)
+{
+    const struct charge *ch = &c->charge;
+    char usd[FMT_USD_MAX];
+    if (!c->charged)
+        return;
+    if (ch->source == PRICE_BY_NOBODY) {
+        buf_lit(b, ",\"cost_usd\":null");
+    } else {
+        buf_lit(b, ",\"cost_usd\":");
+        buf_add(b, str_of(usd, fmt_usd(usd, ch->cost.usd)));
+    }
+    TEXT(b, ",\"price\":", price_name(ch->source));
+    if (ch->source != PRICE_BY_NOBODY && ch->cost.missing)
+        log_missing(ch->cost.missing, b);
+}
+
 static void log_call(struct call *c, unsigned status, uint64_t ms)
 {
     struct buf *b = &c->gate->line;
@@ -166,6 +239,7 @@ static void log_call(struct call *c, unsigned status, uint64_t ms)
         buf_add(b, c->peek.stream ? STR(",\"stream\":true") : STR(",\"stream\":false"));
         log_attempts(c, b);
         log_usage(c, b);
+        log_charge(c, b);
         if (c->content)
             U64(b, ",\"ttft_ms\":", c->ttft_ms);
         U64(b, ",\"overhead_us\":", c->own_us);
@@ -189,6 +263,7 @@ void call_settle(struct call *c, bool gone)
     if (gone)
         c->reply_error = ERR_CLIENT_GONE;
     complete_usage(c);
+    complete_charge(c);
     if (c->front)
         count_call(c, status, gone, ms);
     if (c->gate->set.access && (c->front || status >= 400))

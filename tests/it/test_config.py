@@ -142,6 +142,7 @@ def test_the_demo_answers_offline(tmp_path):
             answer = front.read(r)
             assert r.status == 200 and answer.ended, r
             assert [t[1] for t in answer.tools] == ["get_weather"], answer
+            assert w.access(r.get("x-weir-request-id"))["cost_usd"] == 0
         w.stop()
     finally:
         w.kill()
