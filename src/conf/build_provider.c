@@ -321,6 +321,10 @@ static void check_values(struct builder *b, const struct raw_provider *raw,
                         "the apiKey of provider '" STR_FMT
                         "' has a control character in it (a line end?); remove it",
                         STR_ARG(conf_brief(p->name)));
+    if (p->api_version.n && (!is_token(p->api_version) || p->api_version.n > CONF_NAME_MAX))
+        BUILD_FAULT(b, place_of(raw->at.node, "apiVersion"),
+                    "apiVersion '" STR_FMT "' is no version; write it as 2024-10-21",
+                    STR_ARG(conf_brief(p->api_version)));
     if (!is_value(p->anthropic_version))
         BUILD_FAULT(b, place_of(raw->at.node, "anthropicVersion"),
                     "anthropicVersion has a control character in it; remove it");
@@ -357,6 +361,7 @@ static enum rc build_provider(struct builder *b, const struct raw_provider *raw,
     p->models_open = raw->models.n == 0;
     p->rates = (struct conf_rates){raw->limits.rpm, raw->limits.tpm, raw->limits.concurrency};
     p->anthropic_version = raw->anthropic_version;
+    p->api_version = raw->api_version;
     p->transforms = l.transforms;
     TRY(build_transforms(b, raw->transforms, &p->transforms));
     p->auth = l.bearer && !raw->auth ? CONF_AUTH_BEARER : (enum conf_auth)raw->auth;

@@ -246,6 +246,8 @@ static const struct option provider_rows[] = {
     {"auth", OPTION_WORD, 0, AT(auth), "dialect", .words = auth_words,
      .help = "how the key is sent"},
     {"headers", OPTION_PAIRS, 0, AT(headers), .help = "headers added to every request"},
+    {"apiVersion", OPTION_TEXT, 0, AT(api_version),
+     .help = "Azure's api-version; with it, models are asked for as deployments"},
     {"anthropicVersion", OPTION_TEXT, 0, AT(anthropic_version),
      .help = "value of the anthropic-version header, where the client sent none"},
     {"quirks", OPTION_SECTION, 0, AT(quirks), .sub = &quirks_section,

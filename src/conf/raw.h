@@ -57,7 +57,7 @@ struct raw_quirks {
 
 struct raw_provider {
     struct raw_at at;
-    str name, dialect, base_url, region, ca_file, anthropic_version;
+    str name, dialect, base_url, region, ca_file, anthropic_version, api_version;
     str endpoint_url; /* claude-code-router's api_base_url */
     struct secret proxy;
     struct raw_secrets keys, ccr_keys;

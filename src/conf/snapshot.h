@@ -167,8 +167,9 @@ struct conf_provider {
     struct conf_transforms transforms;
     str serves; /* beginnings of model names known to be its own, separated by blanks */
     str region;
-    str balance; /* URL that tells the key's credit (GET, bearer); absent: none is known */
-    str ca_file; /* PEM; absent: the system's. NUL behind it */
+    str balance;     /* URL that tells the key's credit (GET, bearer); absent: none is known */
+    str ca_file;     /* PEM; absent: the system's. NUL behind it */
+    str api_version; /* of the dialect's API, fit for a URL; absent: the dialect's choice */
     str anthropic_version; /* absent: the dialect's own choice */
     struct conf_rates rates;
     struct conf_timeouts timeouts;

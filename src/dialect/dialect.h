@@ -207,6 +207,7 @@ struct back_call {
     bool stream;
     bool same;              /* the client speaks this dialect: its bytes are spliced */
     str key;                /* credential; absent: none */
+    str query;              /* what the configuration appends to the path, without '?'; or absent */
     str client_version;     /* same: the client's anthropic-version; or absent */
     str client_beta;        /* same: its anthropic-beta; or absent */
     struct ir_lossy *lossy; /* same: what splicing had to cut; or NULL */

@@ -12,13 +12,22 @@
 /* ---- front --------------------------------------------------------------------------------------
  */
 
+/* Also as Azure's clients ask: there the deployment in the path counts, not the body's model. */
 static bool route(str path, str query, struct front_route *ret)
 {
+    static const str plain[] = {STR("/v1" ENDPOINT), STR(ENDPOINT), STR("/openai/v1" ENDPOINT)};
+    static const str deployments = STR("/openai/deployments/");
+    str name = str_from(path, deployments.n);
+
     (void)query;
-    if (!str_eq(path, STR("/v1" ENDPOINT)) && !str_eq(path, STR(ENDPOINT)))
-        return false;
     *ret = (struct front_route){.op = FRONT_CHAT};
-    return true;
+    for (size_t i = 0; i < ARRAY_LEN(plain); i++)
+        if (str_eq(path, plain[i]))
+            return true;
+    if (!str_has_prefix(path, deployments) || !str_has_suffix(name, STR(ENDPOINT)))
+        return false;
+    ret->model = str_head(name, name.n - STR(ENDPOINT).n);
+    return ret->model.n && str_find_char(ret->model, '/') == SIZE_MAX;
 }
 
 static void put_error(const struct fail *f, struct buf *out)

@@ -8,6 +8,7 @@
  * survives where the bytes are spliced and is named as lost where they are translated.
  */
 #include "dialect/openai_chat_int.h"
+#include "http/url.h"
 
 /* ---- tools --------------------------------------------------------------------------------------
  */
@@ -370,25 +371,41 @@ static bool asks_reasoning(jval root)
            (type.n && !str_eq(type, STR("disabled")));
 }
 
+static enum rc peek_model(jval root, const struct front_route *route, struct arena *a, str *ret,
+                          struct fail *f)
+{
+    jval model = json_get_lit(root, "model");
+    struct buf b = {.max = route->model.n};
+
+    if (route->model.n) { /* the path's, decoded: never longer */
+        b.p = arena_alloc(a, route->model.n);
+        b.cap = b.p ? route->model.n : 0;
+        if (!b.p || url_decode(route->model, &b) != RC_OK)
+            return fail_set(f, ERR_BAD_REQUEST, STR("The deployment's name is malformed."),
+                            STR("model"), STR("invalid_value"));
+        *ret = buf_str(&b);
+        return RC_OK;
+    }
+    if (!json_is(model, JSON_STRING) || !json_raw(model).n)
+        return fail_set(f, ERR_BAD_REQUEST, STR("model: a model must be named."), STR("model"),
+                        STR("missing_required_parameter"));
+    return json_str(model, a, ret);
+}
+
 enum rc chat_peek(jval root, const struct front_route *route, struct arena *a, struct ir_peek *ret,
                   struct fail *f)
 {
     struct ir_peek p = {.n = 1};
-    jval model = json_get_lit(root, "model"), messages = json_get_lit(root, "messages");
+    jval messages = json_get_lit(root, "messages");
     struct json_iter it = json_iter(messages);
 
-    (void)route;
     if (!json_is(root, JSON_OBJECT))
         return fail_set(f, ERR_BAD_REQUEST, STR("The body must be a JSON object."), STR_NONE,
                         STR("invalid_type"));
-    if (!json_is(model, JSON_STRING) || !json_raw(model).n)
-        return fail_set(f, ERR_BAD_REQUEST, STR("model: a model must be named."), STR("model"),
-                        STR("missing_required_parameter"));
+    TRY(peek_model(root, route, a, &p.model, f));
     if (!json_is(messages, JSON_ARRAY))
         return fail_set(f, ERR_BAD_REQUEST, STR("messages: must be an array."), STR("messages"),
                         STR("missing_required_parameter"));
-    if (json_str(model, a, &p.model) != RC_OK)
-        return RC_NOMEM;
     TRY(field_peek_bool(root, "stream", &p.stream, f));
     TRY(field_peek_count(root, "max_tokens", &p.max_tokens, f));
     TRY(field_peek_count(root, "max_completion_tokens", &p.max_tokens, f));

@@ -132,7 +132,10 @@ enum rc chat_splice_request(jval root, const struct back_call *c, struct arena *
     struct splice s;
 
     splice_init(&s, root);
-    splice_replace(&s, json_get_lit(root, "model"), model);
+    if (json_has(json_get_lit(root, "model")))
+        splice_replace(&s, json_get_lit(root, "model"), model);
+    else if (model.p) /* it was in the path */
+        splice_into(&s, root, arena_strf(a, "\"model\":" STR_FMT, STR_ARG(model)), a);
     if (c->stream && !c->opts->no_stream_options)
         ask_usage(&s, root, a);
     rename_limit(&s, root, c->opts->refused);

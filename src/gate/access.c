@@ -79,6 +79,8 @@ static str credential(const struct h1_head *h)
     v = h1_get(h, H1_X_API_KEY);
     if (!v.n)
         v = h1_get(h, H1_X_GOOG_API_KEY);
+    if (!v.n) /* Azure's clients */
+        v = h1_get(h, H1_API_KEY);
     if (!v.n && url_query(h->query, STR("key"), &q) == RC_OK)
         v = q;
     return v;

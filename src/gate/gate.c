@@ -53,7 +53,7 @@ static void bind_quirks(const struct conf_provider *p, struct binding *b)
     const struct conf_quirks *q = &p->quirks;
     b->opts = (struct dialect_opts){
         .auth = auth_of(p->auth),
-        .api_version = p->anthropic_version,
+        .api_version = p->api_version.n ? p->api_version : p->anthropic_version,
         .max_tokens = (enum dialect_max_tokens)q->max_tokens,
         .effort = (enum dialect_effort)q->effort,
         .replay = (enum dialect_replay)q->replay,

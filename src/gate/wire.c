@@ -78,6 +78,7 @@ static struct back_call back_call_of(struct call *c)
         .stream = c->peek.stream,
         .same = c->same,
         .lossy = &c->lossy,
+        .query = p->query,
         .key = p->nkeys ? secret_reveal(&p->keys[c->cand->key]) : STR_NONE,
     };
     if (c->same) {
@@ -98,7 +99,7 @@ static void write_head(struct call *c, const struct back_call *bc)
     else
         c->bind->dialect->back->request_path(bc, p->base_path, b);
     if (p->query.n) {
-        buf_add_char(b, '?');
+        buf_add_char(b, str_find_char(buf_str(b), '?') == SIZE_MAX ? '?' : '&');
         buf_add(b, p->query);
     }
     buf_lit(b, " HTTP/1.1\r\nhost: ");

@@ -287,6 +287,41 @@ static const char ccr[] =
 
 #define CCR_ENV ENV("OPENROUTER_KEY=or", "DEEPSEEK_KEY=ds")
 
+static void azure(void **state)
+{
+    static const char *const backs[] = {"openai", "azure", NULL};
+    struct loaded l;
+    (void)state;
+    load_source(
+        &l, (struct conf_source){
+                .path = "/etc/weir/weir.yaml",
+                .backs = backs,
+                .text = STR("providers:\n"
+                            "  - { name: azure, apiKey: k, baseURL: 'https://r.openai.azure.com', "
+                            "apiVersion: 2024-10-21 }\n"
+                            "  - { name: b, dialect: azure, apiKey: k, baseURL: "
+                            "'https://r.openai.azure.com/openai/deployments/d/chat/completions"
+                            "?api-version=x' }\n")});
+    assert_loads(&l);
+    const struct conf_provider *p = l.s->providers;
+    assert_str(p[0].dialect, "azure");
+    assert_str(p[0].base_path, "");
+    assert_str(p[0].api_version, "2024-10-21");
+    assert_str(p[1].base_path, "/openai/deployments/d");
+    assert_str(p[1].query, "api-version=x");
+    loaded_fini(&l);
+    load_source(&l, (struct conf_source){.path = "/etc/weir/weir.yaml",
+                                         .backs = backs,
+                                         .text = STR("providers:\n"
+                                                     "  - name: azure\n"
+                                                     "    apiKey: k\n"
+                                                     "    baseURL: https://r.openai.azure.com\n"
+                                                     "    apiVersion: 'a b&c'\n")});
+    assert_int_equal(l.rc, RC_CONFIG);
+    assert_says(&l, "5:17: apiVersion 'a b&c' is no version; write it as 2024-10-21");
+    loaded_fini(&l);
+}
+
 static void quirks(void **state)
 {
     static const char *const params[] = {"top_k", "strict", "cache_control", NULL};
@@ -437,17 +472,12 @@ static void ccr_without_a_key(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(languages),
-        cmocka_unit_test(quirks),
-        cmocka_unit_test(every_wire_preset_on_a_foreign_host),
-        cmocka_unit_test(more_backs),
-        cmocka_unit_test(environment_keys_stay_at_home),
-        cmocka_unit_test(details),
-        cmocka_unit_test(proxies),
-        cmocka_unit_test(ccr_providers),
-        cmocka_unit_test(ccr_routes),
-        cmocka_unit_test(ccr_report),
-        cmocka_unit_test(ccr_without_a_key),
+        cmocka_unit_test(languages),     cmocka_unit_test(quirks),
+        cmocka_unit_test(azure),         cmocka_unit_test(every_wire_preset_on_a_foreign_host),
+        cmocka_unit_test(more_backs),    cmocka_unit_test(environment_keys_stay_at_home),
+        cmocka_unit_test(details),       cmocka_unit_test(proxies),
+        cmocka_unit_test(ccr_providers), cmocka_unit_test(ccr_routes),
+        cmocka_unit_test(ccr_report),    cmocka_unit_test(ccr_without_a_key),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -24,7 +24,7 @@ static const struct {
     {"deepseek", &dialect_openai_chat},    {"groq", &dialect_openai_chat},
     {"mistral", &dialect_openai_chat},     {"openrouter", &dialect_openai_chat},
     {"xai", &dialect_openai_chat},         {"perplexity", &dialect_openai_chat},
-    {"anthropic", &dialect_anthropic},
+    {"azure-openai", &dialect_azure},      {"anthropic", &dialect_anthropic},
 };
 
 static const struct front_opts opts = {
