@@ -2,8 +2,8 @@
 /*
  * field.c - the walk over one object and the checks of single values.
  *
- * Tables are short (at most some forty rows) and lengths differ, so a linear search by length and
- * bytes beats anything clever.
+ * Tables are short (at most some forty rows) and lengths and first letters differ, so a linear
+ * search by those, and then the bytes, beats anything clever.
  */
 #include "dialect/field.h"
 
@@ -171,7 +171,8 @@ static enum rc read_value(struct decoding *d, const struct field *f, jval v, voi
 static const struct field *find(const struct field *rows, size_t n, str key)
 {
     for (size_t i = 0; i < n; i++)
-        if (rows[i].len == key.n && memcmp(rows[i].name, key.p, key.n) == 0)
+        if (rows[i].len == key.n && rows[i].name[0] == key.p[0] &&
+            memcmp(rows[i].name, key.p, key.n) == 0)
             return &rows[i];
     return NULL;
 }

@@ -329,6 +329,8 @@ static void clean_slate(struct call *c)
 {
     CHECK(!c->committed && !c->on_wire);
     frame_fini(&c->frames);
+    chain_fini(c->chain);
+    c->chain = NULL;
     if (c->inflating)
         decode_fini(&c->inflate);
     c->inflating = c->failed = c->ended = c->content = c->batch = c->paused = false;
@@ -347,7 +349,9 @@ static enum step start(struct call *c)
 {
     c->phase = CALL_SENDING;
     c->bind = &c->gen->bindings[c->cand->target->provider];
-    c->same = c->bind->dialect && dialect_is_same(c->front, c->bind->dialect);
+    c->remedies = transform_remedies(c);
+    /* A remedy works on what is understood: then bytes cannot just pass. */
+    c->same = !c->remedies && c->bind->dialect && dialect_is_same(c->front, c->bind->dialect);
     clean_slate(c);
     if (!c->bind->dialect) {
         attempt_begin(c);

@@ -137,7 +137,9 @@ void body_end(struct call *c)
         bad_body(c, ERR_UPSTREAM, STR("The provider's answer is not valid JSON."));
         return;
     }
-    bool ok = c->peek.stream ? encoder_prepare(c) : c->same || collect_prepare(c, true);
+    bool ok = tap_prepare(c);
+    if (ok) /* what a filter gives does not lie in the body */
+        ok = c->peek.stream ? encoder_prepare(c) : c->same || collect_prepare(c, !c->chain);
     if (ok)
         c->bind->dialect->back->decode_body(json_root(&doc), &g->scratch, call_tap(c));
     if (!ok || c->failed || g->out.failed) {

@@ -92,6 +92,8 @@ void call_release(struct call *c)
     wire_give(g, c->wire);
     c->wire = NULL;
     frame_fini(&c->frames);
+    chain_fini(c->chain);
+    c->chain = NULL;
     if (c->inflating)
         decode_fini(&c->inflate);
     c->inflating = false;

@@ -8,6 +8,7 @@
 #include "http/decode.h"
 #include "http/frame.h"
 #include "io/alarm.h"
+#include "ir/filter.h"
 #include "route/plan.h"
 #include "route/retry.h"
 
@@ -105,6 +106,7 @@ struct call {
     uint64_t retry_after_ms; /* the shortest that a provider asked for; 0: none did */
     bool on_wire;            /* an exchange is under way */
     bool same;               /* the client's own dialect */
+    unsigned remedies;       /* that transforms ask for: enum conf_remedy */
     struct alarm alarm;      /* a wait before a retry, or for the end of a message */
     struct alarm keepalive;  /* pings in a silent stream */
     bool record_open;        /* the last of `tried` has not ended */
@@ -121,14 +123,15 @@ struct call {
     struct buf held;  /* prelude of a stream, until its first content */
     struct buf whole; /* a body that is read to its end */
     struct ir_collect *collect;
-    str first_events; /* of the demo: what precedes the first word */
-    str run;          /* raw events that lie side by side in what was read */
-    bool batch;       /* gate->out and run hold what this read has brought so far */
-    bool content;     /* the first content was seen */
-    bool committed;   /* … and went to the client: nothing may be retried */
-    bool stream_out;  /* the head of a stream was given */
-    bool ended;       /* the terminal event was seen */
-    bool answered;    /* all of the reply was given to the server: nothing may follow */
+    struct ir_chain *chain; /* filters of the operator's; NULL: none */
+    str first_events;       /* of the demo: what precedes the first word */
+    str run;                /* raw events that lie side by side in what was read */
+    bool batch;             /* gate->out and run hold what this read has brought so far */
+    bool content;           /* the first content was seen */
+    bool committed;         /* … and went to the client: nothing may be retried */
+    bool stream_out;        /* the head of a stream was given */
+    bool ended;             /* the terminal event was seen */
+    bool answered;          /* all of the reply was given to the server: nothing may follow */
     bool paused;
     msec last_out;
     struct fail fail; /* what a decoder said */
@@ -179,8 +182,10 @@ bool wire_write(struct call *c);       /* c->wire and c->x.iov; false: the call 
 bool decode_canonical(struct call *c); /* c->ir; false: the call is over */
 
 /* transform.c: what the operator wants changed in this attempt's request, and in its answer */
-unsigned transform_remedies(const struct call *c);      /* enum conf_remedy */
-bool transform_body(struct call *c, struct rope *body); /* false: no memory, or no JSON */
+unsigned transform_remedies(const struct call *c);            /* enum conf_remedy */
+unsigned transform_filters(const struct call *c);             /* enum ir_filter_kind */
+bool transform_request(struct call *c, struct ir_request *r); /* false: no memory */
+bool transform_body(struct call *c, struct rope *body);       /* false: no memory, or no JSON */
 void transform_headers(const struct call *c, struct buf *head);
 
 /* gate.c */
@@ -239,6 +244,7 @@ bool collect_prepare(struct call *c, bool borrow);
 void collect_reply(struct call *c);
 
 /* tap.c: what passing events teach us */
+bool tap_prepare(struct call *c); /* before an answer is decoded; false: no memory */
 struct ir_sink call_tap(struct call *c);
 str call_without_key(struct call *c, str text); /* a provider may echo the key it was shown: F7 */
 

@@ -26,6 +26,8 @@ bool stream_begin(struct call *c)
     if (!c->decoder)
         return false;
     b->decoder_init(c->decoder, c->peek.include_usage);
+    if (!tap_prepare(c))
+        return false;
     if (!c->peek.stream)
         return collect_prepare(c, false);
     return c->same || encoder_prepare(c);

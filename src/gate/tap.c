@@ -45,11 +45,6 @@ static void learn(struct call *c, const struct ir_event *ev)
         return;
     case IR_EV_BLOCK_START:
     case IR_EV_DELTA:
-        if (!c->content && ir_event_is_content(ev)) {
-            c->content = true;
-            c->ttft_ms = loop_now(c->gate->loop) - c->req->began;
-        }
-        return;
     case IR_EV_START:
     case IR_EV_FINISH:
     case IR_EV_BLOCK_STOP:
@@ -59,16 +54,44 @@ static void learn(struct call *c, const struct ir_event *ev)
     }
 }
 
+/* To where the client's form needs it. What a filter holds back is no content yet. */
+static void deliver(void *ctx, const struct ir_event *ev)
+{
+    struct call *c = ctx;
+    if (!c->content && ir_event_is_content(ev)) {
+        c->content = true;
+        c->ttft_ms = loop_now(c->gate->loop) - c->req->began;
+    }
+    if (c->collect)
+        ir_collect_event(c->collect, ev);
+    else if (c->encoder)
+        c->front->front->encode_event(c->encoder, ev, &c->gate->out);
+}
+
 static void on_event(void *ctx, const struct ir_event *ev)
 {
     struct call *c = ctx;
     learn(c, ev);
     if (c->failed)
         return;
-    if (c->collect)
-        ir_collect_event(c->collect, ev);
-    else if (c->encoder)
-        c->front->front->encode_event(c->encoder, ev, &c->gate->out);
+    if (c->chain)
+        ir_emit(chain_sink(c->chain), ev);
+    else
+        deliver(c, ev);
+}
+
+/* The filters that the operator asked for stand between the decoder and the client's form. */
+bool tap_prepare(struct call *c)
+{
+    struct ir_filter_setup setup = {.kinds = transform_filters(c),
+                                    .tools = c->ir ? c->ir->tools : NULL,
+                                    .id = str_from(c->id, 4)};
+    chain_fini(c->chain);
+    c->chain = NULL;
+    if (!setup.kinds)
+        return true;
+    c->chain = chain_new(&c->req->arena, &setup, (struct ir_sink){deliver, c});
+    return c->chain != NULL;
 }
 
 struct ir_sink call_tap(struct call *c)

@@ -45,6 +45,78 @@ unsigned transform_remedies(const struct call *c)
     return all;
 }
 
+unsigned transform_filters(const struct call *c)
+{
+    static const struct {
+        unsigned remedy, filter;
+    } rows[] = {
+        {CONF_REMEDY_THINK_TAG, IR_FILTER_THINK},
+        {CONF_REMEDY_FORCE_REASONING, IR_FILTER_REASONING},
+        {CONF_REMEDY_RECOVER_TOOLS, IR_FILTER_RECOVER},
+        {CONF_REMEDY_REPAIR_TOOLS, IR_FILTER_REPAIR},
+        {CONF_REMEDY_TOOL_USE, IR_FILTER_EXIT},
+    };
+    unsigned kinds = 0;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+        kinds |= c->remedies & rows[i].remedy ? rows[i].filter : 0;
+    return kinds;
+}
+
+/* ---- what the model is asked for on top */
+
+#define ASK_REASONING                                                                      \
+    "Think before you answer, in every turn. Begin your reply with your thoughts between " \
+    "<reasoning_content> and </reasoning_content>; what follows is your answer to the user."
+#define ASK_TOOL                                                                                  \
+    "Work with the tools: in each turn call the one that brings the task forward. When the task " \
+    "is done, or no other tool fits, call " IR_EXIT_TOOL " with your reply to the user."
+
+static bool add_system(struct arena *a, struct ir_request *r, str text)
+{
+    struct ir_message *m, *first = NULL, **tail = &first;
+    struct ir_block *b;
+    m = ir_add_message(a, &tail, IR_SYSTEM);
+    b = m ? ir_add_block(a, &m->tail, IR_TEXT) : NULL;
+    if (!b)
+        return false;
+    b->text.text = text;
+    m->next = r->messages;
+    r->messages = m;
+    return true;
+}
+
+/* The model must call a tool in each turn; one more lets it end. */
+static bool force_tools(struct arena *a, struct ir_request *r)
+{
+    static const char schema[] =
+        "{\"type\":\"object\",\"properties\":{\"response\":{\"type\":\"string\"}},"
+        "\"required\":[\"response\"]}";
+    struct ir_tool *t = arena_new(a, struct ir_tool);
+    struct json_doc *doc = arena_new(a, struct json_doc);
+    if (!t || !doc || json_parse(a, str_c(schema), doc, NULL) != RC_OK)
+        return false;
+    *t = (struct ir_tool){.kind = IR_TOOL_FUNCTION,
+                          .name = STR(IR_EXIT_TOOL),
+                          .description = STR("Ends the turn with a reply to the user."),
+                          .schema = json_root(doc),
+                          .next = r->tools};
+    r->tools = t;
+    if (r->choice.kind != IR_CHOICE_NAMED)
+        r->choice.kind = IR_CHOICE_ANY;
+    return add_system(a, r, STR(ASK_TOOL));
+}
+
+bool transform_request(struct call *c, struct ir_request *r)
+{
+    struct arena *a = &c->req->arena;
+    if ((c->remedies & CONF_REMEDY_FORCE_REASONING) && !add_system(a, r, STR(ASK_REASONING)))
+        return false;
+    bool tools = r->tools && r->choice.kind != IR_CHOICE_NONE && r->n <= 1;
+    return !(c->remedies & CONF_REMEDY_TOOL_USE) || !tools || force_tools(a, r);
+}
+
+/* ---- edits */
+
 static size_t count_edits(const struct call *c)
 {
     const struct conf_transform *t;

@@ -147,7 +147,8 @@ static bool write_body(struct call *c, const struct back_call *bc)
             return false;
         struct ir_request shaped;
         request_shape(&shaped, c->ir, bc->opts, &c->lossy);
-        rc = back->encode_request(&shaped, bc, a, to, &c->lossy, &f);
+        rc = transform_request(c, &shaped) ? back->encode_request(&shaped, bc, a, to, &c->lossy, &f)
+                                           : RC_NOMEM;
     }
     if (rc == RC_OK && !rope_failed(to) && !arena_is_full(a) && transform_body(c, to))
         return true;
@@ -183,6 +184,11 @@ bool wire_write(struct call *c)
         return false;
     }
     struct back_call bc = back_call_of(c);
+    struct dialect_opts opts = *bc.opts;
+    if (c->remedies & CONF_REMEDY_ENABLE_THINKING) {
+        opts.effort = EFFORT_ENABLE;
+        bc.opts = &opts;
+    }
     if (!write_body(c, &bc))
         return false;
     write_head(c, &bc);

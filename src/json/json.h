@@ -21,6 +21,7 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/rc.h"
+#include "json/print.h"
 
 enum json_type {
     JSON_NULL,
@@ -43,7 +44,7 @@ struct json_node {
     uint32_t off, len; /* string: between the quotes; else the whole text */
     uint32_t next;     /* index of the first node after this value */
     uint8_t type, flags;
-    uint16_t spare;
+    uint16_t print; /* of a key's text, so that looking for one reads this table alone */
 };
 
 struct json_doc {
@@ -103,7 +104,8 @@ static inline bool json_is_nothing(jval v)
 
 /* Member by (unescaped) key; absent when there is none or v is no object. */
 jval json_get(jval v, str key);
-#define json_get_lit(v, lit) json_get((v), STR(lit))
+jval json_get_printed(jval v, str key, uint16_t print); /* print: json_print(key) */
+#define json_get_lit(v, lit) json_get_printed((v), STR(lit), json_print(STR(lit)))
 /* Follow keys: json_path(v, "usage", "prompt_tokens", NULL). */
 jval json_path(jval v, ...) __attribute__((sentinel));
 
@@ -115,15 +117,43 @@ struct json_iter {
     jval key; /* objects: the key node */
     jval val;
 };
-struct json_iter json_iter(jval v); /* anything else: walks nothing */
-bool json_next(struct json_iter *it);
+/* Anything else: walks nothing. */
+static inline struct json_iter json_iter(jval v)
+{
+    struct json_iter it = {.doc = v.doc};
+    if (!json_is(v, JSON_ARRAY) && !json_is(v, JSON_OBJECT))
+        return it;
+    it.at = v.at + 1;
+    it.end = v.doc->nodes[v.at].next;
+    it.object = json_type(v) == JSON_OBJECT;
+    return it;
+}
+static inline bool json_next(struct json_iter *it)
+{
+    if (it->at >= it->end)
+        return false;
+    if (it->object)
+        it->key = (jval){it->doc, it->at++};
+    it->val = (jval){it->doc, it->at};
+    it->at = it->doc->nodes[it->at].next;
+    return true;
+}
 uint32_t json_len(jval v); /* elements or members; O(n) */
 
 /* The text of the value as it stands in the source; strings with their quotes. */
 str json_text(jval v);
 /* A string's bytes between the quotes, still escaped. Empty slice when v is no string. */
-str json_raw(jval v);
-bool json_is_escaped(jval v);
+static inline str json_raw(jval v)
+{
+    if (!json_is(v, JSON_STRING))
+        return str_of("", 0);
+    const struct json_node *n = &v.doc->nodes[v.at];
+    return str_of(v.doc->src + n->off, n->len);
+}
+static inline bool json_is_escaped(jval v)
+{
+    return v.doc && (v.doc->nodes[v.at].flags & JSON_F_ESCAPED);
+}
 /* Unescaped string; no copy where nothing is escaped. RC_TYPE, RC_NOMEM. */
 enum rc json_str(jval v, struct arena *a, str *ret) MUST_CHECK;
 /* v is a string equal to `s` after unescaping. */

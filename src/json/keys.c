@@ -17,23 +17,16 @@
 
 #define BATCH 32
 
-/* Up to 8 bytes as a number; what is missing counts as 0. */
-static uint64_t word_of(const char *p, size_t n)
-{
-    uint64_t w = 0;
-    if (n)
-        memcpy(&w, p, n < 8 ? n : 8);
-    return w;
-}
-
 uint16_t json_keys_print(str key, bool escaped)
 {
     char head[8] = {0}, tail[8] = {0};
     if (WEIR_LIKELY(!escaped))
-        return json_keys_mix(word_of(key.p, key.n), key.n > 8 ? word_of(key.p + key.n - 8, 8) : 0,
-                             key.n);
+        return json_print(key);
     size_t n = json_text_edges(key, head, tail);
-    return json_keys_mix(word_of(head, n), n > 8 ? word_of(tail, 8) : 0, n);
+    uint64_t h, t;
+    memcpy(&h, head, 8);
+    memcpy(&t, tail, 8);
+    return json_print_mix(h, n > 8 ? t : 0, n);
 }
 
 static bool same_key(const struct json_doc *doc, uint32_t a, uint32_t b)

@@ -5,10 +5,10 @@
  * A duplicate key is how one reader is made to see another request than the next one, so every
  * object is checked, cheaply in the common case and in linear time in the worst.
  *
- * Few keys (almost every object): each key leaves a 16-bit print in a row of at most 32, and a new
- * print is held against all of them with a handful of vector instructions. Only where one matches
- * are the keys themselves compared. An attacker can choose keys whose prints match; that costs at
- * most 32 * 31 / 2 comparisons an object.
+ * Few keys (almost every object): each key leaves its print (print.h) in a row of at most 32, and a
+ * new print is held against all of them with a handful of vector instructions. Only where one
+ * matches are the keys themselves compared. An attacker can choose keys whose prints match; that
+ * costs at most 32 * 31 / 2 comparisons an object.
  *
  * Many keys: when the object closes, all keys go into a table by their SipHash. Its key comes from
  * the kernel's random bytes of this process, so nobody outside can make keys collide; the outcome
@@ -17,6 +17,7 @@
 #pragma once
 #include "base/hash.h"
 #include "json/json.h"
+#include "json/print.h"
 
 #define JSON_KEYS_FEW 32
 
@@ -26,37 +27,8 @@ struct json_keys {
     json_prints row[JSON_KEYS_FEW / 8]; /* 0: empty; the upper half is cleared when it is reached */
 };
 
-/* Odd constants with bits all over: 2^64 divided by the golden ratio, and primes of xxHash64. */
-#define JSON_MIX_1 0x9E3779B97F4A7C15ULL
-#define JSON_MIX_2 0xC2B2AE3D27D4EB4FULL
-#define JSON_MIX_3 0x165667B19E3779F9ULL
-
-/* The print of a key of n bytes: `head` is its first 8 as a number, 0 where it has fewer, `tail`
- * its last 8, or 0 where `head` says all. Never 0. Real keys hardly ever agree in all of these. */
-static inline uint16_t json_keys_mix(uint64_t head, uint64_t tail, size_t n)
-{
-    return (uint16_t)((((head ^ n * JSON_MIX_3) * JSON_MIX_1) ^ tail * JSON_MIX_2) >> 48 | 1);
-}
-
-/* The same for the same bytes after unescaping. */
+/* The print of a key as it stands in the text: the same for the same bytes after unescaping. */
 uint16_t json_keys_print(str key, bool escaped);
-
-/* The print of a key without escapes that has 8 readable bytes at its start, whatever its length.
- */
-static inline uint16_t json_keys_print_fast(str key)
-{
-#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-    uint64_t head, tail;
-    bool all = key.n <= 8;
-    memcpy(&head, key.p, 8);
-    memcpy(&tail, key.p + (all ? 0 : key.n - 8), 8);
-    if (key.n < 8)
-        head &= ~(~0ULL << 8 * key.n);
-    return json_keys_mix(head, all ? 0 : tail, key.n);
-#else
-    return json_keys_print(key, false);
-#endif
-}
 
 static inline void json_keys_clear(struct json_keys *k)
 {

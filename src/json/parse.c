@@ -258,13 +258,14 @@ static inline bool is_new_key(struct parser *p, str k)
 {
     struct frame *f = p->top;
     uint32_t n = f->keys++;
-    if (WEIR_UNLIKELY(n >= JSON_KEYS_FEW))
-        return true; /* all at once, when the object closes */
     uint16_t print;
     if (WEIR_LIKELY(!p->escaped && p->end - k.p >= 8))
-        print = json_keys_print_fast(k);
+        print = json_print_fast(k);
     else
         print = json_keys_print(k, p->escaped);
+    p->nodes[p->n - 1].print = print;
+    if (WEIR_UNLIKELY(n >= JSON_KEYS_FEW))
+        return true; /* all at once, when the object closes */
     if (WEIR_LIKELY(!json_keys_seen(&f->seen, n, print)))
         return true;
     struct json_doc doc = doc_of(p);

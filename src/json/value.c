@@ -17,20 +17,28 @@ static str slice(const struct json_doc *d, const struct json_node *n)
     return str_of(d->src + n->off, n->len);
 }
 
-jval json_get(jval v, str key)
+static bool is_key(const struct json_doc *d, const struct json_node *n, str key)
+{
+    if (WEIR_LIKELY(!(n->flags & JSON_F_ESCAPED)))
+        return n->len == key.n && (key.n == 0 || memcmp(d->src + n->off, key.p, key.n) == 0);
+    return json_text_eq(slice(d, n), true, key, false);
+}
+
+jval json_get_printed(jval v, str key, uint16_t print)
 {
     if (!json_is(v, JSON_OBJECT))
         return JVAL_NONE;
     const struct json_node *nodes = v.doc->nodes;
     uint32_t end = nodes[v.at].next;
-    for (uint32_t k = v.at + 1; k < end; k = nodes[k + 1].next) {
-        bool escaped = nodes[k].flags & JSON_F_ESCAPED;
-        if (nodes[k].len != key.n && !escaped)
-            continue;
-        if (json_text_eq(slice(v.doc, &nodes[k]), escaped, key, false))
+    for (uint32_t k = v.at + 1; k < end; k = nodes[k + 1].next)
+        if (nodes[k].print == print && is_key(v.doc, &nodes[k], key))
             return (jval){v.doc, k + 1};
-    }
     return JVAL_NONE;
+}
+
+jval json_get(jval v, str key)
+{
+    return json_get_printed(v, key, json_print(key));
 }
 
 jval json_path(jval v, ...)
@@ -41,28 +49,6 @@ jval json_path(jval v, ...)
         v = json_get(v, str_c(key));
     va_end(ap);
     return v;
-}
-
-struct json_iter json_iter(jval v)
-{
-    struct json_iter it = {.doc = v.doc, .key = JVAL_NONE, .val = JVAL_NONE};
-    if (!json_is(v, JSON_ARRAY) && !json_is(v, JSON_OBJECT))
-        return it;
-    it.at = v.at + 1;
-    it.end = node_of(v)->next;
-    it.object = json_type(v) == JSON_OBJECT;
-    return it;
-}
-
-bool json_next(struct json_iter *it)
-{
-    if (it->at >= it->end)
-        return false;
-    if (it->object)
-        it->key = (jval){it->doc, it->at++};
-    it->val = (jval){it->doc, it->at};
-    it->at = it->doc->nodes[it->at].next;
-    return true;
 }
 
 uint32_t json_len(jval v)
@@ -80,16 +66,6 @@ str json_text(jval v)
         return STR_NONE;
     str s = slice(v.doc, node_of(v));
     return json_is(v, JSON_STRING) ? str_of(s.p - 1, s.n + 2) : s;
-}
-
-str json_raw(jval v)
-{
-    return json_is(v, JSON_STRING) ? slice(v.doc, node_of(v)) : str_of("", 0);
-}
-
-bool json_is_escaped(jval v)
-{
-    return v.doc && (node_of(v)->flags & JSON_F_ESCAPED);
 }
 
 enum rc json_str(jval v, struct arena *a, str *ret)

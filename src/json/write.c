@@ -64,15 +64,26 @@ void json_end(struct json_writer *w)
     w->depth--;
 }
 
-void json_key_str(struct json_writer *w, str key)
+static void begin_key(struct json_writer *w)
 {
     CHECK(w->depth > 0);
     ASSERT((w->is_object & level(w)) && !w->after_key);
     comma(w);
+    w->after_key = true;
+}
+
+void json_key_text(struct json_writer *w, str text)
+{
+    begin_key(w);
+    buf_add(&w->to->own, text);
+}
+
+void json_key_str(struct json_writer *w, str key)
+{
+    begin_key(w);
     buf_add_char(&w->to->own, '"');
     rope_put(w->to, key);
     buf_lit(&w->to->own, "\":");
-    w->after_key = true;
 }
 
 static void add_control(struct buf *to, unsigned char c)
@@ -142,6 +153,17 @@ void json_put_str(struct json_writer *w, str s)
 
 void json_put_raw_str(struct json_writer *w, str s)
 {
+    struct buf *own = &w->to->own;
+    if (WEIR_LIKELY(s.n < ROPE_REF_MIN && own->cap - own->len > s.n + 3)) { /* in one go */
+        begin_value(w);
+        char *p = own->p + own->len;
+        *p++ = '"';
+        if (s.n)
+            memcpy(p, s.p, s.n);
+        p[s.n] = '"';
+        own->len += s.n + 2;
+        return;
+    }
     json_open_str(w);
     json_add_raw(w, s);
     json_close_str(w);

@@ -28,8 +28,9 @@ void json_begin_object(struct json_writer *w);
 void json_begin_array(struct json_writer *w);
 void json_end(struct json_writer *w); /* closes the innermost */
 
-void json_key_str(struct json_writer *w, str key); /* key needs no escaping */
-#define json_key(w, lit) json_key_str((w), STR(lit))
+void json_key_str(struct json_writer *w, str key);   /* key needs no escaping */
+void json_key_text(struct json_writer *w, str text); /* with its quotes and colon */
+#define json_key(w, lit) json_key_text((w), STR("\"" lit "\":"))
 
 /* Escapes, copying. Each byte that is no UTF-8 becomes U+FFFD. */
 void json_put_str(struct json_writer *w, str s);

@@ -37,6 +37,8 @@ static inline void check_nodes(const struct json_doc *d, size_t text_size)
         case JSON_STRING:
             assert_true(first == '"' && last == '"' && n->next == i + 1);
             assert_int_equal(!!memchr(d->src + n->off, '\\', n->len), n->flags & JSON_F_ESCAPED);
+            if (n->flags == JSON_F_KEY)
+                assert_int_equal(n->print, json_print(str_of(d->src + n->off, n->len)));
             break;
         case JSON_NUMBER:
         case JSON_TRUE:

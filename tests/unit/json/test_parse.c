@@ -7,13 +7,13 @@ static void test_shape(void **state)
     struct reading r;
     read_text(&r, STR(" {\"a\":[1,\"x\"], \"b\" : { } } "));
     assert_int_equal(r.rc, RC_OK);
-    static const struct json_node want[] = {
+    const struct json_node want[] = {
         {.off = 1, .len = 25, .next = 7, .type = JSON_OBJECT},
-        {.off = 3, .len = 1, .next = 2, .type = JSON_STRING, .flags = JSON_F_KEY},
+        {3, 1, 2, JSON_STRING, JSON_F_KEY, json_print(STR("a"))},
         {.off = 6, .len = 7, .next = 5, .type = JSON_ARRAY},
         {.off = 7, .len = 1, .next = 4, .type = JSON_NUMBER},
         {.off = 10, .len = 1, .next = 5, .type = JSON_STRING},
-        {.off = 16, .len = 1, .next = 6, .type = JSON_STRING, .flags = JSON_F_KEY},
+        {16, 1, 6, JSON_STRING, JSON_F_KEY, json_print(STR("b"))},
         {.off = 21, .len = 3, .next = 7, .type = JSON_OBJECT},
     };
     assert_int_equal(r.doc.count, ARRAY_LEN(want));

@@ -37,6 +37,51 @@ static void test_get(void **state)
     read_done(&r);
 }
 
+/* Keys whose prints are the same are still not the same key. */
+static void test_get_prints(void **state)
+{
+    (void)state;
+    char first[] = "k1000", other[8] = "";
+    for (unsigned i = 1001; i < 1000000 && !other[0]; i++) {
+        snprintf(other, sizeof(other), "k%u", i);
+        if (json_print(str_c(other)) != json_print(str_c(first)))
+            other[0] = 0;
+    }
+    assert_true(other[0]);
+    struct buf b = BUF_INIT(4096);
+    buf_addf(&b, "{\"%s\":1,\"%s\":2}", other, first);
+    struct reading r;
+    read_text(&r, buf_str(&b));
+    assert_str(json_text(json_get(root_of(&r), str_c(first))), "2");
+    assert_str(json_text(json_get(root_of(&r), str_c(other))), "1");
+    assert_false(json_has(json_get_printed(root_of(&r), STR("k0000"), json_print(str_c(first)))));
+    read_done(&r);
+    buf_fini(&b);
+}
+
+/* More keys than are compared one by one; one of them spelt with an escape. */
+static void test_get_among_many(void **state)
+{
+    (void)state;
+    struct buf b = BUF_INIT(1u << 20);
+    char key[16];
+    buf_lit(&b, "{\"la\\u0073t\":-1");
+    for (unsigned i = 0; i < 200; i++)
+        buf_addf(&b, ",\"key%u\":%u", i, i);
+    buf_lit(&b, "}");
+    struct reading r;
+    read_text(&r, buf_str(&b));
+    for (unsigned i = 0; i < 200; i++) {
+        uint64_t got = 0;
+        snprintf(key, sizeof(key), "key%u", i);
+        assert_int_equal(json_u64(json_get(root_of(&r), str_c(key)), &got), RC_OK);
+        assert_int_equal(got, i);
+    }
+    assert_str(json_text(json_get_lit(root_of(&r), "last")), "-1");
+    read_done(&r);
+    buf_fini(&b);
+}
+
 static void test_walk(void **state)
 {
     (void)state;
@@ -259,10 +304,16 @@ static void test_unescape_limits(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_get),          cmocka_unit_test(test_walk),
-        cmocka_unit_test(test_str),          cmocka_unit_test(test_numbers_J3),
-        cmocka_unit_test(test_bool),         cmocka_unit_test(test_unescape_J4),
-        cmocka_unit_test(test_unescape_all), cmocka_unit_test(test_unescape_limits),
+        cmocka_unit_test(test_get),
+        cmocka_unit_test(test_get_prints),
+        cmocka_unit_test(test_get_among_many),
+        cmocka_unit_test(test_walk),
+        cmocka_unit_test(test_str),
+        cmocka_unit_test(test_numbers_J3),
+        cmocka_unit_test(test_bool),
+        cmocka_unit_test(test_unescape_J4),
+        cmocka_unit_test(test_unescape_all),
+        cmocka_unit_test(test_unescape_limits),
     };
     return cmocka_run_group_tests_name("json/value", tests, NULL, NULL);
 }
