@@ -5,7 +5,7 @@
  */
 #include "gate/gate_int.h"
 
-#include "token/estimate.h"
+#include "token/prompt.h"
 
 #define BYTES_PER_TOKEN 4
 
@@ -27,7 +27,11 @@ void count_serve(struct call *c)
     }
     if (!decode_canonical(c))
         return;
-    front->encode_count(estimate_request(c->ir, c->peek.model), &body);
+    struct buf scratch = BUF_INIT(GATE_ANSWER_MAX);
+    struct token_counter counter = {.text = &scratch};
+    struct token_target target = {.model = c->peek.model};
+    front->encode_count(token_prompt(&counter, c->ir, &target).tokens, &body);
+    buf_fini(&scratch);
     str text = arena_dup(a, buf_str(&body));
     buf_fini(&body);
     if (!text.p) {

@@ -1,0 +1,364 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* prompt - one walk over a request; thousandths of a token are added up. See the header. */
+#include "token/prompt.h"
+
+#include "token/estimate.h"
+#include "token/tools_text.h"
+
+#define MILLI          1000
+#define KIND_SQUEEZED  4 /* of memo: the text was measured without its blanks */
+#define PAGE_BYTES     ((size_t)64 * 1024)
+#define AUDIO_BYTES    4000 /* of base64 a token: ten a second of a compressed voice */
+#define URL_SIZE       ((struct image_size){1024, 768})
+#define SEALED_BYTES   5   /* of sealed thoughts a token */
+#define CITED_DOCUMENT 560 /* Claude: the instructions for citations */
+/* What Chat wraps around tools of GPT-5 and later, and around structured output (Responses less).
+ */
+#define GPT5_CHAT_TOOLS  80
+#define FORMAT_CHAT      4
+#define FORMAT_RESPONSES 10
+#define SYSTEM_AND_TOOLS 4 /* before reasoning: the system message and the tools share a head */
+
+struct walk {
+    struct token_counter *c;
+    const struct token_family *f;
+    const struct token_target *target;
+    uint64_t milli;
+    size_t read; /* bytes of text so far */
+    bool exact;
+    bool loop; /* thoughts of this turn are read again: it goes on behind a tool's result */
+    bool thought;
+};
+
+static void tokens(struct walk *w, uint64_t n)
+{
+    w->milli += n * MILLI;
+}
+
+/* ---- text */
+
+static const struct bpe *encoding_of(const struct walk *w)
+{
+    return w->f->encoding == TOKEN_CL100K ? w->c->cl100k : w->c->o200k;
+}
+
+static bool is_encoded(struct walk *w, size_t n)
+{
+    if (!encoding_of(w) || w->read + n > w->c->exact_max) {
+        w->exact = false;
+        return false;
+    }
+    return true;
+}
+
+/* Plain text in tokens of the encoding. */
+static uint64_t measure(struct walk *w, str plain)
+{
+    bool encode = is_encoded(w, plain.n);
+    uint64_t n = encode ? bpe_count(encoding_of(w), w->c->work, plain) : estimate_text(plain);
+
+    w->read += plain.n;
+    return n;
+}
+
+static uint64_t by_family(const struct walk *w, uint64_t n)
+{
+    return n * (w->f->text ? w->f->text : MILLI);
+}
+
+static void plain_text(struct walk *w, str plain)
+{
+    w->milli += by_family(w, measure(w, plain));
+}
+
+static uint64_t measure_escaped(struct walk *w, jtext t)
+{
+    struct buf *b = w->c->text;
+
+    if (str_find_char(t, '\\') == SIZE_MAX)
+        return measure(w, t);
+    buf_clear(b);
+    if (json_unescape(b, t) == RC_OK)
+        return measure(w, buf_str(b));
+    w->exact = false; /* too long for the scratch, or no escape: as it stands */
+    w->read += t.n;
+    return estimate_text(t);
+}
+
+/* The count of a text that may have been counted before. */
+static uint64_t remember(struct walk *w, str text, unsigned kind,
+                         uint64_t (*count)(struct walk *w, str text))
+{
+    uint32_t known;
+
+    kind |= w->f->encoding;
+    if (!w->c->memo || text.n < MEMO_MIN || !encoding_of(w))
+        return count(w, text);
+    if (memo_get(w->c->memo, text, kind, &known))
+        return known;
+    bool encoded = w->read + text.n <= w->c->exact_max;
+    uint64_t n = count(w, text);
+
+    if (encoded && n <= UINT32_MAX)
+        memo_put(w->c->memo, text, kind, (uint32_t)n);
+    return n;
+}
+
+static void text_of(struct walk *w, jtext t)
+{
+    w->milli += by_family(w, remember(w, t, 0, measure_escaped));
+}
+
+static uint64_t measure_squeezed(struct walk *w, str json)
+{
+    struct buf *b = w->c->text;
+
+    buf_clear(b);
+    tools_text_squeeze(json, b);
+    return measure(w, b->failed ? json : buf_str(b));
+}
+
+static void json_of(struct walk *w, str json)
+{
+    w->milli += by_family(w, remember(w, json, KIND_SQUEEZED, measure_squeezed));
+}
+
+/* ---- blocks */
+
+static void blocks_of(struct walk *w, const struct ir_block *b);
+
+static void image_of(struct walk *w, const struct ir_media *m)
+{
+    struct image_size size = URL_SIZE;
+    bool inline_data = m->src == IR_MEDIA_BASE64;
+
+    if (inline_data && !image_size_of(m->data, &size))
+        size = image_size_guess(m->data.n);
+    tokens(w, image_tokens(w->f->image, size, str_eq(m->detail, STR("low"))));
+}
+
+static void document_of(struct walk *w, const struct ir_media *m)
+{
+    if (m->src == IR_MEDIA_TEXT)
+        text_of(w, m->data);
+    else if (m->src == IR_MEDIA_BLOCKS)
+        blocks_of(w, m->blocks);
+    else
+        tokens(w, w->f->page * (m->src == IR_MEDIA_BASE64 ? m->data.n / PAGE_BYTES + 1 : 1));
+    text_of(w, m->title);
+    text_of(w, m->context);
+    if (str_find(m->citations, STR("true")) != SIZE_MAX)
+        tokens(w, CITED_DOCUMENT);
+}
+
+static void media_of(struct walk *w, const struct ir_block *b)
+{
+    w->exact = false;
+    if (b->kind == IR_IMAGE)
+        image_of(w, &b->media);
+    else if (b->kind == IR_AUDIO)
+        tokens(w, b->media.data.n / AUDIO_BYTES + 1);
+    else
+        document_of(w, &b->media);
+}
+
+static void thoughts_of(struct walk *w, const struct ir_block *b)
+{
+    if (!w->loop || (b->kind == IR_REDACTED && w->f->image >= IMG_GEMINI))
+        return; /* makers drop the thoughts of finished turns; Gemini's seals are no tokens */
+    w->exact = false;
+    if (b->kind == IR_THINKING)
+        text_of(w, b->thinking.text);
+    else
+        tokens(w, b->thinking.text.n / SEALED_BYTES);
+}
+
+static void call_of(struct walk *w, const struct ir_block *b)
+{
+    w->exact = false;
+    text_of(w, b->use.name);
+    if (b->is_custom)
+        text_of(w, b->use.args);
+    else
+        json_of(w, b->use.args);
+    tokens(w, w->f->call);
+}
+
+static void block_of(struct walk *w, const struct ir_block *b)
+{
+    switch (b->kind) {
+    case IR_TEXT:
+    case IR_REFUSAL:
+        text_of(w, b->text.text);
+        return;
+    case IR_THINKING:
+    case IR_REDACTED:
+        thoughts_of(w, b);
+        return;
+    case IR_TOOL_USE:
+        call_of(w, b);
+        return;
+    case IR_TOOL_RESULT:
+        w->exact = false;
+        blocks_of(w, b->result.content);
+        tokens(w, w->f->result);
+        return;
+    case IR_OPAQUE:
+        w->exact = false;
+        json_of(w, b->raw);
+        return;
+    case IR_IMAGE:
+    case IR_DOCUMENT:
+    case IR_AUDIO:
+        media_of(w, b);
+        return;
+    }
+}
+
+static void blocks_of(struct walk *w, const struct ir_block *b)
+{
+    for (; b; b = b->next)
+        block_of(w, b);
+}
+
+/* ---- the request */
+
+static bool is_openai(const struct walk *w)
+{
+    return w->f->style == TOKEN_STYLE_TS;
+}
+
+static bool is_claude(const struct walk *w)
+{
+    return str_has_prefix(w->f->name, STR("CLAUDE"));
+}
+
+static bool is_system(const struct ir_message *m)
+{
+    return m->role == IR_SYSTEM || m->role == IR_DEVELOPER;
+}
+
+static void message_of(struct walk *w, const struct ir_message *m)
+{
+    unsigned calls = 0;
+
+    for (const struct ir_block *b = m->blocks; b; b = b->next)
+        calls += b->kind == IR_TOOL_USE;
+    if (calls > 1)
+        tokens(w, w->f->parallel);
+    if (!is_claude(w) || m->role == IR_USER || m->role == IR_TOOL)
+        tokens(w, w->f->message + (is_openai(w) ? 1 : 0)); /* OpenAI: the role is a token */
+    if (m->name.n) {
+        text_of(w, m->name);
+        tokens(w, 1);
+    }
+    blocks_of(w, m->blocks);
+}
+
+/* All tools as one text: the same from turn to turn, so it is remembered as a whole. */
+static void tools_of(struct walk *w, const struct ir_request *r)
+{
+    bool forced = r->choice.kind == IR_CHOICE_ANY || r->choice.kind == IR_CHOICE_NAMED;
+    struct buf *b = w->c->text;
+    uint64_t n = 0;
+
+    if (!r->tools)
+        return;
+    if (r->choice.kind == IR_CHOICE_NONE && !is_openai(w) && !is_claude(w))
+        return; /* the templates of most models leave out what must not be called */
+    tokens(w, forced ? w->f->forced : w->f->tools);
+    buf_clear(b);
+    if (is_openai(w)) {
+        tools_text_ts(r->tools, b);
+        n = measure(w, buf_str(b));
+    }
+    for (const struct ir_tool *t = r->tools; t; t = t->next) {
+        w->exact = w->exact && t->kind == IR_TOOL_FUNCTION;
+        tokens(w, w->f->tool);
+        if (is_openai(w))
+            continue;
+        buf_clear(b);
+        tools_text_json(t, b);
+        n += measure(w, buf_str(b));
+    }
+    w->milli += n * w->f->schema;
+}
+
+static void format_of(struct walk *w, const struct ir_format *f)
+{
+    if (f->kind == IR_FORMAT_JSON && !is_openai(w))
+        tokens(w, w->f->format);
+    if (f->kind != IR_FORMAT_SCHEMA || !json_has(f->schema))
+        return;
+    w->exact = false;
+    if (is_openai(w)) {
+        plain_text(w, STR("\n\n# Response Formats\n\n## "));
+        text_of(w, f->name);
+        plain_text(w, STR("\n\n"));
+        if (f->description.n)
+            text_of(w, f->description);
+        json_of(w, json_text(f->schema));
+        uint64_t less = w->target->responses ? FORMAT_RESPONSES : FORMAT_CHAT;
+
+        w->milli -= w->milli > less * MILLI ? less * MILLI : w->milli;
+    } else if (w->f->format) {
+        tokens(w, w->f->format);
+        json_of(w, json_text(f->schema));
+    }
+}
+
+/* Does the last turn go on behind a tool's result? */
+static bool in_tool_loop(const struct ir_request *r)
+{
+    const struct ir_message *last = r->messages;
+
+    for (const struct ir_message *m = last; m; m = m->next)
+        last = is_system(m) ? last : m;
+    for (const struct ir_block *b = last ? last->blocks : NULL; b; b = b->next)
+        if (b->kind == IR_TOOL_RESULT)
+            return true;
+    return false;
+}
+
+/* What differs between OpenAI's generations: those that reason have a `base` of two. */
+static void openai_head(struct walk *w, const struct ir_request *r)
+{
+    bool reasons = w->f->base < 3, system = false;
+
+    if (!r->tools || !is_openai(w))
+        return;
+    for (const struct ir_message *m = r->messages; m; m = m->next)
+        system = system || is_system(m);
+    if (reasons && !w->target->responses && str_has_prefix(w->f->name, STR("GPT5")))
+        tokens(w, GPT5_CHAT_TOOLS);
+    else if (w->f->base == 3 && system)
+        w->milli -= SYSTEM_AND_TOOLS * MILLI; /* the tools added more */
+}
+
+struct token_count token_prompt(struct token_counter *c, const struct ir_request *r,
+                                const struct token_target *t)
+{
+    struct walk w = {.c = c, .f = token_family(t->model), .target = t, .loop = in_tool_loop(r)};
+
+    w.exact = w.f->text == 0 && encoding_of(&w);
+    tokens(&w, w.f->base);
+    if (r->reasoning.mode == IR_THINK_ON || r->reasoning.mode == IR_THINK_ADAPTIVE)
+        tokens(&w, w.f->think);
+    for (const struct ir_message *m = r->messages; m; m = m->next)
+        message_of(&w, m);
+    tools_of(&w, r);
+    openai_head(&w, r);
+    format_of(&w, &r->format);
+    return (struct token_count){(w.milli + MILLI / 2) / MILLI,
+                                w.exact ? USAGE_COUNTED : USAGE_ESTIMATED};
+}
+
+struct token_count token_text(struct token_counter *c, const struct token_family *f, str plain)
+{
+    struct walk w = {.c = c, .f = f};
+
+    w.exact = f->text == 0 && encoding_of(&w);
+    plain_text(&w, plain);
+    return (struct token_count){(w.milli + MILLI / 2) / MILLI,
+                                w.exact ? USAGE_COUNTED : USAGE_ESTIMATED};
+}

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * tools_text - the tools of a request as their model reads them, as plain text to be counted.
+ *
+ * OpenAI writes functions down as TypeScript (its `harmony` format documents the form; the older
+ * models' bills agree with it to the token):
+ *
+ *     namespace functions {
+ *
+ *     // The weather of a city.
+ *     type get_weather = (_: {
+ *     // The city's name
+ *     city: string,
+ *     unit?: "celsius" | "fahrenheit", // default: celsius
+ *     }) => any;
+ *
+ *     } // namespace functions
+ *
+ * Others put the JSON there, without the blanks between its tokens. Pure; schemas are hostile: what
+ * is nested deeper than TOOLS_TEXT_DEPTH is `any`. Look at to->failed afterwards.
+ */
+#pragma once
+#include "ir/request.h"
+
+#define TOOLS_TEXT_DEPTH 24
+
+/* All function tools in one namespace; other kinds as their JSON. */
+void tools_text_ts(const struct ir_tool *tools, struct buf *to);
+/* One tool's name, description and schema as JSON. */
+void tools_text_json(const struct ir_tool *tool, struct buf *to);
+/* JSON text without the blanks between its tokens. */
+void tools_text_squeeze(str json, struct buf *to);
