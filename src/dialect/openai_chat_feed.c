@@ -21,9 +21,8 @@ void chat_decoder_init(void *state, bool client_usage)
 }
 
 struct chunk { /* members of a chunk or body */
-    jval choices, usage, error;
+    jval choices, usage, error, created;
     jtext id, model;
-    uint64_t created;
     bool flat_error; /* object:"error" */
     bool words;      /* a detail or message at the top */
 };
@@ -45,7 +44,6 @@ static void sort_rare(str k, jval v, struct chunk *to)
 static void sort_members(jval root, struct chunk *to)
 {
     struct json_iter it = json_iter(root);
-    uint64_t created;
 
     while (json_next(&it)) {
         str k = json_raw(it.key);
@@ -59,7 +57,7 @@ static void sort_members(jval root, struct chunk *to)
         else if (IS(k, "model"))
             to->model = json_raw(it.val);
         else if (IS(k, "created"))
-            to->created = json_u64(it.val, &created) == RC_OK ? created : 0;
+            to->created = it.val;
         else
             sort_rare(k, it.val, to);
     }
@@ -88,27 +86,69 @@ static void emit_error(struct chat_feeding *f, jval root)
 static void start(struct chat_feeding *f, const struct chunk *k)
 {
     struct ir_event ev = {.type = IR_EV_START};
+    uint64_t created;
 
     if (f->st->started)
         return;
     f->st->started = true;
     ev.start.id = k->id.n ? k->id : STR_NONE;
     ev.start.model = k->model.n ? k->model : STR_NONE;
-    ev.start.created = k->created;
+    if (json_u64(k->created, &created) == RC_OK)
+        ev.start.created = created;
     ir_emit(f->sink, &ev);
+}
+
+struct choice { /* members of one choice */
+    jval delta, message, error, logprobs, index, finish;
+};
+
+static void sort_choice(jval v, struct choice *to)
+{
+    struct json_iter it = json_iter(v);
+
+    while (json_next(&it)) {
+        str k = json_raw(it.key);
+
+        if (IS(k, "delta"))
+            to->delta = it.val;
+        else if (IS(k, "message"))
+            to->message = it.val;
+        else if (IS(k, "index"))
+            to->index = it.val;
+        else if (IS(k, "finish_reason"))
+            to->finish = it.val;
+        else if (IS(k, "logprobs"))
+            to->logprobs = it.val;
+        else if (IS(k, "error"))
+            to->error = it.val;
+    }
+}
+
+static void emit_logprobs(struct chat_feeding *f, jval v)
+{
+    struct ir_event ev = {.type = IR_EV_DELTA,
+                          .kind = f->c->kind,
+                          .choice = f->index,
+                          .block = f->c->block,
+                          .delta = {IR_D_LOGPROBS, json_text(v)}};
+
+    if (json_is(v, JSON_OBJECT))
+        ir_emit(f->sink, &ev);
 }
 
 static bool take_choice(struct chat_feeding *f, jval v)
 {
-    /* Perplexity has both: in a body an empty delta, in the last chunk the whole message again. */
-    jval message = f->st->body ? json_get_lit(v, "message") : json_get_lit(v, "delta");
-    jval error = json_get_lit(v, "error");
-    jval logprobs = json_get_lit(v, "logprobs");
-    uint64_t index = 0;
+    struct choice k = {0};
+    jval words, others;
+    uint64_t index;
 
-    if (json_u64(json_get_lit(v, "index"), &index) != RC_OK)
+    sort_choice(v, &k);
+    /* Perplexity has both: in a body an empty delta, in the last chunk the whole message again. */
+    words = f->st->body ? k.message : k.delta;
+    others = f->st->body ? k.delta : k.message;
+    if (json_u64(k.index, &index) != RC_OK)
         index = 0;
-    if (json_is(error, JSON_OBJECT)) {
+    if (json_is(k.error, JSON_OBJECT)) {
         emit_error(f, v);
         return false;
     }
@@ -117,20 +157,10 @@ static bool take_choice(struct chat_feeding *f, jval v)
     f->index = (uint32_t)index;
     f->c = &f->st->choices[index];
     f->c->seen = true;
-    if (json_is_nothing(message))
-        message = f->st->body ? json_get_lit(v, "delta") : json_get_lit(v, "message");
-    if (!chat_take_message(f, message))
+    if (!chat_take_message(f, json_is_nothing(words) ? others : words))
         return false;
-    if (json_is(logprobs, JSON_OBJECT)) {
-        struct ir_event ev = {.type = IR_EV_DELTA,
-                              .kind = f->c->kind,
-                              .choice = f->index,
-                              .block = f->c->block,
-                              .delta = {IR_D_LOGPROBS, json_text(logprobs)}};
-
-        ir_emit(f->sink, &ev);
-    }
-    chat_take_finish(f->c, json_raw(json_get_lit(v, "finish_reason")));
+    emit_logprobs(f, k.logprobs);
+    chat_take_finish(f->c, json_raw(k.finish));
     return true;
 }
 

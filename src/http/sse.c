@@ -6,6 +6,7 @@
  * few bits (is the current line empty, was the last byte a CR), so it runs over each piece once,
  * wherever the pieces are cut, and never over held bytes again. The second reads the fields of the
  * complete event, which lies in one piece: in the caller's bytes, or in `held` when it was cut.
+ * Most events are one long line: where the first line ends is remembered, and not looked for again.
  *
  * The one hard question is a blank line that ends in CR at the end of a piece: is an LF to come? To
  * wait would keep the last event of a CR-only stream for ever, and not to wait would tear the CRLF
@@ -55,9 +56,12 @@ static bool finish_cr(struct sse_parser *p, unsigned kind)
     return p->cr_blank;
 }
 
-/* Bytes of [p, end) up to the end of the event, or NULL when it does not end in them. */
-static const char *find_end(struct sse_parser *s, const char *p, const char *end)
+/* Bytes of [p, end) up to the end of the event, or NULL when it does not end in them. *first gets
+ * the end of the first line that ends in them. */
+static const char *find_end(struct sse_parser *s, const char *p, const char *end,
+                            const char **first)
 {
+    *first = NULL;
     while (p != end) {
         if (s->cr) {
             bool crlf = *p == '\n';
@@ -70,6 +74,8 @@ static const char *find_end(struct sse_parser *s, const char *p, const char *end
         s->line_is_empty &= eol == p;
         if (eol == end)
             return NULL;
+        if (!*first)
+            *first = eol;
         bool blank = s->line_is_empty;
         p = eol + 1;
         if (*eol == '\n') {
@@ -123,7 +129,9 @@ static str without_line_ends(str s)
     return s;
 }
 
-static enum sse_result read_event(struct sse_parser *p, str raw, struct sse_event *e)
+/* `eol`: the end of the first line, or NULL: not known. */
+static enum sse_result read_event(struct sse_parser *p, str raw, const char *eol,
+                                  struct sse_event *e)
 {
     const char *at = raw.p, *end = raw.p + raw.n, *bare = NULL;
     *e = (struct sse_event){.raw = raw};
@@ -131,7 +139,8 @@ static enum sse_result read_event(struct sse_parser *p, str raw, struct sse_even
         at += 3;
     p->started = true;
     while (at != end) {
-        const char *eol = scan_line(at, end);
+        if (!eol)
+            eol = scan_line(at, end);
         str line = str_of(at, (size_t)(eol - at)), value;
         if (is_field(line, STR("data"), &value))
             add_data(p, e, value);
@@ -140,6 +149,7 @@ static enum sse_result read_event(struct sse_parser *p, str raw, struct sse_even
         else if (!bare && line.n && (line.p[0] == '{' || line.p[0] == '['))
             bare = at;
         at = eol + (eol != end);
+        eol = NULL;
     }
     if (bare && !e->data.p) {
         e->bare = true;
@@ -162,21 +172,21 @@ static enum sse_result next(struct sse_parser *p, str *in, struct sse_event *ret
 {
     if (in->n == 0)
         return SSE_MORE;
-    const char *end = find_end(p, in->p, in->p + in->n);
+    const char *first, *end = find_end(p, in->p, in->p + in->n, &first);
     str piece = str_of(in->p, end ? (size_t)(end - in->p) : in->n);
     *in = str_from(*in, piece.n);
     size_t held = buf_size(&p->held);
     if (piece.n > p->held.max - held)
         return SSE_TOO_BIG;
     if (end && !held)
-        return read_event(p, piece, ret);
+        return read_event(p, piece, first, ret);
     buf_add(&p->held, piece);
     if (p->held.failed)
         return SSE_TOO_BIG;
     if (!end)
         return SSE_MORE;
     p->lent = true;
-    return read_event(p, buf_str(&p->held), ret);
+    return read_event(p, buf_str(&p->held), NULL, ret);
 }
 
 enum sse_result sse_next(struct sse_parser *p, str *in, struct sse_event *ret)

@@ -124,18 +124,20 @@ static const char *skip_blanks(const char *s, const char *end)
     return s;
 }
 
-/* To the next byte that is no blank: mostly the one it stands on. */
-static inline const char *skip(const struct parser *p, const char *s)
-{
-    if (WEIR_LIKELY(s != p->end && *s > ' '))
-        return s;
-    return skip_blanks(s, p->end);
-}
-
 /* The byte at s; 0 at the end, which is no byte that any text may have outside its strings. */
 static inline char peek(const struct parser *p, const char *s)
 {
     return s < p->end ? *s : '\0';
+}
+
+/* The next byte that is no blank, mostly the one that *s stands on, to which *s goes. */
+static inline char next(const struct parser *p, const char **s)
+{
+    char c = peek(p, *s);
+    if (WEIR_LIKELY(c > ' '))
+        return c;
+    *s = skip_blanks(*s, p->end);
+    return peek(p, *s);
 }
 
 /* The string whose first byte is s has no end near by, or more than plain text before it, or stands
@@ -155,20 +157,28 @@ static __attribute__((noinline)) const char *string_end(struct parser *p, const 
     return e;
 }
 
-/* s: an opening quote. Returns the closing one; p->escaped gets the flag. */
-static inline const char *string(struct parser *p, const char *s, uint8_t flags)
+/* s: behind an opening quote. Returns the closing one; p->escaped gets the flag. */
+static inline const char *closing(struct parser *p, const char *s)
 {
     const char *e = NULL;
-    if (WEIR_LIKELY(p->end - ++s >= JSON_SCAN_SHORT))
+    if (WEIR_LIKELY(p->end - s >= JSON_SCAN_SHORT))
         e = json_scan_short(s);
-    if (e)
-        p->escaped = 0;
-    else if (!(e = string_end(p, s)))
+    if (WEIR_UNLIKELY(!e))
+        return string_end(p, s);
+    p->escaped = 0;
+    return e;
+}
+
+/* s: an opening quote. Returns the closing one. */
+static inline const char *string(struct parser *p, const char *s)
+{
+    const char *e = closing(p, ++s);
+    if (!e)
         return NULL;
     struct json_node node = {.off = (uint32_t)(s - p->begin),
                              .len = (uint32_t)(e - s),
                              .type = JSON_STRING,
-                             .flags = flags | p->escaped};
+                             .flags = p->escaped};
     return add(p, s, node) ? e : NULL;
 }
 
@@ -228,7 +238,7 @@ static inline const char *scalar(struct parser *p, const char *s, char c)
 {
     switch (c) {
     case '"':
-        s = string(p, s, 0);
+        s = string(p, s);
         return s ? s + 1 : NULL;
     case 't':
         return word(p, s, STR("true"), JSON_TRUE);
@@ -253,17 +263,18 @@ static const char *repeated(struct parser *p, uint32_t key)
     return fail(p, RC_DUPLICATE, p->begin + p->nodes[key].off - 1, "duplicate key");
 }
 
-/* The node that was added last is a key of the innermost object; k is its text. */
-static inline bool is_new_key(struct parser *p, str k)
+static inline uint16_t print_of(const struct parser *p, str k)
+{
+    if (WEIR_LIKELY(!p->escaped && p->end - k.p >= 8))
+        return json_print_fast(k);
+    return json_keys_print(k, p->escaped);
+}
+
+/* The node that was added last is a key of the innermost object. */
+static inline bool is_new_key(struct parser *p, uint16_t print)
 {
     struct frame *f = p->top;
     uint32_t n = f->keys++;
-    uint16_t print;
-    if (WEIR_LIKELY(!p->escaped && p->end - k.p >= 8))
-        print = json_print_fast(k);
-    else
-        print = json_keys_print(k, p->escaped);
-    p->nodes[p->n - 1].print = print;
     if (WEIR_UNLIKELY(n >= JSON_KEYS_FEW))
         return true; /* all at once, when the object closes */
     if (WEIR_LIKELY(!json_keys_seen(&f->seen, n, print)))
@@ -298,14 +309,20 @@ static const char *check_many_keys(struct parser *p, const char *s)
 /* s: where a key must be. Returns behind its colon. */
 static inline const char *key(struct parser *p, const char *s)
 {
-    s = skip(p, s);
-    if (peek(p, s) != '"')
+    if (next(p, &s) != '"')
         return unexpected(p, s, "expected a key in double quotes");
-    const char *e = string(p, s, JSON_F_KEY);
-    if (!e || !is_new_key(p, str_of(s + 1, (size_t)(e - s - 1))))
+    const char *e = closing(p, ++s);
+    if (!e)
         return NULL;
-    s = skip(p, e + 1);
-    if (peek(p, s) != ':')
+    struct json_node node = {.off = (uint32_t)(s - p->begin),
+                             .len = (uint32_t)(e - s),
+                             .type = JSON_STRING,
+                             .flags = JSON_F_KEY | p->escaped,
+                             .print = print_of(p, str_of(s, (size_t)(e - s)))};
+    if (!add(p, s, node) || !is_new_key(p, node.print))
+        return NULL;
+    s = e + 1;
+    if (next(p, &s) != ':')
         return unexpected(p, s, "expected ':' after the key");
     return s + 1;
 }
@@ -343,8 +360,7 @@ static inline const char *close_one(struct parser *p, const char *s)
 static inline const char *behind(struct parser *p, const char *s)
 {
     while (p->top != p->frames) {
-        s = skip(p, s);
-        char c = peek(p, s);
+        char c = next(p, &s);
         if (c == ',')
             return s + 1;
         bool object = p->top->object;
@@ -363,15 +379,13 @@ static const char *value(struct parser *p, const char *s)
     do {
         if (p->top->object && !(s = key(p, s)))
             return NULL;
-        s = skip(p, s);
-        char c = peek(p, s);
+        char c = next(p, &s);
         bool object = c == '{';
         if (object || c == '[') {
             s = open_one(p, s, object);
             if (!s)
                 return NULL;
-            s = skip(p, s);
-            if (peek(p, s) != (object ? '}' : ']'))
+            if (next(p, &s) != (object ? '}' : ']'))
                 continue;
             s = close_one(p, s);
         } else {
@@ -406,7 +420,7 @@ static enum rc run(struct parser *p, struct json_doc *ret, struct json_error *er
     p->frames[0].object = false;
     const char *s = value(p, p->begin);
     if (s) {
-        s = skip(p, s);
+        s = skip_blanks(s, p->end);
         if (s != p->end)
             s = fail(p, RC_SYNTAX, s, "more text behind the value");
     }
