@@ -72,6 +72,8 @@ static struct back_call back_call_of(struct call *c)
     const struct conf_provider *p = c->cand->provider;
     c->opts = c->bind->opts;
     quirk_fill(&c->opts, &c->bind->quirks, c->cand->target->model);
+    if (c->remedies & CONF_REMEDY_ENABLE_THINKING)
+        c->opts.effort = EFFORT_ENABLE;
     struct back_call bc = {
         .opts = &c->opts,
         .model = c->cand->target->model,
@@ -184,11 +186,6 @@ bool wire_write(struct call *c)
         return false;
     }
     struct back_call bc = back_call_of(c);
-    struct dialect_opts opts = *bc.opts;
-    if (c->remedies & CONF_REMEDY_ENABLE_THINKING) {
-        opts.effort = EFFORT_ENABLE;
-        bc.opts = &opts;
-    }
     if (!write_body(c, &bc))
         return false;
     write_head(c, &bc);
