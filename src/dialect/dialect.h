@@ -241,6 +241,8 @@ struct dialect_back {
     enum rc (*splice_request)(jval root, const struct back_call *c, struct arena *a,
                               struct rope *out) MUST_CHECK;
 
+    bool splice_cuts; /* splice_request leaves out what opts->refused names */
+
     /* A whole 200 body to events. An error inside it comes as IR_EV_ERROR; anything that is no
      * answer of this dialect too (ERR_UPSTREAM). */
     void (*decode_body)(jval root, struct dialect_scratch *s, struct ir_sink sink);

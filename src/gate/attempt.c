@@ -9,6 +9,8 @@
  */
 #include "gate/gate_int.h"
 
+#define LEFT_OUT_MAX 3 /* parameters left out of one call: more, and the model is the wrong one */
+
 /* ---- the exchange's callbacks */
 
 static struct call *call_of_exchange(struct exchange *x)
@@ -524,11 +526,31 @@ void fail_for_client(struct fail *f)
         *f = (struct fail){.kind = ERR_UNAVAILABLE, .stop_retry = true};
 }
 
+/* A 400 that names a parameter: the same again without it, once for each. Nothing is wrong with the
+ * target, so neither its health nor the budget of retries is touched. */
+static bool try_without(struct call *c, const struct attempt_failure *f, const struct fail *fail)
+{
+    struct gate *g = c->gate;
+    struct refused r;
+    if (f->end != ATTEMPT_STATUS || c->left_out >= LEFT_OUT_MAX ||
+        c->attempts >= GATE_ATTEMPTS_MAX || !refused_read(fail, &r) ||
+        !learned_add(g->learned, transform_target(c), &r, loop_now(g->loop)))
+        return false;
+    const char *why = arena_printf(&c->req->arena, "it refuses " STR_FMT, STR_ARG(r.name));
+    record_of(c)->why = why ? why : "it refuses a parameter";
+    learn(c, f);
+    c->left_out++;
+    start(c);
+    return true;
+}
+
 void attempt_failed(struct call *c, const struct attempt_failure *f, const struct fail *fail)
 {
     struct gate *g = c->gate;
     struct attempt_failure seen = *f;
     CHECK(!c->committed && !c->on_wire);
+    if (try_without(c, f, fail))
+        return;
     seen.same_tried = c->same_tries > 1;
     struct retry_rule rule = retry_decide(&seen, &g->rand);
     learn(c, f);

@@ -195,8 +195,9 @@ enum rc gate_new(const struct gate_setup *setup, struct snapshot *snap, struct c
     rand_init(&g->rand, setup->seed);
     g->id_low = rand_u64(&g->rand);
     scratch_init(&g->scratch);
+    g->learned = learned_new();
     struct hash_key key = {rand_u64(&g->rand), rand_u64(&g->rand)};
-    enum rc rc = route_state_init(&g->route, key);
+    enum rc rc = g->learned ? route_state_init(&g->route, key) : RC_NOMEM;
     if (rc == RC_OK)
         rc = alarms_new(g->loop, &g->alarms);
     if (rc == RC_OK)
@@ -249,6 +250,7 @@ void gate_free(struct gate *g)
     list_each_safe(it, tmp, &g->wires) wire_free(list_entry(it, struct wire, link));
     route_state_fini(&g->route);
     scratch_fini(&g->scratch);
+    learned_free(g->learned);
     buf_fini(&g->out);
     buf_fini(&g->lines);
     buf_fini(&g->line);

@@ -4,6 +4,7 @@
 #include "base/rope.h"
 #include "dialect/quirk.h"
 #include "gate/gate.h"
+#include "gate/learned.h"
 #include "gate/pricing.h"
 #include "http/decode.h"
 #include "http/frame.h"
@@ -100,6 +101,7 @@ struct call {
     struct attempt_record tried[GATE_ATTEMPTS_MAX];
     unsigned attempts;
     unsigned same_tries;
+    unsigned left_out; /* tries without a parameter that was refused */
     msec attempt_began;
     msec deadline;
     bool impatient;          /* the deadline is the client's own */
@@ -163,6 +165,7 @@ struct gate {
     unsigned ncalls;
     struct route_state route;
     struct retry_budget budget;
+    struct learned *learned; /* parameters that targets refused */
     struct dialect_scratch scratch;
     struct rand rand;
     struct buf out;   /* events on their way to a client, within one callback */
@@ -187,6 +190,7 @@ unsigned transform_filters(const struct call *c);             /* enum ir_filter_
 bool transform_request(struct call *c, struct ir_request *r); /* false: no memory */
 bool transform_body(struct call *c, struct rope *body);       /* false: no memory, or no JSON */
 void transform_headers(const struct call *c, struct buf *head);
+str transform_target(const struct call *c); /* "provider/model", in the arena; for gate->learned */
 
 /* gate.c */
 void gen_unref(struct gen *gen);

@@ -35,7 +35,7 @@ void call_reply_lines(struct call *c, str content_type, struct buf *b)
     if (c->peek.stream && c->route)
         buf_lit(b, "cache-control: no-cache\r\nx-accel-buffering: no\r\n");
     weir_lines(c, b);
-    if (c->lossy.n && !c->same) {
+    if (c->lossy.n) {
         buf_lit(b, "x-weir-lossy: ");
         ir_lossy_print(&c->lossy, b);
         buf_lit(b, "\r\n");

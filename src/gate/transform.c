@@ -127,27 +127,59 @@ static size_t count_edits(const struct call *c)
     return n;
 }
 
-bool transform_body(struct call *c, struct rope *body)
+str transform_target(const struct call *c)
 {
-    struct arena *a = &c->req->arena;
-    const struct conf_transform *t;
-    struct walk w = {0};
-    size_t n = count_edits(c), k = 0;
-    if (!n)
-        return true;
-    struct json_edit *edits = arena_array(a, struct json_edit, n);
+    return arena_strf(&c->req->arena, STR_FMT "/" STR_FMT, STR_ARG(c->cand->provider->name),
+                      STR_ARG(c->cand->target->model));
+}
+
+/* What was learned of the target, behind all else: an operator's word cannot make a model take what
+ * it refuses. What a quirk stands for has been left out in the writing, but for a client's own
+ * bytes of a language that knows no such quirks. */
+static size_t add_learned(struct call *c, struct json_edit *edits)
+{
+    struct gate *g = c->gate;
+    size_t n, k = 0;
+    const struct learned_edit *l =
+        learned_edits(g->learned, transform_target(c), loop_now(g->loop), &n);
+    for (size_t i = 0; i < n; i++) {
+        if (l[i].bit && (!c->same || c->bind->dialect->back->splice_cuts))
+            continue;
+        edits[k++] = l[i].edit;
+        if (l[i].edit.op == JSON_EDIT_DELETE)
+            ir_lossy_add(&c->lossy, arena_dup(&c->req->arena, l[i].edit.path));
+    }
+    return k;
+}
+
+static bool edit_body(struct call *c, const struct json_edit *edits, size_t n, struct rope *body)
+{
     struct buf flat = BUF_INIT(GATE_REQUEST_MAX), out = BUF_INIT(GATE_REQUEST_MAX);
-    while (edits && (t = next(c, &w)) != NULL)
-        for (uint32_t i = 0; i < t->nedits; i++)
-            edits[k++] = t->edits[i];
     rope_flatten(body, &flat);
-    bool ok = edits && !flat.failed && json_edit(a, buf_str(&flat), edits, k, &out) == RC_OK;
+    bool ok = !flat.failed && json_edit(&c->req->arena, buf_str(&flat), edits, n, &out) == RC_OK;
     rope_clear(body);
     if (ok)
         rope_copy(body, buf_str(&out));
     buf_fini(&flat);
     buf_fini(&out);
     return ok && !rope_failed(body);
+}
+
+bool transform_body(struct call *c, struct rope *body)
+{
+    const struct conf_transform *t;
+    struct walk w = {0};
+    bool learned = !learned_is_empty(c->gate->learned);
+    size_t n = count_edits(c), k = 0;
+    if (!n && !learned)
+        return true;
+    struct json_edit *edits = arena_array(&c->req->arena, struct json_edit, n + LEARNED_NAMES);
+    while (edits && (t = next(c, &w)) != NULL)
+        for (uint32_t i = 0; i < t->nedits; i++)
+            edits[k++] = t->edits[i];
+    if (edits && learned)
+        k += add_learned(c, edits + k);
+    return edits && (!k || edit_body(c, edits, k, body));
 }
 
 void transform_headers(const struct call *c, struct buf *head)

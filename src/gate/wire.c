@@ -72,6 +72,14 @@ static struct back_call back_call_of(struct call *c)
     const struct conf_provider *p = c->cand->provider;
     c->opts = c->bind->opts;
     quirk_fill(&c->opts, &c->bind->quirks, c->cand->target->model);
+    if (!learned_is_empty(c->gate->learned)) {
+        uint64_t bits =
+            learned_bits(c->gate->learned, transform_target(c), loop_now(c->gate->loop));
+        c->opts.refused |= bits;
+        c->opts.accepted &= ~bits;
+        c->opts.no_stream_options |= (bits & REFUSES(STREAM_OPTIONS)) != 0;
+        c->opts.no_strict |= (bits & REFUSES(STRICT)) != 0;
+    }
     if (c->remedies & CONF_REMEDY_ENABLE_THINKING)
         c->opts.effort = EFFORT_ENABLE;
     struct back_call bc = {

@@ -178,12 +178,12 @@ static void test_no_json_and_no_memory(void **state)
     assert_int_equal(json_edit(&a, STR("{\"a\":"), e, 1, &out), RC_SYNTAX);
     arena_fini(&a);
     buf_fini(&out);
-    for (long n = 0;; n++) {
+    for (size_t n = 1;; n++) {
         struct buf to = BUF_INIT(1000);
         arena_init(&a, 1u << 20);
         mem_fail_after(n);
         enum rc rc = json_edit(&a, STR("{\"x\":1,\"z\":2}"), e, 3, &to);
-        mem_fail_after(-1);
+        mem_fail_after(0);
         if (rc == RC_OK)
             assert_str(buf_str(&to), "{\"a\":{\"c\":1,\"b\":1},\"z\":2}");
         else
