@@ -121,7 +121,7 @@ static bool put_content(struct json_writer *w, const struct ir_answer *an, str o
             put_use(w, b, &scratch, own_id, ++calls);
             break;
         case IR_OPAQUE:
-            if (b->raw.n)
+            if (b->raw.n && anthropic_knows(b->opaque.family))
                 json_put_text(w, b->raw);
             break;
         case IR_IMAGE:

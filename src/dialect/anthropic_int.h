@@ -78,6 +78,7 @@ void anthropic_decode_body(jval root, struct dialect_scratch *s, struct ir_sink 
 #define ANTHROPIC_STREAM_SIZE 2048 /* checked against the struct there */
 void anthropic_stream_init(void *state, const struct front_opts *o);
 void anthropic_encode_event(void *state, const struct ir_event *ev, struct buf *out);
+bool anthropic_knows(str family); /* whose a block of one language's own is; absent: unsaid */
 str anthropic_stop_word(enum ir_finish f, bool refused);
 
 /* anthropic_body.c */

@@ -167,6 +167,11 @@ static void open_use(struct anthropic_stream *st, const struct ir_event *ev, str
     buf_lit(out, "\",\"input\":{}}}\n\n");
 }
 
+bool anthropic_knows(str family)
+{
+    return !family.n || str_eq(family, STR(ANTHROPIC_FAMILY));
+}
+
 static void open_block(struct anthropic_stream *st, const struct ir_event *ev, struct buf *out)
 {
     switch (ev->kind) {
@@ -191,7 +196,7 @@ static void open_block(struct anthropic_stream *st, const struct ir_event *ev, s
         open_use(st, ev, out);
         break;
     case IR_OPAQUE: /* Anthropic's own blocks, by way of another of its doors */
-        if (!ev->open.raw.n)
+        if (!ev->open.raw.n || !anthropic_knows(ev->open.family))
             break;
         begin_start(st, out);
         dialect_add_line(out, ev->open.raw);

@@ -128,7 +128,11 @@ enum rc scratch_parse(struct dialect_scratch *s, str src, jval *ret) MUST_CHECK;
 /* ---- front --------------------------------------------------------------------------------------
  */
 
-enum front_op { FRONT_CHAT, FRONT_COUNT };
+enum front_op {
+    FRONT_CHAT,
+    FRONT_COUNT,
+    FRONT_ABSENT, /* a path of this language that is not served: answered with `why` */
+};
 
 struct front_route { /* what a path says */
     enum front_op op;
@@ -136,6 +140,7 @@ struct front_route { /* what a path says */
                   absent */
     bool stream_said; /* the path decides about streaming */
     bool stream;
+    str why; /* FRONT_ABSENT: static text that says what to do instead */
 };
 
 /* What a front encoder must know of the call. Strings are copied where they must last. */
@@ -147,6 +152,7 @@ struct front_opts {
     bool include_usage;  /* ir_request/ir_peek.include_usage */
     uint64_t
         input_estimate; /* prompt tokens by our count, for dialects that say them first; 0: none */
+    jval request;       /* the client's own body, or absent: for dialects whose answer repeats it */
 };
 
 struct front_error { /* how to answer a failed call */

@@ -7,7 +7,7 @@ static const struct {
 } makers[] = {
     {STR(SEAL_ANTHROPIC), STR("YW50aHJvcGljLWNsYXVkZS12MTo6")},
     {STR(SEAL_GEMINI), STR("Z29vZ2xlLWdlbWluaS12MTo6")},
-    {STR("openai-responses-v1"), STR("b3BlbmFpLXJlc3BvbnNlcy12MTo6")},
+    {STR(SEAL_OPENAI), STR("b3BlbmFpLXJlc3BvbnNlcy12MTo6")},
     {STR("xai-responses-v1"), STR("eGFpLXJlc3BvbnNlcy12MTo6")},
 };
 

@@ -16,6 +16,7 @@
 /* Makers, as OpenRouter's clients name them in `format`. */
 #define SEAL_ANTHROPIC "anthropic-claude-v1"
 #define SEAL_GEMINI    "google-gemini-v1"
+#define SEAL_OPENAI    "openai-responses-v1"
 
 /* What stands before a seal of `format` in a field whose own seals are `own`'s: "" for those, and
  * for makers that are not known. */

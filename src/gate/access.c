@@ -159,8 +159,19 @@ static bool may_knock(struct call *c)
     return true;
 }
 
+/* A client that would rather have a WebSocket (Codex on its first try) goes on to POST at once when
+ * it is told 426, and only after long retries on anything else. */
+static bool wants_websocket(const struct h1_head *h)
+{
+    return h->method == H1_GET && str_eq_nocase(h1_find(h, STR("upgrade")), STR("websocket"));
+}
+
 static bool admit_call(struct call *c)
 {
+    if (wants_websocket(c->req->head))
+        return refuse(c, ERR_UPGRADE, STR_NONE, STR_NONE);
+    if (c->froute.op == FRONT_ABSENT)
+        return refuse(c, ERR_NOT_FOUND, c->froute.why, STR("not_found"));
     if (c->req->head->method != H1_POST)
         return refuse(c, ERR_METHOD, STR("Use POST here."), STR_NONE);
     if (!body_is_welcome(c))

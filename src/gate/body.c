@@ -51,6 +51,7 @@ struct front_opts front_opts_of(struct call *c)
 {
     return (struct front_opts){
         .arena = &c->req->arena,
+        .request = json_root(&c->doc),
         .id = str_from(c->id, 4),
         .model = model_text(c),
         .created = loop_unix_ms(c->gate->loop) / 1000,

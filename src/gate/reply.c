@@ -69,6 +69,8 @@ static void error_lines(struct call *c, const struct fail *f, const struct front
     }
     if (e->should_retry_no)
         buf_lit(b, "x-should-retry: false\r\n");
+    if (f->kind == ERR_UPGRADE) /* RFC 9110, 15.5.22: what may be spoken instead */
+        buf_lit(b, "upgrade: HTTP/1.1\r\n");
     if (f->kind == ERR_METHOD)
         buf_add(b, c->front ? STR("allow: POST\r\n") : STR("allow: GET, HEAD\r\n"));
 }

@@ -70,6 +70,7 @@ struct ir_event {
             jtext sealed;                 /* TOOL_USE: ir_block.use.sealed */
             jtext data;                   /* REDACTED: the sealed data; OPAQUE: the block's type */
             jtext format;                 /* THINKING, REDACTED: who signed, when known */
+            str family;                   /* OPAQUE: whose words, when known */
             str raw;                      /* OPAQUE: the block's whole JSON */
             bool is_signed;               /* THINKING: a signature will or may follow */
             bool is_custom;               /* TOOL_USE: arguments are free text */

@@ -100,6 +100,7 @@ struct ir_block {
             jtext type;     /* the block's type name */
             jtext id, name; /* of a server tool */
             jtext args;     /* its input, while it is gathered from a stream */
+            str family;     /* of an answer: whose words, when known */
         } opaque;
     };
 };

@@ -139,6 +139,7 @@ static void open_block(struct ir_collect *c, struct ir_answer *an, const struct 
         b->opaque.type = keep(c, ev->open.data);
         b->opaque.id = keep(c, ev->open.id);
         b->opaque.name = keep(c, ev->open.name);
+        b->opaque.family = ev->open.family; /* static */
         break;
     case IR_TOOL_RESULT:
         break;
@@ -168,7 +169,7 @@ static void add_delta(struct ir_collect *c, struct ir_answer *an, const struct i
     str s = ev->delta.text;
 
     if (ev->delta.what == IR_D_LOGPROBS) {
-        an->logprobs = keep(c, s);
+        an->logprobs = copy(c, s); /* may be made up for the event */
         return;
     }
     if (!b)

@@ -42,6 +42,7 @@ static struct retry_rule by_status(const struct attempt_failure *f, struct rand 
     case ERR_FORBIDDEN:
     case ERR_NOT_FOUND:
     case ERR_METHOD:
+    case ERR_UPGRADE:
     case ERR_REQUEST_TIMEOUT:
     case ERR_TOO_LARGE:
     case ERR_MEDIA_TYPE:
