@@ -30,7 +30,7 @@ static bool route(str path, str query, struct front_route *ret)
     return ret->model.n && str_find_char(ret->model, '/') == SIZE_MAX;
 }
 
-static void put_error(const struct fail *f, struct buf *out)
+void chat_put_error(const struct fail *f, struct buf *out)
 {
     buf_lit(out, "{\"error\":{\"message\":\"");
     json_escape(out, fail_message(f));
@@ -54,14 +54,14 @@ static void encode_error(const struct fail *f, str request_id, struct front_erro
 {
     (void)request_id; /* OpenAI has it in a header only */
     dialect_error_head(f, err_row(f->kind)->openai_status, ret);
-    put_error(f, body);
+    chat_put_error(f, body);
 }
 
 void chat_encode_stream_error(const struct fail *f, str request_id, struct buf *out)
 {
     (void)request_id;
     buf_lit(out, "data: ");
-    put_error(f, out);
+    chat_put_error(f, out);
     buf_lit(out, "\n\n"); /* and no [DONE]: the stream is not whole */
 }
 

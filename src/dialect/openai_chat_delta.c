@@ -39,6 +39,7 @@ static struct ir_event begin_block(struct chat_feeding *f, enum ir_kind kind)
 {
     chat_close_block(f);
     f->c->open = true;
+    f->c->sealed = false;
     f->c->kind = kind;
     return event_of(f, IR_EV_BLOCK_START);
 }
@@ -95,6 +96,17 @@ static void open_thought(struct chat_feeding *f, jtext format)
     ir_emit(f->sink, &ev);
 }
 
+/* A seal ends its thought: what stands under another index behind it begins the next one. */
+static void next_thought(struct chat_feeding *f, jval detail)
+{
+    uint64_t index = f->c->thought;
+
+    if (json_u64(json_get_lit(detail, "index"), &index) == RC_OK && index != f->c->thought &&
+        f->c->sealed && f->c->open && f->c->kind == IR_THINKING)
+        chat_close_block(f);
+    f->c->thought = index;
+}
+
 static void take_thoughts(struct chat_feeding *f, jtext text, jval details)
 {
     struct json_iter it = json_iter(details);
@@ -110,6 +122,7 @@ static void take_thoughts(struct chat_feeding *f, jtext text, jval details)
         jtext sig = json_raw(json_get_lit(it.val, "signature"));
         jtext more = json_raw(json_get_lit(it.val, "text"));
 
+        next_thought(f, it.val);
         if (!more.n)
             more = json_raw(json_get_lit(it.val, "summary"));
         if (!text.n && more.n) {
@@ -119,6 +132,7 @@ static void take_thoughts(struct chat_feeding *f, jtext text, jval details)
         if (sig.n) {
             open_thought(f, format);
             delta(f, IR_D_SIGNATURE, sig);
+            f->c->sealed = true;
         }
         if (data.n)
             sealed_thought(f, data, format);

@@ -12,6 +12,8 @@
 
 struct chat_choice {
     bool seen, open, has_calls, finished;
+    bool sealed;       /* the open thought has its signature */
+    uint64_t thought;  /* index of the detail that came last */
     enum ir_kind kind; /* of the open block */
     uint32_t block;    /* of the open block, or the next one */
     int64_t call;      /* index of the open call */

@@ -260,6 +260,15 @@ static void put_assistant(struct chat_writer *cw, const struct ir_message *m)
     json_end(&cw->w);
 }
 
+/* Nothing in it but blocks of another dialect's own: hosted tools at work. */
+static bool is_foreign(const struct ir_message *m)
+{
+    for (const struct ir_block *b = m->blocks; b; b = b->next)
+        if (b->kind != IR_OPAQUE)
+            return false;
+    return m->blocks != NULL;
+}
+
 /* System text among the turns, for templates that know it at the front only. */
 static void put_mid_system(struct chat_writer *cw, const struct ir_message *m)
 {
@@ -335,6 +344,11 @@ void chat_put_messages(struct chat_writer *cw)
             put_system(cw, m, leading);
             break;
         case IR_ASSISTANT:
+            if (is_foreign(m)) {
+                for (const struct ir_block *b = m->blocks; b; b = b->next)
+                    chat_lose(cw, b->opaque.type);
+                break;
+            }
             put_assistant(cw, m);
             if (!m->next &&
                 !chat_is_kin(cw->r->family)) /* a start of the answer, to be gone on with */

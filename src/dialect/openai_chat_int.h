@@ -90,4 +90,5 @@ enum rc chat_splice_request(jval root, const struct back_call *c, struct arena *
                             struct rope *out) MUST_CHECK;
 
 /* openai_chat.c */
+void chat_put_error(const struct fail *f, struct buf *out); /* OpenAI's error object */
 void chat_encode_stream_error(const struct fail *f, str request_id, struct buf *out);
