@@ -345,6 +345,18 @@ static void tell_seal(struct buf *b, jtext seal)
         buf_addf(b, "sealed " STR_FMT "\n", STR_ARG(seal));
 }
 
+/* A Responses item holds either kind of seal, and says before it which it is. */
+static void tell_signature(struct buf *b, jtext signature)
+{
+    str whole = STR("cmVkYWN0ZWQ6");
+    if (str_has_prefix(signature, whole)) {
+        tell_seal(b, str_from(signature, whole.n));
+        return;
+    }
+    (void)seal_maker(&signature);
+    buf_addf(b, "signed " STR_FMT "\n", STR_ARG(signature));
+}
+
 str drive_meaning(struct drive *d, const struct answer *a)
 {
     struct buf b = BUF_INIT(TEXT_MAX);
@@ -370,7 +382,7 @@ str drive_meaning(struct drive *d, const struct answer *a)
                       : k->kind == IR_TOOL_USE ? k->use.sealed
                                                : STR_NONE);
         if (k->kind == IR_THINKING && k->thinking.signature.n)
-            buf_addf(&b, "signed " STR_FMT "\n", STR_ARG(k->thinking.signature));
+            tell_signature(&b, k->thinking.signature);
         if (k->kind == IR_TOOL_USE) /* a custom call's text has no place in a call proper */
             buf_addf(&b, "call " STR_FMT " " STR_FMT " " STR_FMT "\n", STR_ARG(k->use.id),
                      STR_ARG(k->use.name), STR_ARG(k->is_custom ? STR("{}") : k->use.args));

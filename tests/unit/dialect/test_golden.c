@@ -28,6 +28,7 @@ static const struct target {
 } targets[] = {
     {&dialect_openai_chat, "openai", "qwen3"},
     {&dialect_anthropic, "anthropic", "claude-sonnet-4-5"},
+    {&dialect_responses, "openai-responses", "gpt-5.1"},
 };
 
 static void golden(struct drive *d, const char *dir, const char *name, str got)
