@@ -239,6 +239,11 @@ enum rc card_read(jval v, struct arena *a, struct card *ret, struct card_fault *
 
 /* ---- at a time */
 
+struct price_period card_price_always(const struct price_set *set)
+{
+    return (struct price_period){.from_day = INT32_MIN, .minutes = DAY_MINUTES, .base = *set};
+}
+
 static bool holds(const struct price_period *p, int32_t day, uint32_t minute)
 {
     if (day < p->from_day)

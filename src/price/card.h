@@ -76,6 +76,8 @@ struct card_fault {
  * RC_NOMEM. */
 enum rc card_read(jval v, struct arena *a, struct card *ret, struct card_fault *fault) MUST_CHECK;
 
+/* A period that is always in force, of one price for prompts of every size. */
+struct price_period card_price_always(const struct price_set *set);
 /* The prices in force at a time (milliseconds since 1970 UTC); NULL: they are unknown. */
 const struct price_period *card_price(const struct card *c, uint64_t unix_ms);
 /* … and for a prompt of so many tokens. */

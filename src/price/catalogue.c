@@ -48,6 +48,11 @@ str catalogue_date(const struct catalogue *c)
 
 /* ---- providers */
 
+uint32_t catalogue_providers(const struct catalogue *c)
+{
+    return c->nproviders;
+}
+
 int catalogue_provider(const struct catalogue *c, str name)
 {
     for (uint32_t i = 0; i < c->nproviders; i++) {

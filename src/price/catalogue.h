@@ -34,7 +34,8 @@ struct catalogue;
 
 struct catalogue_fault {
     enum rc rc;
-    char text[320]; /* what is wrong and where, NUL-terminated */
+    uint32_t line, column; /* from 1; 0: the text as a whole */
+    char text[320];        /* what is wrong, NUL-terminated */
 };
 
 /* Check a text and index it. `built_in`: the text is part of the program; it is not copied, and its
@@ -48,6 +49,7 @@ struct catalogue *catalogue_unref(struct catalogue *c); /* returns NULL; accepts
 uint32_t catalogue_models(const struct catalogue *c);
 str catalogue_date(const struct catalogue *c); /* of the data, as the text says: "2026-09-25" */
 
+uint32_t catalogue_providers(const struct catalogue *c);
 /* A provider by its name or another one it goes by ("xai", "x-ai"); -1: unknown. */
 int catalogue_provider(const struct catalogue *c, str name);
 /* … by the host it is asked at; -1: unknown. */

@@ -22,10 +22,21 @@ struct loader {
     struct arena work; /* the document, and one card after the other */
     struct json_doc doc;
     struct catalogue_fault *fault;
+    size_t at; /* byte of the text that is looked at; SIZE_MAX: none */
     bool built_in;
     int last; /* provider found last: models of one stand together */
     uint32_t rule_at[CATALOGUE_PROVIDERS_MAX];
 };
+
+static void find_line(struct loader *l)
+{
+    str before = str_head(l->c->text, l->at);
+    size_t newline = str_rfind_char(before, '\n');
+    l->fault->line = 1;
+    for (size_t i = 0; i < before.n; i++)
+        l->fault->line += before.p[i] == '\n';
+    l->fault->column = (uint32_t)(newline == SIZE_MAX ? before.n : before.n - newline - 1) + 1;
+}
 
 static enum rc PRINTF_LIKE(3, 4) fault(struct loader *l, enum rc rc, const char *fmt, ...)
 {
@@ -33,7 +44,15 @@ static enum rc PRINTF_LIKE(3, 4) fault(struct loader *l, enum rc rc, const char 
     va_start(ap, fmt);
     vsnprintf(l->fault->text, sizeof(l->fault->text), fmt, ap);
     va_end(ap);
+    l->fault->line = l->fault->column = 0;
+    if (l->at != SIZE_MAX)
+        find_line(l);
     return l->fault->rc = rc;
+}
+
+static void look_at(struct loader *l, jval v)
+{
+    l->at = (size_t)(json_text(v).p - l->c->text.p);
 }
 
 /* ---- lists of texts */
@@ -108,12 +127,16 @@ static enum rc read_providers(struct loader *l, jval v)
         return RC_NOMEM;
     struct json_iter it = json_iter(v);
     while (json_next(&it)) {
+        look_at(l, it.val);
         TRY(read_provider(l, it.val, &c->providers[c->nproviders]));
         c->nproviders++; /* only now: it is not twice there because of itself */
     }
     it = json_iter(v);
-    for (uint32_t i = 0; json_next(&it); i++)
+    for (uint32_t i = 0; json_next(&it); i++) {
+        look_at(l, it.val);
         TRY(read_like(l, it.val, &c->providers[i]));
+    }
+    l->at = SIZE_MAX;
     return RC_OK;
 }
 
@@ -291,12 +314,16 @@ static enum rc read_models(struct loader *l, jval v)
     if (!json_is(v, JSON_ARRAY) || !json_len(v))
         return fault(l, RC_TYPE, "models must be a list of at least one");
     struct json_iter it = json_iter(v);
-    while (json_next(&it))
+    while (json_next(&it)) {
+        look_at(l, it.val);
         TRY(count_model(l, it.val));
+    }
     TRY(make_index(l));
     it = json_iter(v);
-    while (json_next(&it))
+    while (json_next(&it)) {
+        look_at(l, it.val);
         TRY(add_model(l, it.val));
+    }
     return RC_OK;
 }
 
@@ -308,8 +335,10 @@ static enum rc load(struct loader *l)
     enum rc rc = json_parse(&l->work, l->c->text, &l->doc, &err);
     if (rc == RC_NOMEM)
         return rc;
-    if (rc != RC_OK)
-        return fault(l, rc, "not JSON at byte %zu (%s): %s", err.offset, err.path, err.what);
+    if (rc != RC_OK) {
+        l->at = err.offset;
+        return fault(l, rc, "not JSON%s%s: %s", *err.path ? " at " : "", err.path, err.what);
+    }
     jval root = json_root(&l->doc);
     if (!json_is(root, JSON_OBJECT))
         return fault(l, RC_TYPE, "a catalogue is an object with providers and models");
@@ -320,7 +349,7 @@ static enum rc load(struct loader *l)
 
 enum rc catalogue_new(str text, bool built_in, struct catalogue **ret, struct catalogue_fault *why)
 {
-    struct loader l = {.fault = why, .built_in = built_in};
+    struct loader l = {.fault = why, .at = SIZE_MAX, .built_in = built_in};
     if (text.n > CATALOGUE_TEXT_MAX)
         return fault(&l, RC_LIMIT, "larger than %u MiB", CATALOGUE_TEXT_MAX >> 20);
     l.c = mem_zalloc(sizeof(*l.c));
