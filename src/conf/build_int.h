@@ -78,6 +78,11 @@ enum rc build_transformer(struct builder *b, str name, const struct conf_node *o
                           const struct conf_node *at, str model, struct conf_transforms *to,
                           bool *ret_found) MUST_CHECK;
 
+/* build_price.c: the models a provider serves, and whose prices it asks. */
+enum rc build_served(struct builder *b, const struct raw_provider *raw,
+                     struct conf_provider *p) MUST_CHECK;
+void build_catalogue(struct builder *b);
+
 /* build_language.c: which language a provider speaks, and where. */
 struct language {
     const struct preset *preset;       /* NULL: none known */

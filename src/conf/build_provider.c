@@ -356,9 +356,7 @@ static enum rc build_provider(struct builder *b, const struct raw_provider *raw,
         return RC_OK;
     TRY(build_language(b, raw, &l));
     p->region = raw->region;
-    p->models = raw->models.p;
-    p->nmodels = raw->models.n;
-    p->models_open = raw->models.n == 0;
+    TRY(build_served(b, raw, p));
     p->rates = (struct conf_rates){raw->limits.rpm, raw->limits.tpm, raw->limits.concurrency};
     p->anthropic_version = raw->anthropic_version;
     p->api_version = raw->api_version;

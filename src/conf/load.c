@@ -103,7 +103,7 @@ static enum rc get_text(struct builder *b, str *ret)
     if (!b->s->file.p)
         return RC_NOMEM;
     if (!src->text.p)
-        TRY(conf_read_file(b->arena, path.p, b->report, ret));
+        TRY(conf_read_file(b->arena, path.p, CONF_TEXT_MAX, b->report, ret));
     digest_sha256(*ret, b->s->text_sha256);
     return RC_OK;
 }

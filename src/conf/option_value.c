@@ -136,14 +136,26 @@ static void take_number(struct option_pass *x, const struct option_slot *s)
         *(uint64_t *)s->to = v;
 }
 
+/* Money is never a float. */
+static void take_usd(struct option_pass *x, const struct option_slot *s)
+{
+    uint64_t nano;
+    enum rc rc = num_nano(s->n->text, &nano);
+    if (rc == RC_OK && (nano / 1000000000 < s->row->min ||
+                        (s->row->max && nano > s->row->max * UINT64_C(1000000000))))
+        rc = RC_RANGE;
+    if (rc == RC_OK)
+        *(nanousd *)s->to = (nanousd)nano;
+    else
+        fault_number(x, s, rc);
+}
+
 static void take_double(struct option_pass *x, const struct option_slot *s)
 {
     double v;
     enum rc rc = parse_double(s->row, s->n->text, &v);
     if (rc != RC_OK)
         fault_number(x, s, rc);
-    else if (s->row->type == OPTION_USD)
-        *(nanousd *)s->to = (nanousd)(v * 1e9 + 0.5);
     else
         *(double *)s->to = v;
 }
@@ -218,8 +230,10 @@ void option_take_scalar(struct option_pass *x, const struct option_slot *s)
     case OPTION_BOOL:
         take_bool(x, s);
         break;
-    case OPTION_DOUBLE:
     case OPTION_USD:
+        take_usd(x, s);
+        break;
+    case OPTION_DOUBLE:
         take_double(x, s);
         break;
     case OPTION_WORD:

@@ -235,8 +235,12 @@ static const struct option provider_rows[] = {
     {"dialect", OPTION_TEXT, 0, AT(dialect),
      .help =
          "the language it speaks (`openai`, `anthropic`, ...) or the known provider it is like"},
-    {"models", OPTION_TEXTS, 0, AT(models),
+    {"models", OPTION_SECTIONS, 0, AT(models), .sub = &option_served,
      .help = "the models it serves; without a list it is asked for any model addressed to it"},
+    {"prices", OPTION_TEXT, 0, AT(prices),
+     .help =
+         "whose prices count: a provider of the catalogue, `free`, or `unknown`; by its host or "
+         "name when left out"},
     {"enabled", OPTION_BOOL, 0, AT(enabled), "true", .help = "false takes it out of all routes"},
     {"region", OPTION_TEXT, OPTION_LATER, AT(region), .help = "where it runs"},
     {"limits", OPTION_SECTION, OPTION_LATER, AT(limits), .sub = &provider_rates_section,
@@ -486,6 +490,10 @@ static const struct option root_rows[] = {
     {"models", OPTION_SECTIONS, 0, AT(models), .sub = &model_section, .help = "logical models"},
     {"routing", OPTION_SECTION, 0, AT(routing), .sub = &routing_section,
      .help = "how a call finds its target"},
+    {"catalogue", OPTION_SECTION, 0, AT(catalogue), .sub = &option_catalogue,
+     .help = "where prices and limits of models come from"},
+    {"catalog", OPTION_SECTION, OPTION_HIDDEN, AT(catalogue), .sub = &option_catalogue,
+     .help = "as catalogue"},
     {"keys", OPTION_SECTIONS, 0, AT(keys), .sub = &key_section, .help = "who may call"},
     {"admin", OPTION_SECTION, OPTION_LATER, AT(admin), .sub = &admin_section,
      .help = "who may administer"},

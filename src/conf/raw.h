@@ -7,6 +7,7 @@
  * has no default and was not given is 0, a word OPTION_WORD_UNSET.
  */
 #pragma once
+#include "base/price.h"
 #include "conf/option.h"
 #include "conf/snapshot.h"
 
@@ -55,13 +56,30 @@ struct raw_quirks {
     struct raw_texts refuses, accepts;
 };
 
+struct raw_prices {
+    struct raw_at at;
+    nanousd of[PRICE_CLASSES]; /* of those that the map has */
+};
+
+struct raw_served {
+    struct raw_at at;
+    str name, as;
+    struct raw_prices price;
+    uint64_t context, max_output;
+};
+
+struct raw_catalogue {
+    struct raw_at at;
+    str file;
+};
+
 struct raw_provider {
     struct raw_at at;
-    str name, dialect, base_url, region, ca_file, anthropic_version, api_version;
+    str name, dialect, base_url, region, ca_file, anthropic_version, api_version, prices;
     str endpoint_url; /* claude-code-router's api_base_url */
     struct secret proxy;
     struct raw_secrets keys, ccr_keys;
-    struct raw_texts models;
+    struct raw_list models; /* raw_served */
     struct raw_rates limits;
     struct raw_timeouts timeouts;
     struct raw_list headers; /* raw_pair */
@@ -186,6 +204,7 @@ struct raw_root {
     struct raw_list providers; /* raw_provider */
     struct raw_list models;    /* raw_model */
     struct raw_routing routing;
+    struct raw_catalogue catalogue;
     struct raw_list alerts; /* raw_alert */
     struct raw_metrics metrics;
     struct raw_list keys; /* raw_key */
@@ -196,6 +215,7 @@ struct raw_root {
 
 /* The section every other one hangs from. */
 extern const struct section option_root;
+extern const struct section option_served, option_catalogue; /* options_price.c */
 
 /* The words of the table that other files need by index. */
 enum raw_replay { RAW_REPLAY_ONCE, RAW_REPLAY_NEVER };

@@ -8,7 +8,6 @@
 #include <unistd.h>
 
 #include "base/auto.h"
-#include "conf/load.h"
 
 #define READ_TRIES 3
 
@@ -63,23 +62,25 @@ static ssize_t read_all(int fd, char *p, size_t n)
     return (ssize_t)have;
 }
 
-static enum rc check_kind(const struct stat *st, struct conf_report *report)
+static enum rc check_kind(const struct stat *st, size_t max, struct conf_report *report)
 {
     if (!S_ISREG(st->st_mode))
         return refuse(report, S_ISDIR(st->st_mode) ? "this is a folder; name the file in it"
                                                    : "this is no regular file");
-    if (st->st_size > CONF_TEXT_MAX)
-        return refuse(report, "the file is larger than 1 MiB; it is no configuration");
-    return RC_OK;
+    if (st->st_size <= (off_t)max)
+        return RC_OK;
+    conf_note(report, CONF_ERROR, 0, 0, "the file is larger than %zu MiB; it is none of mine",
+              max >> 20);
+    return RC_CONFIG;
 }
 
 /* RC_AGAIN: it changed meanwhile. */
-static enum rc try_read(struct arena *a, int fd, struct conf_report *report, str *ret)
+static enum rc try_read(struct arena *a, int fd, size_t max, struct conf_report *report, str *ret)
 {
     struct stat before, after;
     if (fstat(fd, &before) != 0)
         return refuse(report, errno_text(errno));
-    TRY(check_kind(&before, report));
+    TRY(check_kind(&before, max, report));
     size_t size = (size_t)before.st_size;
     char *p = arena_alloc(a, size + 1); /* one more: to see a file that grew */
     if (!p)
@@ -94,14 +95,15 @@ static enum rc try_read(struct arena *a, int fd, struct conf_report *report, str
     return RC_OK;
 }
 
-enum rc conf_read_file(struct arena *a, const char *path, struct conf_report *report, str *ret)
+enum rc conf_read_file(struct arena *a, const char *path, size_t max, struct conf_report *report,
+                       str *ret)
 {
     AUTO(close_fd) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
     if (fd < 0)
         return refuse(report, errno_text(errno));
     struct arena_mark mark = arena_mark(a);
     for (int i = 0; i < READ_TRIES; i++) {
-        enum rc rc = try_read(a, fd, report, ret);
+        enum rc rc = try_read(a, fd, max, report, ret);
         if (rc != RC_AGAIN)
             return rc;
         arena_reset_to(a, mark);

@@ -133,6 +133,8 @@ static void put_list(struct emitter *e, const struct option *row)
 {
     key(e, "anyOf");
     open(e, '[');
+    if (row->sub->scalar_key) /* one alone needs no list */
+        one_liner(e, "{\"type\": \"string\"}");
     indent(e);
     open(e, '{');
     pair(e, "type", "array");

@@ -30,6 +30,14 @@ struct snapshot *snapshot_unref(struct snapshot *s)
     return NULL;
 }
 
+const struct conf_served *conf_find_served(const struct conf_provider *p, str model)
+{
+    for (uint32_t i = 0; i < p->nserved; i++)
+        if (str_eq(p->served[i].name, model))
+            return &p->served[i];
+    return NULL;
+}
+
 const struct conf_key *conf_find_key(const struct snapshot *s, const uint8_t sha256[CONF_SHA256])
 {
     const struct conf_key *found = NULL;

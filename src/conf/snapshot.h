@@ -19,6 +19,7 @@
 #include <stdatomic.h>
 
 #include "base/arena.h"
+#include "base/price.h"
 #include "base/rc.h"
 #include "base/time.h"
 #include "conf/transform.h"
@@ -141,6 +142,18 @@ struct conf_proxy {
     str text;                    /* "http://host:port", without credentials */
 };
 
+/* What the file says of a model that a provider serves. Absent, 0 or not in the set: nothing. */
+struct conf_served {
+    str name;
+    str as; /* what the catalogue calls it */
+    bool has_price;
+    struct price_set price; /* instead of the catalogue's */
+    uint64_t context, max_output;
+};
+
+/* Whose prices a provider asks. */
+enum conf_prices { CONF_PRICES_OWN, CONF_PRICES_OF, CONF_PRICES_FREE, CONF_PRICES_UNKNOWN };
+
 struct conf_provider {
     str name;
     str preset;  /* the known provider it stands on ("deepseek"), or absent */
@@ -160,10 +173,15 @@ struct conf_provider {
     bool models_open; /* no list was given: it may serve any name */
     bool tls_verify;
     uint32_t nkeys, nmodels, nheaders;
-    const struct secret *keys;         /* the key pool; none for servers that want none */
-    const str *models;                 /* as declared, or as other parts of the file name them */
-    const struct conf_header *headers; /* set on every request, after ours */
-    const struct conf_proxy *proxy;    /* NULL: direct */
+    const struct secret *keys;        /* the key pool; none for servers that want none */
+    const str *models;                /* as declared, or as other parts of the file name them */
+    const struct conf_served *served; /* those of them the file says more of */
+    uint32_t nserved;
+    enum conf_prices prices;
+    str prices_of;                       /* PRICES_OF: a provider of the catalogue … */
+    uint32_t prices_line, prices_column; /* … and where the file names it */
+    const struct conf_header *headers;   /* set on every request, after ours */
+    const struct conf_proxy *proxy;      /* NULL: direct */
     struct conf_transforms transforms;
     str serves; /* beginnings of model names known to be its own, separated by blanks */
     str region;
@@ -262,6 +280,8 @@ struct snapshot {
     uint32_t nmodels;
     struct conf_routing routing;
 
+    str catalogue_file; /* absent: the built-in one. NUL behind it */
+
     const struct conf_key *keys; /* none: every caller is let in (loopback listeners only) */
     uint32_t nkeys;
     bool has_admin_key; /* none: /api only for loopback callers */
@@ -301,6 +321,9 @@ enum rc conf_resolve(const struct snapshot *s, const struct conf_key *key, str m
 bool conf_key_allows(const struct conf_key *key, const struct conf_route *route);
 /* The known name nearest to `model`, for a "not found" answer; absent when none is near. */
 str conf_nearest_model(const struct snapshot *s, const struct conf_key *key, str model);
+
+/* What the file says of a model; NULL: nothing. */
+const struct conf_served *conf_find_served(const struct conf_provider *p, str model);
 
 /* NULL: unknown. The time does not depend on which key it is. */
 const struct conf_key *conf_find_key(const struct snapshot *s, const uint8_t sha256[CONF_SHA256]);
