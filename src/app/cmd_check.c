@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "app/config.h"
+#include "app/models.h"
 #include "base/auto.h"
 #include "conf/describe.h"
 
@@ -19,8 +20,12 @@ static int run(const struct options *o)
     if (o->schema)
         return print_schema();
     struct snapshot *s = config_load(o, false);
-    if (!s)
+    struct catalogue *models = s ? models_need(s) : NULL;
+    if (!models) {
+        snapshot_unref(s);
         return EXIT_USAGE;
+    }
+    catalogue_unref(models);
     AUTO(buf_fini) struct buf b = BUF_INIT(1u << 20);
     conf_write_summary(s, &b);
     fwrite(b.p, 1, buf_size(&b), stdout);

@@ -44,7 +44,8 @@ static void print_model(struct pricing *prices, const struct conf_provider *p, s
     AUTO(buf_fini) struct buf can = BUF_INIT(512);
     char name[300];
     arena_init(&a, 1 << 20);
-    const struct card *card = pricing_card(prices, p->index, model, &a);
+    const struct known *k = pricing_find(prices, p->index, model, &a);
+    const struct card *card = k ? &k->card : NULL;
     const struct price_period *now = card ? card_price(card, (uint64_t)time(NULL) * 1000) : NULL;
     snprintf(name, sizeof(name), STR_FMT "/" STR_FMT, STR_ARG(p->name), STR_ARG(model));
     if (card && card->knows_can)
@@ -77,21 +78,27 @@ static void print_route(const struct snapshot *s, const struct conf_route *r)
     printf("\n");
 }
 
-static int run(const struct options *o)
+static int show(const struct snapshot *s, struct catalogue *models)
 {
-    struct snapshot *s = config_load(o, true);
-    if (!s)
-        return EXIT_USAGE;
     struct pricing prices = {0};
-    struct catalogue *models = models_built_in();
     for (uint32_t i = 0; i < s->nmodels; i++)
         print_route(s, s->models[i]);
-    int status = EXIT_FAILED;
-    if (pricing_init(&prices, models, s, (struct hash_key){0, 0}) == RC_OK) {
+    enum rc rc = pricing_init(&prices, models, s, (struct hash_key){0, 0});
+    if (rc == RC_OK)
         print_targets(&prices, s);
-        status = EXIT_DONE;
-    }
     pricing_fini(&prices);
+    return rc == RC_OK ? EXIT_DONE : EXIT_FAILED;
+}
+
+static int run(const struct options *o)
+{
+    struct catalogue *models = NULL;
+    struct snapshot *s = config_load(o, true);
+    int status = EXIT_USAGE;
+    if (s)
+        models = models_need(s);
+    if (models)
+        status = show(s, models);
     catalogue_unref(models);
     snapshot_unref(s);
     return status;

@@ -21,53 +21,15 @@
 #include <unistd.h>
 
 #include "app/config.h"
-#include "app/models.h"
 #include "app/pidfile.h"
-#include "app/worker.h"
+#include "app/serve_int.h"
 #include "base/auto.h"
 #include "base/mem.h"
 #include "io/listen.h"
-#include "io/signal.h"
-#include "io/watch.h"
 
-#define WORKERS_MAX 64
-#define END_MS      1500 /* from ending the calls to stopping, for the last bytes */
-#define LOOK_MS     20
-#define SIGNALS     4
-#define HEAP_KEEP   (8 << 20) /* bytes each worker's heap may keep at its top */
-#define TEXT_MAX    (64u << 10)
-#define SAID_MAX    (1u << 20)
-
-enum stage { STAGE_SERVING, STAGE_LAME, STAGE_DRAINING, STAGE_ENDING, STAGE_STOPPING };
-
-struct process;
-
-/* A signal, and whose it is. */
-struct process_signal {
-    struct signal_watch watch; /* first */
-    struct process *process;
-};
-
-struct process {
-    const struct options *o;
-    struct loop *loop;
-    struct snapshot *snap;
-    struct catalogue *models;
-    uint64_t generation;
-    struct gate_world world;
-    struct metric_shard *shards[WORKERS_MAX];
-    struct worker *workers[WORKERS_MAX];
-    unsigned nworkers;
-    struct log *access;
-    struct arena said; /* texts of refused reloads: workers may show them */
-    struct tls_ctx *tls;
-    struct watch *watch;
-    struct process_signal signals[SIGNALS];
-    struct timer look;
-    enum stage stage;
-    msec stage_ends;
-    int failed;
-};
+#define END_MS    1500 /* from ending the calls to stopping, for the last bytes */
+#define LOOK_MS   20
+#define HEAP_KEEP (8 << 20) /* bytes each worker's heap may keep at its top */
 
 static uint64_t seed(void)
 {
@@ -75,76 +37,6 @@ static uint64_t seed(void)
     if (getrandom(&v, sizeof(v), 0) != (ssize_t)sizeof(v))
         v = loop_now_us() ^ (uint64_t)getpid() << 32;
     return v;
-}
-
-/* ---- reload */
-
-static void forget_error(struct process *p)
-{
-    atomic_store(&p->world.reload_error, NULL); /* the text stays: a worker may be printing it */
-}
-
-static void say_refused(struct process *p, const struct conf_report *report)
-{
-    AUTO(buf_fini) struct buf b = BUF_INIT(TEXT_MAX);
-    conf_report_write(report, &b);
-    str text = b.p ? buf_str(&b) : STR("");
-    fprintf(stderr, "weir: the new configuration is refused, the old one stays in force:\n" STR_FMT,
-            STR_ARG(text));
-    const char *last = atomic_load(&p->world.reload_error);
-    if (last && str_eq(str_c(last), text))
-        return; /* saved again with the same fault: said already */
-    text = arena_dup(&p->said, text);
-    atomic_store(&p->world.reload_error, text.p ? text.p : "see the log");
-}
-
-static bool same_listens(const struct snapshot *a, const struct snapshot *b)
-{
-    bool same = a->nlistens == b->nlistens;
-    for (uint32_t i = 0; same && i < a->nlistens; i++)
-        same = str_eq(a->listens[i].text, b->listens[i].text);
-    return same;
-}
-
-static void say_what_stays(const struct snapshot *old, const struct snapshot *next)
-{
-    if (!same_listens(old, next) || old->workers != next->workers ||
-        !str_eq(old->tls.cert_file, next->tls.cert_file) ||
-        old->log.access_to != next->log.access_to ||
-        !str_eq(old->log.access_path, next->log.access_path))
-        fprintf(stderr,
-                "weir: listen, tls, workers and log.access take a restart; the rest is in force\n");
-}
-
-static void reload(struct process *p)
-{
-    if (p->stage != STAGE_SERVING)
-        return;
-    AUTO(conf_report_fini) struct conf_report report;
-    struct snapshot *next = NULL;
-    conf_report_init(&report);
-    if (config_load_report(p->o, &report, &next) != RC_OK) {
-        say_refused(p, &report);
-        return;
-    }
-    if (p->snap->file.n && memcmp(next->text_sha256, p->snap->text_sha256, CONF_SHA256) == 0 &&
-        atomic_load(&p->world.reload_error) == NULL)
-        fprintf(stderr, "weir: configuration unchanged, read again\n");
-    say_what_stays(p->snap, next);
-    next->generation = ++p->generation;
-    for (unsigned i = 0; i < p->nworkers; i++)
-        if (worker_reload(p->workers[i], next, p->models) != RC_OK)
-            fprintf(stderr, "weir: out of memory: worker %u keeps the old configuration\n", i);
-    snapshot_unref(p->snap);
-    p->snap = next;
-    forget_error(p);
-    fprintf(stderr, "weir: configuration in force (generation %llu)\n",
-            (unsigned long long)p->generation);
-}
-
-static void on_change(void *arg)
-{
-    reload(arg);
 }
 
 /* ---- drain */
@@ -226,7 +118,7 @@ static void on_signal(struct signal_watch *w, int signum)
     struct process *p = ((struct process_signal *)(void *)w)->process;
     switch (signum) {
     case SIGHUP:
-        reload(p);
+        reload_all(p);
         return;
     case SIGUSR1:
         if (p->access)
@@ -372,11 +264,8 @@ static bool start(struct process *p)
         if (!(p->shards[i] = metric_shard_new()))
             return false;
     timer_init(&p->look, p->loop, on_look);
-    if (!open_access_log(p) || !open_tls(p) || !start_signals(p) || !start_workers(p))
-        return false;
-    if (p->snap->file.n && watch_new(p->loop, p->snap->file, on_change, p, &p->watch) != RC_OK)
-        fprintf(stderr, "weir: the configuration file cannot be watched; SIGHUP reloads it\n");
-    return true;
+    reload_watch(p); /* before anyone is served: what changes from then on is seen */
+    return open_access_log(p) && open_tls(p) && start_signals(p) && start_workers(p);
 }
 
 /* ---- end */
@@ -389,6 +278,7 @@ static void finish(struct process *p)
     for (unsigned i = 0; i < p->nworkers; i++)
         worker_join(p->workers[i]);
     watch_free(p->watch);
+    watch_free(p->models_watch);
     for (size_t i = 0; i < SIGNALS; i++)
         signal_watch_close(&p->signals[i].watch, NULL);
     timer_close(&p->look, NULL);
@@ -397,9 +287,7 @@ static void finish(struct process *p)
     tls_ctx_unref(p->tls);
     for (unsigned i = 0; i < p->nworkers; i++)
         metric_shard_free(p->shards[i]);
-    snapshot_unref(p->snap);
-    catalogue_unref(p->models);
-    arena_fini(&p->said);
+    reload_fini(p);
     mem_free(p);
 }
 
@@ -415,21 +303,17 @@ static void keep_memory_warm(void)
 int serve_run(const struct options *o, int ready_fd)
 {
     struct process *p = mem_need(sizeof(*p)); /* its address is in the workers */
-    p->models = models_built_in(); /* before memory is kept: what reading it took goes back */
-    keep_memory_warm();
     p->o = o;
-    arena_init(&p->said, SAID_MAX);
 #ifndef __SANITIZE_ADDRESS__
     prctl(PR_SET_DUMPABLE,
           0); /* P8: no core file with keys in it; LeakSanitizer needs the opposite */
 #endif
-    p->snap = config_load(o, false);
-    if (!p->snap) {
-        catalogue_unref(p->models);
+    if (!reload_first(p)) {
+        reload_fini(p);
         mem_free(p);
         return EXIT_USAGE;
     }
-    p->generation = p->snap->generation = 1;
+    keep_memory_warm(); /* after the catalogue: what reading it took goes back */
     if (loop_new(&p->loop) != RC_OK || !start(p))
         return EXIT_FAILED;
     greet(p);

@@ -26,6 +26,7 @@ struct gate_world {
     uint64_t started_unix_ms;
     msec started;
     _Atomic(const char *) reload_error; /* static or leaked text: last refused reload; NULL: none */
+    _Atomic(const char *) models_error; /* the same of the last refused catalogue */
     _Atomic bool draining;
 };
 

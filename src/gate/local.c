@@ -60,7 +60,7 @@ static void serve_readyz(struct call *c)
 {
     struct gate_world *w = c->gate->set.world;
     struct buf b = BUF_INIT(BODY_MAX);
-    const char *bad = atomic_load(&w->reload_error);
+    const char *bad = atomic_load(&w->reload_error), *models = atomic_load(&w->models_error);
     if (atomic_load(&w->draining)) {
         buf_lit(&b, "draining\n");
         answer(c, 503, STR("text/plain"), &b);
@@ -70,6 +70,9 @@ static void serve_readyz(struct call *c)
     if (bad)
         buf_addf(&b, "the last reload was refused, the configuration before it is in force: %s\n",
                  may_see(c) ? bad : "the log says why");
+    if (models)
+        buf_addf(&b, "the new catalogue was refused, the one before it is in force: %s\n",
+                 may_see(c) ? models : "the log says why");
     answer(c, 200, STR("text/plain"), &b);
 }
 
@@ -183,6 +186,14 @@ static void health_system(struct call *c, struct json_writer *w)
     json_end(w);
 }
 
+static void put_error(struct json_writer *w, const char *key, const char *text)
+{
+    if (!text)
+        return;
+    json_key_str(w, str_c(key));
+    json_put_str(w, str_c(text));
+}
+
 static void serve_health(struct call *c)
 {
     struct gate_world *world = c->gate->set.world;
@@ -213,11 +224,8 @@ static void serve_health(struct call *c)
         json_key(&w, "providers");
         json_put_text(&w, buf_str(&inner.own));
         health_system(c, &w);
-        const char *bad = atomic_load(&world->reload_error);
-        if (bad) {
-            json_key(&w, "config_error");
-            json_put_str(&w, str_c(bad));
-        }
+        put_error(&w, "config_error", atomic_load(&world->reload_error));
+        put_error(&w, "catalogue_error", atomic_load(&world->models_error));
     }
     json_end(&w);
     answer_json(c, unhealthy ? 503 : 200, &r); /* `r` may refer to what is in `inner` */

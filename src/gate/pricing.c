@@ -6,13 +6,14 @@
 
 #define MEMORY_MAX (8u << 20)
 
-/* A card that says nothing, so that an unknown name is remembered too. */
-static const struct card nothing;
-
 /* By the host that is asked; else by its name, where that is a known provider's: a proxy in between
  * changes no price. One that only speaks a known provider's language has no prices of it. */
 static int provider_of(const struct catalogue *c, const struct conf_provider *p)
 {
+    if (p->prices == CONF_PRICES_OF)
+        return catalogue_provider(c, p->prices_of);
+    if (p->prices != CONF_PRICES_OWN)
+        return -1;
     int at = catalogue_provider_at(c, p->origin.host);
     if (at < 0 && p->preset.n && str_eq_nocase(p->name, p->preset))
         at = catalogue_provider(c, p->preset);
@@ -52,61 +53,99 @@ void pricing_fini(struct pricing *p)
     p->catalogue = catalogue_unref(p->catalogue);
 }
 
-/* ---- cards */
+/* ---- what is known */
 
-/* From the catalogue; limits also from whoever made the model, wherever it runs. */
-static enum rc look_up(struct pricing *p, uint32_t provider, str model, struct arena *a,
-                       struct card *ret)
+/* Of one price, always in force. */
+static enum rc own_price(const struct price_set *set, struct arena *a, struct known *k)
 {
-    enum rc rc = catalogue_find(p->catalogue, p->provider[provider], model, a, ret);
-    if (rc == RC_NOTFOUND)
-        rc = catalogue_find_limits(p->catalogue, model, a, ret);
-    if (rc != RC_NOTFOUND)
-        return rc;
-    *ret = nothing;
+    struct price_period *period = arena_new(a, struct price_period);
+    if (!period)
+        return RC_NOMEM;
+    *period = card_price_always(set);
+    k->card.periods = period;
+    k->card.nperiods = 1;
+    k->source = PRICE_BY_CONFIG;
     return RC_OK;
 }
 
-static const struct card *remember(struct pricing *p, uint32_t provider, str model)
+/* The catalogue's card, under the name the file gives it; limits also from whoever made the model,
+ * wherever it runs. */
+static enum rc from_catalogue(struct pricing *p, uint32_t provider, str model, str as,
+                              struct arena *a, struct card *ret)
 {
-    struct card *card = arena_new(&p->memory, struct card);
-    str name = arena_dup(&p->memory, model);
-    if (!card || !name.p || look_up(p, provider, name, &p->memory, card) != RC_OK ||
-        map_put(&p->seen[provider], name, card, NULL) != RC_OK)
-        return NULL;
-    p->nseen++;
-    return card;
+    enum rc rc = as.n ? catalogue_get(p->catalogue, as, a, ret) : RC_NOTFOUND;
+    if (as.n)
+        model = as;
+    if (rc == RC_NOTFOUND)
+        rc = catalogue_find(p->catalogue, p->provider[provider], model, a, ret);
+    if (rc == RC_NOTFOUND)
+        rc = catalogue_find_limits(p->catalogue, model, a, ret);
+    return rc;
 }
 
-const struct card *pricing_card(struct pricing *p, uint32_t provider, str model, struct arena *a)
+static enum rc look_up(struct pricing *p, uint32_t provider, str model, struct arena *a,
+                       struct known *ret)
+{
+    static const struct price_set nothing_asked = {.has = (1u << PRICE_CLASSES) - 1};
+    const struct conf_provider *from = &p->snap->providers[provider];
+    const struct conf_served *served = conf_find_served(from, model);
+    struct known k = {0};
+    enum rc rc = from_catalogue(p, provider, model, served ? served->as : STR_NONE, a, &k.card);
+    if (rc != RC_OK && rc != RC_NOTFOUND)
+        return rc;
+    if (k.card.nperiods)
+        k.source = PRICE_BY_CATALOGUE;
+    if (served && served->context)
+        k.card.context = served->context;
+    if (served && served->max_output)
+        k.card.max_output = served->max_output;
+    if (served && served->has_price)
+        TRY(own_price(&served->price, a, &k));
+    else if (from->demo || from->prices == CONF_PRICES_FREE)
+        TRY(own_price(&nothing_asked, a, &k));
+    *ret = k;
+    return RC_OK;
+}
+
+static const struct known *remember(struct pricing *p, uint32_t provider, str model)
+{
+    struct known *k = arena_new(&p->memory, struct known);
+    str name = arena_dup(&p->memory, model);
+    if (!k || !name.p || look_up(p, provider, name, &p->memory, k) != RC_OK ||
+        map_put(&p->seen[provider], name, k, NULL) != RC_OK)
+        return NULL;
+    p->nseen++;
+    return k;
+}
+
+const struct known *pricing_find(struct pricing *p, uint32_t provider, str model, struct arena *a)
 {
     CHECK(provider < p->snap->nproviders);
-    const struct card *card = map_get(&p->seen[provider], model);
-    if (!card && p->nseen < PRICING_MODELS_MAX)
-        card = remember(p, provider, model);
-    if (card)
-        return card;
-    struct card *own = arena_new(a, struct card);
+    const struct known *k = map_get(&p->seen[provider], model);
+    if (!k && p->nseen < PRICING_MODELS_MAX)
+        k = remember(p, provider, model);
+    if (k)
+        return k;
+    struct known *own = arena_new(a, struct known);
     return own && look_up(p, provider, model, a, own) == RC_OK ? own : NULL;
 }
 
 /* ---- charges */
 
-struct charge pricing_charge(const struct pricing *p, uint32_t provider, const struct card *card,
+struct charge pricing_charge(const struct pricing *p, uint32_t provider, const struct known *k,
                              const struct usage *u, uint64_t unix_ms)
 {
-    struct charge c = {0};
-    if (p->snap->providers[provider].demo) {
-        c.source = PRICE_BY_CONFIG; /* nobody is asked: it costs nothing */
-        return c;
-    }
-    if (u->has & USAGE_HAS_COST && catalogue_provider_tells(p->catalogue, p->provider[provider])) {
+    struct charge c = {.source = k ? k->source : PRICE_BY_NOBODY};
+    CHECK(provider < p->snap->nproviders);
+    if (c.source != PRICE_BY_CONFIG && u->has & USAGE_HAS_COST &&
+        catalogue_provider_tells(p->catalogue, p->provider[provider])) {
         c.source = PRICE_BY_PROVIDER;
         c.cost.usd = u->cost;
         return c;
     }
-    const struct price_period *period = card ? card_price(card, unix_ms) : NULL;
+    const struct price_period *period = k ? card_price(&k->card, unix_ms) : NULL;
+    if (!period)
+        c.source = PRICE_BY_NOBODY;
     cost_of(period, u, &c.cost);
-    c.source = period ? PRICE_BY_CATALOGUE : PRICE_BY_NOBODY;
     return c;
 }

@@ -2,9 +2,9 @@
 /*
  * pricing - what the catalogue and the configuration say of the models this worker calls.
  *
- * A model at a provider is looked up once in a generation and then remembered, in the order its
- * provider was asked for it: a call costs one look into a table. Names are clients' where a
- * provider takes any, so only so many are remembered; the others are looked up each time.
+ * A model at a provider is looked up once in a generation and then remembered: a call costs one
+ * look into a table. Names are clients' where a provider takes any, so only so many are remembered;
+ * the others are looked up each time.
  */
 #pragma once
 #include "base/arena.h"
@@ -23,10 +23,16 @@ struct pricing {
     struct catalogue *catalogue;
     const struct snapshot *snap;
     int *provider;       /* of the catalogue, by index of the snapshot's; -1: not in it */
-    struct map *seen;    /* by provider: name -> struct card */
+    struct map *seen;    /* by provider: name -> struct known */
     struct arena memory; /* names and cards */
     uint32_t nseen;
     struct hash_key key;
+};
+
+/* What is known of a model at a provider. */
+struct known {
+    struct card card;
+    enum price_source source; /* of the card's prices: BY_NOBODY, BY_CATALOGUE or BY_CONFIG */
 };
 
 /* What a call costs. */
@@ -42,8 +48,8 @@ void pricing_fini(struct pricing *p); /* accepts a zeroed one */
 
 /* What is known of a model at a provider; NULL: nothing, or no memory. Valid until `a` dies or the
  * pricing does, whichever is first: where it is not remembered it lies in `a`. */
-const struct card *pricing_card(struct pricing *p, uint32_t provider, str model, struct arena *a);
+const struct known *pricing_find(struct pricing *p, uint32_t provider, str model, struct arena *a);
 /* The charge for `u` of a model at a time. The configuration's word counts most, then the
  * provider's own where that is known to be dollars, then the catalogue's. */
-struct charge pricing_charge(const struct pricing *p, uint32_t provider, const struct card *card,
+struct charge pricing_charge(const struct pricing *p, uint32_t provider, const struct known *k,
                              const struct usage *u, uint64_t unix_ms);

@@ -38,8 +38,8 @@ static void complete_charge(struct call *c)
     const struct attempt_record *t = &c->tried[c->attempts - 1];
     struct pricing *p = &c->gen->pricing;
     uint32_t at = t->provider->index;
-    const struct card *card = pricing_card(p, at, t->model, &c->req->arena);
-    c->charge = pricing_charge(p, at, card, &c->usage, loop_unix_ms(c->gate->loop));
+    const struct known *k = pricing_find(p, at, t->model, &c->req->arena);
+    c->charge = pricing_charge(p, at, k, &c->usage, loop_unix_ms(c->gate->loop));
     c->charged = true;
 }
 

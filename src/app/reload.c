@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * reload - what the process goes by: its configuration and its catalogue of models.
+ *
+ * Both are read here, on the main thread, off the workers' loops. Each worker swaps them in by
+ * message as one generation, and calls in flight keep the one they began with (P3, P4, P12, P13). A
+ * bad file changes nothing: the log says why at once, /readyz and /health as long as it is so.
+ */
+#include <stdio.h>
+
+#include "app/config.h"
+#include "app/serve_int.h"
+#include "base/auto.h"
+
+#define TEXT_MAX (64u << 10)
+#define SAID_MAX (1u << 20)
+
+/* The text stays when it is replaced: a worker may be printing it. */
+static void refuse(struct process *p, _Atomic(const char *) *slot, const char *what, str why)
+{
+    fprintf(stderr, "weir: the new %s is refused, the old one stays in force:\n" STR_FMT, what,
+            STR_ARG(why));
+    const char *last = atomic_load(slot);
+    if (last && str_eq(str_c(last), why))
+        return; /* saved again with the same fault: said already */
+    str text = arena_dup(&p->said, why);
+    atomic_store(slot, text.p ? text.p : "see the log");
+}
+
+static str text_of(const struct buf *b)
+{
+    return b->p ? buf_str(b) : STR("");
+}
+
+/* ---- what changed */
+
+static bool same_listens(const struct snapshot *a, const struct snapshot *b)
+{
+    bool same = a->nlistens == b->nlistens;
+    for (uint32_t i = 0; same && i < a->nlistens; i++)
+        same = str_eq(a->listens[i].text, b->listens[i].text);
+    return same;
+}
+
+static void say_what_stays(const struct snapshot *old, const struct snapshot *next)
+{
+    if (!same_listens(old, next) || old->workers != next->workers ||
+        !str_eq(old->tls.cert_file, next->tls.cert_file) ||
+        old->log.access_to != next->log.access_to ||
+        !str_eq(old->log.access_path, next->log.access_path))
+        fprintf(stderr,
+                "weir: listen, tls, workers and log.access take a restart; the rest is in force\n");
+}
+
+static void publish(struct process *p)
+{
+    for (unsigned i = 0; i < p->nworkers; i++)
+        if (worker_reload(p->workers[i], p->snap, p->models) != RC_OK)
+            fprintf(stderr, "weir: out of memory: worker %u keeps the old configuration\n", i);
+}
+
+static void set_models(struct process *p, struct catalogue *next)
+{
+    catalogue_unref(p->models);
+    p->models = next;
+    atomic_store(&p->world.models_error, NULL);
+}
+
+/* ---- the catalogue alone */
+
+static void on_models_change(void *arg)
+{
+    struct process *p = arg;
+    AUTO(buf_fini) struct buf why = BUF_INIT(TEXT_MAX);
+    struct catalogue *next = NULL;
+    if (p->stage != STAGE_SERVING)
+        return;
+    if (models_load(p->snap, p->built_in, &why, &next) != RC_OK) {
+        refuse(p, &p->world.models_error, "catalogue", text_of(&why));
+        return;
+    }
+    set_models(p, next);
+    publish(p);
+    fprintf(stderr, "weir: catalogue in force: %u models of " STR_FMT "\n", catalogue_models(next),
+            STR_ARG(catalogue_date(next)));
+}
+
+static void watch_models(struct process *p)
+{
+    str path = p->snap->catalogue_file;
+    watch_free(p->models_watch);
+    p->models_watch = NULL;
+    if (path.n && watch_new(p->loop, path, on_models_change, p, &p->models_watch) != RC_OK)
+        fprintf(stderr, "weir: the catalogue cannot be watched; SIGHUP reads it again\n");
+}
+
+/* ---- both */
+
+static void take(struct process *p, struct snapshot *next, struct catalogue *models)
+{
+    bool moved = !str_eq(p->snap->catalogue_file, next->catalogue_file);
+    say_what_stays(p->snap, next);
+    next->generation = ++p->generation;
+    snapshot_unref(p->snap);
+    p->snap = next;
+    set_models(p, models);
+    publish(p);
+    if (moved)
+        watch_models(p);
+    atomic_store(&p->world.reload_error, NULL);
+}
+
+void reload_all(struct process *p)
+{
+    AUTO(conf_report_fini) struct conf_report report;
+    AUTO(buf_fini) struct buf why = BUF_INIT(TEXT_MAX);
+    struct snapshot *next = NULL;
+    struct catalogue *models = NULL;
+    if (p->stage != STAGE_SERVING)
+        return;
+    conf_report_init(&report);
+    enum rc rc = config_load_report(p->o, &report, &next);
+    if (rc != RC_OK)
+        conf_report_write(&report, &why);
+    else
+        rc = models_load(next, p->built_in, &why, &models);
+    if (rc != RC_OK) {
+        snapshot_unref(next);
+        refuse(p, &p->world.reload_error, "configuration", text_of(&why));
+        return;
+    }
+    if (p->snap->file.n && memcmp(next->text_sha256, p->snap->text_sha256, CONF_SHA256) == 0 &&
+        atomic_load(&p->world.reload_error) == NULL)
+        fprintf(stderr, "weir: configuration unchanged, read again\n");
+    take(p, next, models);
+    fprintf(stderr, "weir: configuration in force (generation %llu)\n",
+            (unsigned long long)p->generation);
+}
+
+static void on_change(void *arg)
+{
+    reload_all(arg);
+}
+
+void reload_watch(struct process *p)
+{
+    if (p->snap->file.n && watch_new(p->loop, p->snap->file, on_change, p, &p->watch) != RC_OK)
+        fprintf(stderr, "weir: the configuration file cannot be watched; SIGHUP reloads it\n");
+    watch_models(p);
+}
+
+/* ---- start and end */
+
+bool reload_first(struct process *p)
+{
+    AUTO(buf_fini) struct buf why = BUF_INIT(TEXT_MAX);
+    arena_init(&p->said, SAID_MAX);
+    p->built_in = models_built_in();
+    p->snap = config_load(p->o, false);
+    if (!p->snap)
+        return false;
+    if (models_load(p->snap, p->built_in, &why, &p->models) != RC_OK) {
+        fprintf(stderr, STR_FMT, STR_ARG(text_of(&why)));
+        return false;
+    }
+    p->generation = p->snap->generation = 1;
+    return true;
+}
+
+void reload_fini(struct process *p)
+{
+    snapshot_unref(p->snap);
+    catalogue_unref(p->models);
+    catalogue_unref(p->built_in);
+    arena_fini(&p->said);
+}
