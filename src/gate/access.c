@@ -136,9 +136,16 @@ static bool body_is_welcome(struct call *c)
         return refuse(c, ERR_MEDIA_TYPE,
                       STR("A compressed request body is not accepted: send it as it is."),
                       STR_NONE);
-    if (!type_is_json(h1_get(h, H1_CONTENT_TYPE)))
+    str type = h1_get(h, H1_CONTENT_TYPE);
+    if (c->op && op_takes_type(c, type))
+        return true;
+    if (!type_is_json(type) || (c->op && !(c->op->row->bodies & OP_JSON)))
         return refuse(c, ERR_MEDIA_TYPE,
-                      STR("The request body must be JSON: send content-type: application/json."),
+                      c->op && !(c->op->row->bodies & OP_JSON)
+                          ? STR("The request body must be a form: send content-type: "
+                                "multipart/form-data.")
+                          : STR("The request body must be JSON: send content-type: "
+                                "application/json."),
                       STR_NONE);
     return true;
 }

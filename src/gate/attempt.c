@@ -75,7 +75,7 @@ static enum answer_mode mode_of(const struct call *c, const struct h1_head *h)
     str type = h1_get(h, H1_CONTENT_TYPE);
     if (h->status < 200 || h->status >= 300)
         return ANSWER_ERROR;
-    if (type_is(type, frame_type(c->bind->dialect->back->framing)))
+    if (type_is(type, frame_type(c->reader->framing)))
         return ANSWER_STREAM;
     if (type_is_json(type))
         return ANSWER_BODY;
@@ -95,9 +95,9 @@ static void on_head(struct exchange *x, const struct h1_head *h)
         bad_answer(c, STR("The provider answered with a redirect, which is never followed."));
         return;
     }
-    c->mode = mode_of(c, h);
+    c->mode = c->op ? op_mode(c, h) : mode_of(c, h);
     if (c->mode == ANSWER_UNKNOWN) {
-        bad_answer(c, STR("The provider's answer is neither JSON nor an event stream."));
+        bad_answer(c, STR("The provider's answer is of a kind that is not expected here."));
         return;
     }
     if (!start_inflate(c, h1_get(h, H1_CONTENT_ENCODING))) {
@@ -335,7 +335,7 @@ static void clean_slate(struct call *c)
     c->chain = NULL;
     if (c->inflating)
         decode_fini(&c->inflate);
-    c->inflating = c->failed = c->ended = c->content = c->batch = c->paused = false;
+    c->inflating = c->failed = c->ended = c->content = c->batch = c->paused = c->raw = false;
     buf_clear(&c->held);
     buf_clear(&c->whole);
     c->run = c->first_events = STR_NONE;
@@ -351,9 +351,12 @@ static enum step start(struct call *c)
 {
     c->phase = CALL_SENDING;
     c->bind = &c->gen->bindings[c->cand->target->provider];
-    c->remedies = transform_remedies(c);
+    c->remedies = c->op ? 0 : transform_remedies(c);
     /* A remedy works on what is understood: then bytes cannot just pass. */
     c->same = !c->remedies && c->bind->dialect && dialect_is_same(c->front, c->bind->dialect);
+    c->reader = c->bind->dialect ? c->bind->dialect->back : NULL;
+    if (c->op)
+        op_start(c);
     clean_slate(c);
     if (!c->bind->dialect) {
         attempt_begin(c);
@@ -370,7 +373,7 @@ static enum step start(struct call *c)
     }
     attempt_begin(c);
     send_request(c);
-    if (c->peek.stream && !c->keepalive.at)
+    if (c->peek.stream && !c->keepalive.at && !c->op) /* of those it is known when they answer */
         stream_keepalive(c);
     return STEP_WAIT;
 }
@@ -412,7 +415,7 @@ static bool next_candidate(struct call *c)
     const struct conf_route *was = c->route;
     struct candidate *next;
     do {
-        next = plan_next(&c->plan, loop_now(c->gate->loop));
+        next = c->op ? op_plan_next(c) : plan_next(&c->plan, loop_now(c->gate->loop));
     } while (!next && next_route(c));
     if (!next) {
         c->route = was;
@@ -440,6 +443,8 @@ enum step stage_attempt(struct call *c)
 {
     if (next_candidate(c))
         return start(c);
+    if (c->op && op_fail_no_way(c))
+        return STEP_DONE;
     msec now = loop_now(c->gate->loop);
     struct fail f = {.kind = c->why};
     if (c->ready_at > now)

@@ -82,22 +82,23 @@ static void bad_body(struct call *c, enum err kind, str why)
     attempt_failed(c, &af, &f);
 }
 
-/* A whole reply from what was collected. */
-void collect_reply(struct call *c)
+/* Where our own words for an answer go: the request's, which nobody needs any more. NULL: no
+ * memory. */
+static struct rope *answer_rope(struct call *c)
 {
-    struct arena *a = &c->req->arena;
-    struct front_opts o = front_opts_of(c);
     if (!c->wire)
         c->wire = wire_take(c->gate);
     CHECK(!c->on_wire); /* the wire is written over */
-    struct rope *r = c->wire ? &c->wire->body : NULL;
-    struct iovec *iov = NULL;
-    if (r) {
-        rope_clear(r);
-        c->front->front->encode_body(&c->collect->response, &o, r);
-        iov = rope_failed(r) ? NULL : arena_alloc(a, rope_iov_count(r) * sizeof(*iov));
-    }
-    if (!iov || c->collect->failed) {
+    if (c->wire)
+        rope_clear(&c->wire->body);
+    return c->wire ? &c->wire->body : NULL;
+}
+
+static void reply_rope(struct call *c, struct rope *r)
+{
+    struct iovec *iov =
+        rope_failed(r) ? NULL : arena_alloc(&c->req->arena, rope_iov_count(r) * sizeof(*iov));
+    if (!iov) {
         call_fail_kind(c, ERR_OVERLOADED, STR_NONE, STR_NONE);
         return;
     }
@@ -107,6 +108,19 @@ void collect_reply(struct call *c)
     c->committed = true;
     call_reply_lines(c, STR("application/json"), &c->gate->lines);
     reply_full(c->req, 200, buf_str(&c->gate->lines), iov, rope_iov(r, iov));
+}
+
+/* A whole reply from what was collected. */
+void collect_reply(struct call *c)
+{
+    struct front_opts o = front_opts_of(c);
+    struct rope *r = answer_rope(c);
+    if (!r || c->collect->failed) {
+        call_fail_kind(c, ERR_OVERLOADED, STR_NONE, STR_NONE);
+        return;
+    }
+    c->front->front->encode_body(&c->collect->response, &o, r);
+    reply_rope(c, r);
 }
 
 /* The client asked for a stream and the provider answered with a body: one burst of events. */
@@ -129,6 +143,33 @@ static void reply_as_is(struct call *c)
     reply_text(c->req, c->status, buf_str(&c->gate->lines), buf_str(&c->whole));
 }
 
+/* An operation's answer: the provider's bytes, or what was made of them. */
+static void op_reply(struct call *c, jval root)
+{
+    struct rope *r = answer_rope(c);
+    bool as_is = false;
+    enum rc rc = r ? op_answer(c, root, r, &as_is) : RC_NOMEM;
+    if (rc != RC_OK) {
+        bad_body(c, rc == RC_SYNTAX ? ERR_UPSTREAM : ERR_OVERLOADED,
+                 rc == RC_SYNTAX ? STR("The provider's answer does not hold what was asked for.")
+                                 : STR("The gateway is out of memory."));
+        return;
+    }
+    attempt_served(c);
+    if (as_is)
+        reply_as_is(c);
+    else
+        reply_rope(c, r);
+}
+
+/* Whoever takes the events of a body. What a filter gives does not lie in the body. */
+static bool prepare(struct call *c)
+{
+    if (!tap_prepare(c))
+        return false;
+    return c->peek.stream ? encoder_prepare(c) : c->same || collect_prepare(c, !c->chain);
+}
+
 void body_end(struct call *c)
 {
     struct gate *g = c->gate;
@@ -138,13 +179,15 @@ void body_end(struct call *c)
         bad_body(c, ERR_UPSTREAM, STR("The provider's answer is not valid JSON."));
         return;
     }
-    bool ok = tap_prepare(c);
-    if (ok) /* what a filter gives does not lie in the body */
-        ok = c->peek.stream ? encoder_prepare(c) : c->same || collect_prepare(c, !c->chain);
+    bool ok = c->op || prepare(c);
     if (ok)
-        c->bind->dialect->back->decode_body(json_root(&doc), &g->scratch, call_tap(c));
+        c->reader->decode_body(json_root(&doc), &g->scratch, call_tap(c));
     if (!ok || c->failed || g->out.failed) {
         bad_body(c, ERR_OVERLOADED, STR("The gateway is out of memory."));
+        return;
+    }
+    if (c->op) {
+        op_reply(c, json_root(&doc));
         return;
     }
     if (c->peek.stream) {

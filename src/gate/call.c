@@ -115,6 +115,8 @@ static bool on_head(struct request *r)
         return false;
     }
     c->front = dialect_route(r->head->path, r->head->query, &c->froute);
+    if (!c->front)
+        op_find(c);
     return access_admit(c);
 }
 
@@ -137,8 +139,11 @@ static void on_refuse(struct request *r, enum refusal why)
         reply_text(r, 503, STR(""), STR("out of memory\n"));
         return;
     }
-    if (!c->front && r->head->path.n)
+    if (!c->front && r->head->path.n) {
         c->front = dialect_route(r->head->path, r->head->query, &c->froute);
+        if (!c->front)
+            op_find(c);
+    }
     str text = str_c(r->head->bad_why);
     unsigned status = r->head->bad_status;
     switch (why) {
@@ -196,6 +201,8 @@ static void on_drain(struct request *r)
 static str ping(struct request *r)
 {
     struct call *c = call_of(r);
+    if (c && c->raw)
+        return STR(""); /* nothing means nothing in a sound */
     return c && c->front && c->front->front ? c->front->front->ping : STR(": ping\n\n");
 }
 
@@ -211,7 +218,7 @@ const struct server_ops gate_server_ops = {
 
 /* ---- the steps before the first attempt */
 
-static enum step bad_json(struct call *c, const struct json_error *e)
+enum step call_bad_json(struct call *c, const struct json_error *e)
 {
     str code = e->rc == RC_DUPLICATE ? STR("duplicate_key") : STR("invalid_json");
     if (e->rc == RC_NOMEM) {
@@ -240,8 +247,10 @@ enum step stage_decode(struct call *c)
 {
     struct arena *a = &c->req->arena;
     struct json_error e;
+    if (c->op)
+        return op_decode(c);
     if (json_parse(a, c->req->body, &c->doc, &e) != RC_OK)
-        return bad_json(c, &e);
+        return call_bad_json(c, &e);
     struct fail f = {.kind = ERR_TOO_LARGE};
     if (c->doc.count > GATE_NODES_MAX)
         return too_many(c, STR("values"));
@@ -264,12 +273,19 @@ static enum step unknown_model(struct call *c)
     struct arena *a = &c->req->arena;
     str near = conf_nearest_model(c->gen->snap, c->key, c->peek.model);
     str text =
-        near.n ? arena_strf(a,
-                            "There is no model \"" STR_FMT "\" here. Did you mean \"" STR_FMT
-                            "\"? GET /v1/models lists them.",
-                            STR_ARG(c->peek.model), STR_ARG(near))
-               : arena_strf(a, "There is no model \"" STR_FMT "\" here. GET /v1/models lists them.",
-                            STR_ARG(c->peek.model));
+        c->op && c->op->row->default_model.p == c->peek.model.p
+            ? arena_strf(a,
+                         "The request names no model, and there is no \"" STR_FMT
+                         "\" here, which is the usual one. Send \"model\": GET /v1/models lists "
+                         "them.",
+                         STR_ARG(c->peek.model))
+        : near.n
+            ? arena_strf(a,
+                         "There is no model \"" STR_FMT "\" here. Did you mean \"" STR_FMT
+                         "\"? GET /v1/models lists them.",
+                         STR_ARG(c->peek.model), STR_ARG(near))
+            : arena_strf(a, "There is no model \"" STR_FMT "\" here. GET /v1/models lists them.",
+                         STR_ARG(c->peek.model));
     call_fail_kind(c, ERR_NOT_FOUND, text, STR_NONE);
     return STEP_DONE;
 }

@@ -2,6 +2,7 @@
 /* gate_int - what the files of gate/ share; not for other folders. */
 #pragma once
 #include "base/rope.h"
+#include "dialect/op.h"
 #include "dialect/quirk.h"
 #include "gate/gate.h"
 #include "gate/learned.h"
@@ -67,6 +68,17 @@ enum answer_mode { ANSWER_UNKNOWN, ANSWER_STREAM, ANSWER_BODY, ANSWER_ERROR };
 
 struct demo;
 
+/* What a call has besides, when it is no chat (dialect/op.h). */
+struct operation {
+    const struct op *row;
+    const struct op_way *way;    /* of the candidate under way */
+    str path_model;              /* where the path names one */
+    struct op_form form;         /* the body, when it is one */
+    struct embed_request *embed; /* decoded when a translation needs it */
+    bool no_way;                 /* a target was left out: its provider has no such thing */
+    str answer_type;             /* content-type of the answer, as it goes to the client */
+};
+
 struct call {
     struct exchange x; /* first: an exchange is its call */
     struct gate *gate;
@@ -79,6 +91,7 @@ struct call {
 
     /* the request */
     const struct dialect *front;
+    struct operation *op; /* NULL: it is a chat */
     struct front_route froute;
     struct json_doc doc;
     struct ir_peek peek;
@@ -96,7 +109,8 @@ struct call {
     struct candidate *cand;  /* NULL before the first; points to `chosen` */
     struct candidate chosen; /* a copy that is held: the plan may be another one by now */
     const struct binding *bind;
-    struct dialect_opts opts; /* of this target */
+    struct dialect_opts opts;          /* of this target */
+    const struct dialect_back *reader; /* of its answer */
     struct wire *wire;
     struct attempt_record tried[GATE_ATTEMPTS_MAX];
     unsigned attempts;
@@ -135,6 +149,8 @@ struct call {
     bool ended;             /* the terminal event was seen */
     bool answered;          /* all of the reply was given to the server: nothing may follow */
     bool paused;
+    bool raw; /* the answer's bytes are no events: they go on as they come */
+    bool cut; /* it was we who cut the client off, to say that the answer is not whole */
     msec last_out;
     struct fail fail; /* what a decoder said */
     bool failed;
@@ -208,7 +224,24 @@ enum stage_id {
 #define STAGE(name) enum step stage_##name(struct call *c);
 #include "gate/stages.def"
 #undef STAGE
+enum step call_bad_json(struct call *c, const struct json_error *e); /* answers; STEP_DONE */
 void call_release(struct call *c); /* stop everything it owns; before its request dies */
+
+/* op.c: calls that are no chat */
+void op_find(struct call *c); /* c->op and c->front, where the path is one's */
+bool op_takes_type(const struct call *c, str content_type);
+enum step op_decode(struct call *c);
+struct candidate *op_plan_next(struct call *c); /* as plan_next, of those that can: c->op->way */
+void op_start(struct call *c);                  /* an attempt that way */
+bool op_fail_no_way(struct call *c);            /* nobody could: answered */
+enum rc op_write_body(struct call *c, const struct back_call *bc, struct rope *to, struct fail *f);
+void op_write_path(struct call *c, const struct back_call *bc, struct buf *to);
+void op_write_headers(struct call *c, const struct back_call *bc, struct buf *to);
+enum answer_mode op_mode(struct call *c, const struct h1_head *h);
+/* The answer for the client, onto `to` where it is not the provider's own bytes. RC_SYNTAX: it
+ * holds nothing that can be used. */
+enum rc op_answer(struct call *c, jval root, struct rope *to, bool *ret_as_is);
+void op_complete_usage(struct call *c);
 
 /* access.c: who may come in. True: go on; false: answered. */
 bool access_admit(struct call *c);

@@ -50,7 +50,7 @@ bool stream_reply_begin(struct call *c)
     if (c->stream_out)
         return true;
     own_time_stop(c);
-    call_reply_lines(c, c->front->front->stream_type, &c->gate->lines);
+    call_reply_lines(c, c->op ? c->op->answer_type : c->front->front->stream_type, &c->gate->lines);
     c->reply_status = 200;
     c->stream_out = true;
     metric_add(&c->gate->set.metrics->streams, 1);

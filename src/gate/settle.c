@@ -20,6 +20,10 @@ static void complete_usage(struct call *c)
     struct usage *u = &c->usage;
     if (!c->attempts || !c->committed)
         return;
+    if (c->op) {
+        op_complete_usage(c);
+        return;
+    }
     if ((u->has & USAGE_HAS_INPUT) && (u->has & USAGE_HAS_OUTPUT))
         return;
     if (!(u->has & USAGE_HAS_INPUT))
@@ -162,6 +166,14 @@ static void log_usage(const struct call *c, struct buf *b)
     U64(b, ",\"output_tokens\":", u->output);
     U64(b, ",\"cached_tokens\":", u->cache_read);
     U64(b, ",\"reasoning_tokens\":", u->reasoning);
+    if (u->audio_ms)
+        U64(b, ",\"audio_ms\":", u->audio_ms);
+    if (u->pictures)
+        U64(b, ",\"images\":", u->pictures);
+    if (u->units)
+        U64(b, ",\"search_units\":", u->units);
+    if (u->characters)
+        U64(b, ",\"characters\":", u->characters);
     TEXT(b, ",\"source\":", source_name(u->source));
     buf_add_char(b, '}');
 }
@@ -226,6 +238,8 @@ static void log_call(struct call *c, unsigned status, uint64_t ms)
     TEXT(b, ",\"path\":", h->path);
     if (c->front)
         TEXT(b, ",\"dialect\":", c->front->name);
+    if (c->op)
+        TEXT(b, ",\"operation\":", c->op->row->name);
     U64(b, ",\"status\":", status);
     if (c->reply_error != ERR_COUNT)
         TEXT(b, ",\"error\":", err_row(c->reply_error)->name);
@@ -256,6 +270,7 @@ void call_settle(struct call *c, bool gone)
 {
     if (c->phase == CALL_OVER)
         return;
+    gone = gone && !c->cut;
     ASSERT(gone || c->reply_status);
     attempt_drop(c, gone ? ERR_CLIENT_GONE : c->reply_error);
     uint64_t ms = loop_now(c->gate->loop) - c->req->began;

@@ -15,17 +15,23 @@
  */
 #include "gate/gate_int.h"
 
-#define LAST_WAIT_MS 1000 /* for the end of a message whose terminal event has come */
+#define OP_EVENT_MAX (32u << 20) /* a picture in base64 */
+#define LAST_WAIT_MS 1000        /* for the end of a message whose terminal event has come */
 
 bool stream_begin(struct call *c)
 {
-    const struct dialect_back *b = c->bind->dialect->back;
+    const struct dialect_back *b = c->reader;
     CHECK(!c->decoder && !c->encoder && !buf_size(&c->held)); /* nothing of a former attempt */
-    frame_init(&c->frames, b->framing, SSE_EVENT_MAX);
+    frame_init(&c->frames, b->framing, c->op ? OP_EVENT_MAX : SSE_EVENT_MAX);
     c->decoder = arena_alloc(&c->req->arena, b->decoder_size);
     if (!c->decoder)
         return false;
     b->decoder_init(c->decoder, c->peek.include_usage);
+    if (c->op) {
+        if (!c->raw)
+            stream_keepalive(c);
+        return true;
+    }
     if (!tap_prepare(c))
         return false;
     if (!c->peek.stream)
@@ -130,12 +136,17 @@ void stream_say_error(struct call *c, const struct fail *f)
 {
     const struct dialect_front *front = c->front->front;
     struct ir_event ev = {.type = IR_EV_ERROR, .fail = f};
+    c->reply_error = f->kind;
+    metric_count(c->gate->set.metrics, STREAMS_BROKEN);
+    if (c->raw) { /* there is no way to say it but to break off */
+        c->cut = true;
+        reply_abort(c->req);
+        return;
+    }
     if (c->encoder)
         front->encode_event(c->encoder, &ev, &c->gate->out);
     else
         front->encode_stream_error(f, c->id, &c->gate->out);
-    c->reply_error = f->kind;
-    metric_count(c->gate->set.metrics, STREAMS_BROKEN);
     give(c, true);
 }
 
@@ -151,9 +162,8 @@ static void set_fail(struct call *c, enum err kind, str why)
 
 static void take_event(struct call *c, const struct sse_event *ev, bool stays)
 {
-    const struct dialect_back *b = c->bind->dialect->back;
     bool raw = !c->encoder && !c->collect;
-    switch (b->feed(c->decoder, &c->gate->scratch, ev, call_tap(c))) {
+    switch (c->reader->feed(c->decoder, &c->gate->scratch, ev, call_tap(c))) {
     case FEED_END:
         c->ended = true;
         __attribute__((fallthrough));
@@ -169,10 +179,24 @@ static void take_event(struct call *c, const struct sse_event *ev, bool stays)
     }
 }
 
+/* Bytes that are no events: the first of them is content. */
+static void take_raw(struct call *c, str piece, bool stays)
+{
+    if (!c->content && piece.n) {
+        c->content = true;
+        c->ttft_ms = loop_now(c->gate->loop) - c->req->began;
+    }
+    forward(c, piece, stays);
+}
+
 static void take_events(struct call *c, str piece, bool stays)
 {
     struct sse_event ev;
     str in = piece;
+    if (c->raw) {
+        take_raw(c, piece, stays);
+        return;
+    }
     while (!c->failed && !c->ended) { /* what follows the end is of no interest (U48) */
         switch (frame_next(&c->frames, &in, &ev)) {
         case SSE_EVENT:
@@ -327,8 +351,8 @@ void stream_end(struct call *c)
         return;
     }
     /* Half an event at the end: cut, and `end` must not write a proper end for it. */
-    bool whole = (c->ended || !frame_pending(&c->frames)) &&
-                 c->bind->dialect->back->end(c->decoder, call_tap(c));
+    bool whole =
+        (c->ended || !frame_pending(&c->frames)) && c->reader->end(c->decoder, call_tap(c));
     if (c->failed || (!c->ended && !whole)) {
         stream_broken(c, ERR_UPSTREAM);
         return;

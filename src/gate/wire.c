@@ -104,7 +104,9 @@ static void write_head(struct call *c, const struct back_call *bc)
     struct buf *b = &c->wire->head;
     buf_clear(b);
     buf_lit(b, "POST ");
-    if (p->endpoint.n)
+    if (c->op)
+        op_write_path(c, bc, b);
+    else if (p->endpoint.n)
         buf_add(b, p->endpoint);
     else
         c->bind->dialect->back->request_path(bc, p->base_path, b);
@@ -114,9 +116,13 @@ static void write_head(struct call *c, const struct back_call *bc)
     }
     buf_lit(b, " HTTP/1.1\r\nhost: ");
     buf_add(b, p->origin.authority);
-    buf_lit(b, "\r\nuser-agent: weir/" WEIR_VERSION
-               "\r\naccept-encoding: identity\r\ncontent-type: application/json\r\n");
-    c->bind->dialect->back->request_headers(bc, add_header, b);
+    buf_lit(b, "\r\nuser-agent: weir/" WEIR_VERSION "\r\naccept-encoding: identity\r\n");
+    if (c->op) {
+        op_write_headers(c, bc, b);
+    } else {
+        buf_lit(b, "content-type: application/json\r\n");
+        c->bind->dialect->back->request_headers(bc, add_header, b);
+    }
     for (uint32_t i = 0; i < p->nheaders; i++)
         h1_write_header(b, p->headers[i].name, secret_reveal(&p->headers[i].value));
     transform_headers(c, b);
@@ -150,6 +156,13 @@ static bool write_body(struct call *c, const struct back_call *bc)
     struct fail f = {.kind = ERR_TOO_LARGE};
     enum rc rc;
     rope_clear(to);
+    if (c->op) {
+        rc = op_write_body(c, bc, to, &f);
+        if (rc == RC_OK && !rope_failed(to) && !arena_is_full(a))
+            return true;
+        call_fail(c, c->attempts ? &c->fail : &f);
+        return false;
+    }
     if (c->same) {
         rc = back->splice_request(json_root(&c->doc), bc, a, to);
     } else {

@@ -212,6 +212,7 @@ struct ir_peek {
     uint32_t messages;
     uint64_t max_tokens; /* 0: unsaid */
     uint64_t n;          /* 1 when unsaid */
+    uint64_t characters; /* of a text to be spoken */
     str user;            /* JSON-escaped user or session id; absent when none */
 };
 

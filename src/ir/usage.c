@@ -27,6 +27,12 @@ void usage_set_prompt(struct usage *u, uint64_t prompt, uint64_t cached, uint64_
     u->has |= USAGE_HAS_INPUT;
 }
 
+static void take(uint64_t *to, uint64_t v)
+{
+    if (v)
+        *to = v;
+}
+
 void usage_merge(struct usage *u, const struct usage *next)
 {
     if (next->has & USAGE_HAS_INPUT)
@@ -51,10 +57,11 @@ void usage_merge(struct usage *u, const struct usage *next)
     }
     if (next->has & USAGE_HAS_COST)
         u->cost = next->cost;
-    if (next->audio_ms)
-        u->audio_ms = next->audio_ms;
-    if (next->searches)
-        u->searches = next->searches;
+    take(&u->searches, next->searches);
+    take(&u->audio_ms, next->audio_ms);
+    take(&u->pictures, next->pictures);
+    take(&u->units, next->units);
+    take(&u->characters, next->characters);
     u->has |= next->has;
     u->suspect |= next->suspect;
     if (next->source > u->source)

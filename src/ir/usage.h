@@ -40,9 +40,13 @@ struct usage {
     uint64_t audio_ms;            /* sound transcribed, where it is billed by time */
     uint64_t searches;            /* server-side web searches made, where billed */
     nanousd cost;                 /* as the provider says it; USAGE_HAS_COST */
-    uint32_t has;                 /* USAGE_HAS_* */
-    uint8_t source;               /* enum usage_source */
-    bool suspect;                 /* something had to be clamped or thrown away */
+    /* What calls that are no chat are billed by besides; 0: unsaid. */
+    uint64_t pictures;   /* images made */
+    uint64_t units;      /* search units of a ranking */
+    uint64_t characters; /* of the text that was spoken */
+    uint32_t has;        /* USAGE_HAS_* */
+    uint8_t source;      /* enum usage_source */
+    bool suspect;        /* something had to be clamped or thrown away */
 };
 
 /* input_uncached + the three cache classes. */
