@@ -251,7 +251,13 @@ struct local_endpoint;
 const struct local_endpoint *local_find(str path); /* NULL: none */
 void local_serve(struct call *c);                  /* c->local, or a token count: answers */
 
+/* answer.c */
+extern const struct exchange_ops gate_exchange_ops;
+
 /* attempt.c */
+struct attempt_record *attempt_record_of(struct call *c); /* of the attempt under way */
+/* The client's own deadline is what ended it. */
+bool attempt_cut_by_client(const struct call *c, enum err kind);
 void attempt_failed(struct call *c, const struct attempt_failure *f, const struct fail *fail);
 void fail_for_client(struct fail *f);
 void attempt_begin(struct call *c);   /* a record of c->cand is opened */
