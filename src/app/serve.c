@@ -30,6 +30,7 @@
 #define END_MS    1500 /* from ending the calls to stopping, for the last bytes */
 #define LOOK_MS   20
 #define HEAP_KEEP (8 << 20) /* bytes each worker's heap may keep at its top */
+#define WHY_MAX   (64u << 10)
 
 static uint64_t seed(void)
 {
@@ -37,6 +38,30 @@ static uint64_t seed(void)
     if (getrandom(&v, sizeof(v), 0) != (ssize_t)sizeof(v))
         v = loop_now_us() ^ (uint64_t)getpid() << 32;
     return v;
+}
+
+/* ---- token ranks */
+
+static void on_want(struct mail *m)
+{
+    struct process *p = (struct process *)(void *)((char *)m - offsetof(struct process, want));
+    AUTO(buf_fini) struct buf why = BUF_INIT(WHY_MAX);
+    bool here = p->ranks.o200k || ranks_load(&p->ranks, &why);
+    if (!here)
+        fprintf(stderr, "weir: " STR_FMT "\n", STR_ARG(buf_str(&why)));
+    atomic_store(&p->wanted, false);
+    for (unsigned i = 0; i < p->nworkers; i++)
+        if (p->workers[i] &&
+            worker_ranks(p->workers[i], here ? &p->ranks.encodings : NULL) != RC_OK)
+            fprintf(stderr, "weir: out of memory: worker %u estimates tokens\n", i);
+}
+
+/* On a worker's thread. */
+static void want_ranks(void *arg)
+{
+    struct process *p = arg;
+    if (!atomic_exchange(&p->wanted, true))
+        loop_post(p->loop, &p->want);
 }
 
 /* ---- drain */
@@ -224,6 +249,8 @@ static bool start_workers(struct process *p)
             .models = p->models,
             .tls = p->tls,
             .seed = seed(),
+            .want_ranks = want_ranks,
+            .want_arg = p,
         };
         if (!open_listeners(p, &set))
             return false;
@@ -264,6 +291,7 @@ static bool start(struct process *p)
         if (!(p->shards[i] = metric_shard_new()))
             return false;
     timer_init(&p->look, p->loop, on_look);
+    p->want.fn = on_want;
     reload_watch(p); /* before anyone is served: what changes from then on is seen */
     return open_access_log(p) && open_tls(p) && start_signals(p) && start_workers(p);
 }
@@ -275,8 +303,10 @@ static void finish(struct process *p)
     sigset_t all; /* a third signal must not spoil the exit code: libuv gives the handlers back */
     sigfillset(&all);
     pthread_sigmask(SIG_BLOCK, &all, NULL);
-    for (unsigned i = 0; i < p->nworkers; i++)
+    for (unsigned i = 0; i < p->nworkers; i++) {
         worker_join(p->workers[i]);
+        p->workers[i] = NULL; /* mail that is left must not find it */
+    }
     watch_free(p->watch);
     watch_free(p->models_watch);
     for (size_t i = 0; i < SIGNALS; i++)
@@ -287,6 +317,7 @@ static void finish(struct process *p)
     tls_ctx_unref(p->tls);
     for (unsigned i = 0; i < p->nworkers; i++)
         metric_shard_free(p->shards[i]);
+    ranks_free(&p->ranks);
     reload_fini(p);
     mem_free(p);
 }

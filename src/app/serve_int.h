@@ -6,6 +6,7 @@
 #pragma once
 #include "app/command.h"
 #include "app/models.h"
+#include "app/ranks.h"
 #include "app/worker.h"
 #include "io/signal.h"
 #include "io/watch.h"
@@ -38,6 +39,9 @@ struct process {
     struct tls_ctx *tls;
     struct watch *watch, *models_watch; /* of the configuration and of the catalogue; or NULL */
     struct process_signal signals[SIGNALS];
+    struct ranks ranks;  /* immutable once a worker has them */
+    struct mail want;    /* from the first worker that must count tokens */
+    _Atomic bool wanted; /* … and is on its way */
     struct timer look;
     enum stage stage;
     msec stage_ends;

@@ -23,7 +23,7 @@ struct worker {
     _Atomic bool done;
 };
 
-enum order { ORDER_RELOAD, ORDER_DRAIN, ORDER_END_CALLS, ORDER_STOP };
+enum order { ORDER_RELOAD, ORDER_DRAIN, ORDER_END_CALLS, ORDER_STOP, ORDER_RANKS };
 
 struct message {
     struct mail mail; /* first */
@@ -31,6 +31,7 @@ struct message {
     enum order order;
     struct snapshot *snap; /* RELOAD: a reference, as of the next */
     struct catalogue *models;
+    const struct gate_ranks *ranks; /* RANKS: the main thread's, immutable */
 };
 
 static void on_accept(void *arg, int fd)
@@ -99,6 +100,9 @@ static void on_message(struct mail *m)
         case ORDER_STOP:
             stop(w);
             break;
+        case ORDER_RANKS:
+            gate_ranks(w->gate, msg->ranks);
+            break;
         }
     }
     snapshot_unref(msg->snap);
@@ -106,29 +110,34 @@ static void on_message(struct mail *m)
     mem_free(msg);
 }
 
-static enum rc post_reload(struct worker *w, enum order order, struct snapshot *snap,
-                           struct catalogue *models)
+/* The message takes references of its own. */
+static enum rc post_message(struct worker *w, struct message m)
 {
-    struct message *msg = mem_zalloc(sizeof(*msg));
+    struct message *msg = mem_alloc(sizeof(*msg));
     if (!msg)
         return RC_NOMEM;
+    *msg = m;
     msg->mail.fn = on_message;
     msg->worker = w;
-    msg->order = order;
-    msg->snap = snap ? snapshot_ref(snap) : NULL;
-    msg->models = models ? catalogue_ref(models) : NULL;
+    msg->snap = m.snap ? snapshot_ref(m.snap) : NULL;
+    msg->models = m.models ? catalogue_ref(m.models) : NULL;
     loop_post(w->loop, &msg->mail);
     return RC_OK;
 }
 
 static enum rc post(struct worker *w, enum order order)
 {
-    return post_reload(w, order, NULL, NULL);
+    return post_message(w, (struct message){.order = order});
 }
 
 enum rc worker_reload(struct worker *w, struct snapshot *snap, struct catalogue *models)
 {
-    return post_reload(w, ORDER_RELOAD, snap, models);
+    return post_message(w, (struct message){.order = ORDER_RELOAD, .snap = snap, .models = models});
+}
+
+enum rc worker_ranks(struct worker *w, const struct gate_ranks *r)
+{
+    return post_message(w, (struct message){.order = ORDER_RANKS, .ranks = r});
 }
 
 enum rc worker_drain(struct worker *w)
@@ -189,6 +198,8 @@ enum rc worker_start(const struct worker_setup *setup, struct worker **ret)
         .metrics = setup->metrics,
         .access = setup->access,
         .seed = setup->seed,
+        .want_ranks = setup->want_ranks,
+        .want_arg = setup->want_arg,
     };
     TRY(gate_new(&g, setup->snap, setup->models, &w->gate));
     if (setup->tls)

@@ -25,11 +25,15 @@ struct worker_setup {
     int fds[WORKER_LISTENS_MAX]; /* taken */
     unsigned nfds;
     uint64_t seed;
+    void (*want_ranks)(void *arg); /* on the worker's thread; see gate/gate.h */
+    void *want_arg;
 };
 
 enum rc worker_start(const struct worker_setup *setup, struct worker **ret) MUST_CHECK;
 /* From any thread; RC_NOMEM: the message could not be made. */
 enum rc worker_reload(struct worker *w, struct snapshot *snap, struct catalogue *models) MUST_CHECK;
+/* The answer to want_ranks: `r` outlives the worker; NULL: there are none. */
+enum rc worker_ranks(struct worker *w, const struct gate_ranks *r) MUST_CHECK;
 enum rc worker_drain(struct worker *w) MUST_CHECK; /* ends by itself when the last call has ended */
 enum rc worker_end_calls(struct worker *w) MUST_CHECK; /* live streams get an error event */
 enum rc worker_stop(struct worker *w) MUST_CHECK;      /* now */

@@ -1,44 +1,66 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * count - how many tokens a prompt has: the count_tokens endpoints, and a rough figure for where a
- * dialect must name one before the provider has.
+ * count - the count_tokens endpoints: how many tokens a prompt would be where it would be sent.
+ *
+ * The model is the first target that the name leads to, for it decides whose tokens they are; a
+ * name that leads nowhere is taken for a model's own. `x-weir-tokens` says whether it was counted
+ * or estimated (token/prompt.h). The first count of a worker waits until the encodings are here.
  */
 #include "gate/gate_int.h"
 
-#include "token/prompt.h"
+#include "http/h1_write.h"
 
-#define BYTES_PER_TOKEN 4
-
-/* Rough on purpose: it is asked for on every translated stream, and the provider's own number
- * follows. */
-uint64_t count_estimate(struct call *c)
+static struct token_count count_of(struct call *c)
 {
-    return c->req->body.n / BYTES_PER_TOKEN + 1;
+    const struct snapshot *snap = c->gen->snap;
+    if (c->peek.model.n <= GATE_MODEL_MAX &&
+        conf_resolve(snap, c->key, c->peek.model, &c->found) == RC_OK) {
+        const struct conf_target *t = &c->found.route->targets[0];
+        return tokens_of_prompt(c, &snap->providers[t->provider], t->model);
+    }
+    return tokens_of_prompt(c, NULL, c->peek.model);
 }
 
-void count_serve(struct call *c)
+static void answer(struct call *c)
 {
-    struct arena *a = &c->req->arena;
-    const struct dialect_front *front = c->front->front;
-    struct buf body = BUF_INIT(4096);
-    if (!front->encode_count) {
-        call_fail_kind(c, ERR_NOT_FOUND, STR_NONE, STR_NONE);
-        return;
-    }
+    struct buf body = BUF_INIT(4096), *lines = &c->gate->lines;
     if (!decode_canonical(c))
         return;
-    struct buf scratch = BUF_INIT(GATE_ANSWER_MAX);
-    struct token_counter counter = {.text = &scratch};
-    struct token_target target = {.model = c->peek.model};
-    front->encode_count(token_prompt(&counter, c->ir, &target).tokens, &body);
-    buf_fini(&scratch);
-    str text = arena_dup(a, buf_str(&body));
+    struct token_count n = count_of(c);
+    c->front->front->encode_count(n.tokens, &body);
+    str text = arena_dup(&c->req->arena, buf_str(&body));
     buf_fini(&body);
     if (!text.p) {
         call_fail_kind(c, ERR_OVERLOADED, STR_NONE, STR_NONE);
         return;
     }
     c->reply_status = 200;
-    call_reply_lines(c, STR("application/json"), &c->gate->lines);
-    reply_text(c->req, 200, buf_str(&c->gate->lines), text);
+    call_reply_lines(c, STR("application/json"), lines);
+    h1_write_header(lines, STR("x-weir-tokens"),
+                    n.source == USAGE_COUNTED ? STR("counted") : STR("estimated"));
+    reply_text(c->req, 200, buf_str(lines), text);
+}
+
+void count_serve(struct call *c)
+{
+    if (!c->front->front->encode_count) {
+        call_fail_kind(c, ERR_NOT_FOUND, STR_NONE, STR_NONE);
+        return;
+    }
+    c->counting = tokens_want_ranks(c->gate);
+    if (!c->counting)
+        answer(c);
+}
+
+/* The encodings are here, or never will be: those that waited are answered. */
+void count_go_on(struct gate *g)
+{
+    list_each_safe(it, tmp, &g->calls)
+    {
+        struct call *c = list_entry(it, struct call, link);
+        if (c->counting) {
+            c->counting = false;
+            answer(c);
+        }
+    }
 }

@@ -170,7 +170,7 @@ static void say_end(struct call *c, struct demo *d)
         d->words += 8;
     }
     emit(c, &(struct ir_event){.type = IR_EV_BLOCK_STOP, .kind = d->tool ? IR_TOOL_USE : IR_TEXT});
-    struct usage u = {.input_uncached = count_estimate(c),
+    struct usage u = {.input_uncached = tokens_estimate(c),
                       .output = d->words + d->words / 3,
                       .has = USAGE_HAS_INPUT | USAGE_HAS_OUTPUT,
                       .source = USAGE_ESTIMATED};

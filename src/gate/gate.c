@@ -157,6 +157,8 @@ enum rc gate_reload(struct gate *g, struct snapshot *snap, struct catalogue *mod
     struct gen *old = g->gen;
     g->gen = gen;
     set_limits(g, snap);
+    if (g->tokens.ranks == RANKS_ABSENT)
+        g->tokens.ranks = RANKS_UNASKED; /* they may have been installed since */
     if (old)
         gen_unref(old);
     return RC_OK;
@@ -196,6 +198,7 @@ enum rc gate_new(const struct gate_setup *setup, struct snapshot *snap, struct c
     g->id_low = rand_u64(&g->rand);
     scratch_init(&g->scratch);
     g->learned = learned_new();
+    tokens_init(g);
     struct hash_key key = {rand_u64(&g->rand), rand_u64(&g->rand)};
     enum rc rc = g->learned ? route_state_init(&g->route, key) : RC_NOMEM;
     if (rc == RC_OK)
@@ -251,6 +254,7 @@ void gate_free(struct gate *g)
     route_state_fini(&g->route);
     scratch_fini(&g->scratch);
     learned_free(g->learned);
+    tokens_fini(g);
     buf_fini(&g->out);
     buf_fini(&g->lines);
     buf_fini(&g->line);

@@ -16,6 +16,7 @@
 #include "price/catalogue.h"
 #include "server/server.h"
 
+struct bpe;
 struct gate;
 
 /* What the process knows and a worker shows: for /health and /metrics. Filled by app/, read by all.
@@ -30,6 +31,11 @@ struct gate_world {
     _Atomic bool draining;
 };
 
+/* The encodings for counting tokens, immutable; whoever made them outlives the gates. */
+struct gate_ranks {
+    const struct bpe *o200k, *cl100k;
+};
+
 struct gate_setup {
     struct loop *loop;
     unsigned worker;
@@ -37,6 +43,10 @@ struct gate_setup {
     struct metric_shard *metrics; /* this worker's */
     struct log_ring *access;      /* NULL: no access log */
     uint64_t seed;
+    /* Called on the worker's thread when tokens must be counted and the ranks are not here yet: at
+     * most once before gate_ranks answers. NULL: there are none. */
+    void (*want_ranks)(void *arg);
+    void *want_arg;
 };
 
 /* References to `snap` and `models` are taken. */
@@ -47,6 +57,8 @@ void gate_free(struct gate *g); /* after gate_close and a run of the loop */
 /* A new generation of the configuration, of the catalogue or of both: calls in flight keep theirs.
  * References are taken. RC_NOMEM: the old one stays. */
 enum rc gate_reload(struct gate *g, struct snapshot *snap, struct catalogue *models) MUST_CHECK;
+/* The ranks that want_ranks asked for; NULL: they cannot be had, tokens are estimated. */
+void gate_ranks(struct gate *g, const struct gate_ranks *r);
 /* Stop taking connections seriously: idle ones close, replies say so. */
 void gate_drain(struct gate *g);
 /* The drain is over: end live streams with an error event in their dialect, then close. */

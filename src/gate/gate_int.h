@@ -13,6 +13,8 @@
 #include "ir/filter.h"
 #include "route/plan.h"
 #include "route/retry.h"
+#include "token/learn.h"
+#include "token/prompt.h"
 
 #define GATE_REQUEST_MAX    (96u << 20) /* bytes we write ourselves of one upstream request */
 #define GATE_ANSWER_MAX     (64u << 20) /* a whole answer that must be read */
@@ -65,6 +67,17 @@ struct attempt_record {
 
 enum call_phase { CALL_LOCAL, CALL_READING, CALL_SENDING, CALL_ANSWER, CALL_OVER };
 enum answer_mode { ANSWER_UNKNOWN, ANSWER_STREAM, ANSWER_BODY, ANSWER_ERROR };
+
+/* Token ranks: read by the main thread once somebody needs them. */
+enum ranks_state { RANKS_UNASKED, RANKS_ASKED, RANKS_HERE, RANKS_ABSENT };
+
+struct gate_tokens {
+    enum ranks_state ranks;
+    struct token_counter counter;
+    struct buf text; /* counter's scratch */
+    struct lessons lessons;
+    unsigned since_sample;
+};
 
 struct demo;
 
@@ -163,9 +176,11 @@ struct call {
     uint64_t own_us;
     uint64_t ttft_ms;
     uint64_t bytes_answer;
+    uint64_t said, thought; /* bytes of text and of thoughts that came, still escaped */
     unsigned reply_status;
     enum err reply_error;               /* ERR_COUNT: none */
     const struct local_endpoint *local; /* the path is ours: no provider is asked */
+    bool counting;                      /* waits for the token ranks */
     bool counted;
 };
 
@@ -191,6 +206,7 @@ struct gate {
     unsigned nwires;
     uint64_t id_high, id_low;
     bool draining;
+    struct gate_tokens tokens;
 };
 
 /* wire.c */
@@ -199,6 +215,8 @@ void wire_give(struct gate *g, struct wire *w); /* accepts NULL */
 void wire_free(struct wire *w);
 bool wire_write(struct call *c);       /* c->wire and c->x.iov; false: the call is over */
 bool decode_canonical(struct call *c); /* c->ir; false: the call is over */
+bool decode_quietly(struct call *c,
+                    struct fail *f); /* c->ir; false: nothing has happened, see *f */
 
 /* transform.c: what the operator wants changed in this attempt's request, and in its answer */
 unsigned transform_remedies(const struct call *c);            /* enum conf_remedy */
@@ -304,7 +322,18 @@ void call_settle(struct call *c, bool client_gone);
 
 /* count.c: /v1/messages/count_tokens and its kin */
 void count_serve(struct call *c);
-uint64_t count_estimate(struct call *c); /* prompt tokens; 0: cannot be told */
+void count_go_on(struct gate *g); /* the ranks are here, or will not be */
+
+/* tokens.c */
+void tokens_init(struct gate *g);
+void tokens_fini(struct gate *g);
+bool tokens_want_ranks(struct gate *g); /* true: they are on their way */
+/* Of c->ir; `p` may be NULL. Corrected by what was learned of the model. */
+struct token_count tokens_of_prompt(struct call *c, const struct conf_provider *p, str model);
+/* For where a dialect must name the prompt's tokens before the provider has: by its bytes. */
+uint64_t tokens_estimate(struct call *c);
+void tokens_fill_usage(struct call *c); /* what the provider did not report */
+void tokens_learn(struct call *c);      /* from what it did */
 
 /* demo.c */
 void demo_start(struct call *c);

@@ -303,7 +303,7 @@ void op_complete_usage(struct call *c)
     u->characters = c->peek.characters;
     if (counts == OP_COUNTS_NONE || (u->has & USAGE_HAS_INPUT))
         return;
-    u->input_uncached = count_estimate(c);
+    u->input_uncached = tokens_estimate(c);
     if (counts == OP_COUNTS_BOTH && !(u->has & USAGE_HAS_OUTPUT))
         u->output = c->bytes_answer / (c->stream_out ? 12 : 4);
     u->source = USAGE_ESTIMATED;

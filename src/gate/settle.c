@@ -2,36 +2,31 @@
 /*
  * settle - the one end of every call: counters, histograms, one line in the access log.
  *
- * Usage is what the provider reported; where it reported none, what was delivered is estimated and
- * said to be an estimate. The line is one JSON object, made without printf, and never waits.
+ * Usage is what the provider reported; where it reported none, tokens.c counts or estimates it, and
+ * the record says which. The line is one JSON object, made without printf, and never waits.
  */
 #include "gate/gate_int.h"
 
 #include "base/fmt.h"
 #include "json/write.h"
 
-#define FIELD_MAX       1024 /* bytes of one text in the log */
-#define BYTES_PER_TOKEN 4    /* of delivered text, when a provider gives no usage */
+#define FIELD_MAX 1024 /* bytes of one text in the log */
 
 /* ---- usage */
 
 static void complete_usage(struct call *c)
 {
-    struct usage *u = &c->usage;
+    const uint32_t both = USAGE_HAS_INPUT | USAGE_HAS_OUTPUT;
     if (!c->attempts || !c->committed)
         return;
     if (c->op) {
         op_complete_usage(c);
         return;
     }
-    if ((u->has & USAGE_HAS_INPUT) && (u->has & USAGE_HAS_OUTPUT))
-        return;
-    if (!(u->has & USAGE_HAS_INPUT))
-        u->input_uncached = count_estimate(c);
-    if (!(u->has & USAGE_HAS_OUTPUT))
-        u->output =
-            c->bytes_answer / (c->stream_out ? 12 : BYTES_PER_TOKEN); /* events are mostly frame */
-    u->source = USAGE_ESTIMATED;
+    if ((c->usage.has & both) == both)
+        tokens_learn(c);
+    else
+        tokens_fill_usage(c);
 }
 
 /* The charge of the call, once its usage is known. Failed attempts brought no tokens to charge. */

@@ -43,8 +43,11 @@ static void learn(struct call *c, const struct ir_event *ev)
     case IR_EV_ERROR:
         learn_fail(c, ev->fail);
         return;
-    case IR_EV_BLOCK_START:
     case IR_EV_DELTA:
+        if (ev->delta.what <= IR_D_INPUT) /* text and arguments, in either form */
+            *(ev->kind == IR_THINKING ? &c->thought : &c->said) += ev->delta.text.n;
+        return;
+    case IR_EV_BLOCK_START:
     case IR_EV_START:
     case IR_EV_FINISH:
     case IR_EV_BLOCK_STOP:

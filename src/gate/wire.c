@@ -131,20 +131,26 @@ static void write_head(struct call *c, const struct back_call *bc)
 }
 
 /* The canonical request, decoded when the first translation needs it. */
-bool decode_canonical(struct call *c)
+bool decode_quietly(struct call *c, struct fail *f)
 {
     struct arena *a = &c->req->arena;
-    struct fail f = {.kind = ERR_TOO_LARGE};
+    *f = (struct fail){.kind = ERR_TOO_LARGE};
     if (c->ir)
         return true;
     struct ir_request *ir = arena_new(a, struct ir_request);
-    if (!ir ||
-        c->front->front->decode_request(json_root(&c->doc), &c->froute, a, ir, &f) != RC_OK) {
-        call_fail(c, &f);
+    if (!ir || c->front->front->decode_request(json_root(&c->doc), &c->froute, a, ir, f) != RC_OK)
         return false;
-    }
     c->ir = ir;
     return true;
+}
+
+bool decode_canonical(struct call *c)
+{
+    struct fail f;
+    if (decode_quietly(c, &f))
+        return true;
+    call_fail(c, &f);
+    return false;
 }
 
 /* False: answered already. */

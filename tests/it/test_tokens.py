@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Tokens: counted where the ranks are, else estimated, and said which; learned from what is reported.
+
+The ranks here are made up: every byte is a token, so that what is counted can be told by hand.
+"""
+
+import hashlib
+import json
+import signal
+import struct
+import threading
+
+import gateway as gateways
+import http1
+import pytest
+from fronts import MESSAGES
+from turns import Turn, chat_stream, whole
+from upstream import events, says
+
+TEXT = "Hello, world"
+
+
+def ranks(folder, damage=False):
+    """Files as tools/make-ranks writes them, of an encoding without merges."""
+    folder.mkdir(exist_ok=True)
+    for kind, name in enumerate(("cl100k_base", "o200k_base")):
+        data = struct.pack("<8sIIII", b"weir-bpe", 1, kind, 256, 256)
+        data += bytes([1] * 256) + bytes(range(256))
+        data += hashlib.sha256(data).digest()
+        if damage:
+            data = data[:300] + b"x" + data[301:]
+        (folder / f"{name}.bpe").write_bytes(data)
+    return folder
+
+
+def count(w, model="m", text=TEXT, **more):
+    body = {"model": model, "messages": [{"role": "user", "content": text}], **more}
+    r = http1.call(w.port, "POST", "/v1/messages/count_tokens", body)
+    assert r.status == 200, r
+    return r.json["input_tokens"], r.get("x-weir-tokens")
+
+
+def config(up, model="gpt-4o", workers=1):
+    return (
+        f"listen: 127.0.0.1:@PORT@\nworkers: {workers}\nproviders:\n"
+        + gateways.provider("a", up, f"[{model}]")
+        + f"models:\n  - {{ name: m, targets: [ {{ use: a/{model} }} ] }}\n"
+    )
+
+
+def test_counted_for_the_model_it_would_be_sent_to(weir, upstream, tmp_path):
+    w = weir(config(upstream()), env={"WEIR_TOKENS": str(ranks(tmp_path / "ranks"))})
+    assert count(w) == (3 + 4 + len(TEXT), "counted")
+    assert count(w, system="Be brief.") == (3 + 4 + len(TEXT) + 4 + 9, "counted")
+    tokens, how = count(w, model="claude-sonnet-4-5")  # leads nowhere: a model's own name
+    assert (tokens, how) == (3 + 4 + len(TEXT), "estimated")
+
+
+def test_the_first_counts_of_all_workers_wait_for_the_ranks(weir, upstream, tmp_path):
+    w = weir(config(upstream(), workers=3), env={"WEIR_TOKENS": str(ranks(tmp_path / "ranks"))})
+    got = []
+    threads = [threading.Thread(target=lambda: got.append(count(w))) for _ in range(24)]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join(20)
+    assert got == [(3 + 4 + len(TEXT), "counted")] * 24
+
+
+def test_without_ranks_it_is_estimated_and_said(weir, upstream, tmp_path):
+    folder = tmp_path / "ranks"
+    folder.mkdir()
+    w = weir(config(upstream()), env={"WEIR_TOKENS": str(folder)})
+    for _ in range(3):
+        tokens, how = count(w, text="word " * 200)
+        assert how == "estimated" and 150 <= tokens <= 450
+    assert w.said().count("Tokens are estimated") == 1 and "WEIR_TOKENS" in w.said()
+    ranks(folder)  # installed meanwhile: the next reload finds them
+    w.signal(signal.SIGHUP)
+    gateways.until(lambda: "read again" in w.said(), what="a reload")
+    gateways.until(lambda: count(w)[1] == "counted", what="counting")
+
+
+def test_damaged_ranks_are_named_and_not_used(weir, upstream, tmp_path):
+    folder = ranks(tmp_path / "ranks", damage=True)
+    w = weir(config(upstream()), env={"WEIR_TOKENS": str(folder)})
+    assert count(w)[1] == "estimated"
+    assert f"{folder}/o200k_base.bpe: the file of token ranks is damaged" in w.said()
+
+
+def test_a_client_that_leaves_while_it_waits(weir, upstream, tmp_path):
+    w = weir(config(upstream()), env={"WEIR_TOKENS": str(ranks(tmp_path / "ranks"))})
+    body = {"model": "m", "messages": [{"role": "user", "content": TEXT}]}
+    for _ in range(8):
+        with http1.Conn(w.port) as conn:
+            conn.request("POST", "/v1/messages/count_tokens", body)
+    assert count(w)[1] == "counted"
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_U44_what_is_not_reported_is_made_up_of_what_was_delivered(weir, upstream, stream):
+    """An answer of 4,000 bytes is about 1,000 tokens, whatever its events weigh."""
+    turn = Turn(text="word " * 800)
+
+    def answer(x):
+        if stream:
+            events(chat_stream(turn, usage=False))(x)
+        else:
+            value = whole("openai", turn)
+            value.pop("usage")
+            x.reply(200, value)
+
+    w = weir(upstream(default=answer))
+    r = MESSAGES.ask(w.port, stream=stream)
+    usage = w.access(r.get("x-weir-request-id"))["usage"]
+    assert usage["source"] == "estimated" and 900 <= usage["output_tokens"] <= 1100, usage
+
+
+def test_message_start_learns_from_what_was_reported(weir, upstream):
+    """Of a translated stream the prompt must be named before the provider has counted it."""
+    w = weir(upstream(default=says(Turn(text="Fine.", input=420, cached=0))))
+
+    def ask():
+        r = MESSAGES.ask(w.port, stream=True, text="some words " * 110)  # 1,210 bytes
+        ((_, first),) = [e for e in http1.events(r.body) if e[0] == "message_start"]
+        return json.loads(first)["message"]["usage"]["input_tokens"]
+
+    assert 300 <= ask() <= 400
+    assert 400 <= ask() <= 440
