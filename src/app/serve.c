@@ -284,6 +284,7 @@ static bool start(struct process *p)
 {
     p->nworkers = count_workers(p->snap);
     p->world.shards = p->shards;
+    p->world.recall_key = (struct hash_key){seed(), seed()};
     p->world.nworkers = p->nworkers;
     p->world.started = loop_now(p->loop);
     p->world.started_unix_ms = loop_unix_ms(p->loop);
@@ -303,8 +304,10 @@ static void finish(struct process *p)
     sigset_t all; /* a third signal must not spoil the exit code: libuv gives the handlers back */
     sigfillset(&all);
     pthread_sigmask(SIG_BLOCK, &all, NULL);
-    for (unsigned i = 0; i < p->nworkers; i++) {
+    for (unsigned i = 0; i < p->nworkers; i++)
         worker_join(p->workers[i]);
+    for (unsigned i = 0; i < p->nworkers; i++) {
+        worker_free(p->workers[i]);
         p->workers[i] = NULL; /* mail that is left must not find it */
     }
     watch_free(p->watch);

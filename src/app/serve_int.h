@@ -11,7 +11,7 @@
 #include "io/signal.h"
 #include "io/watch.h"
 
-#define WORKERS_MAX 64
+#define WORKERS_MAX GATE_WORKERS_MAX
 #define SIGNALS     4
 
 enum stage { STAGE_SERVING, STAGE_LAME, STAGE_DRAINING, STAGE_ENDING, STAGE_STOPPING };

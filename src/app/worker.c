@@ -215,6 +215,10 @@ enum rc worker_start(const struct worker_setup *setup, struct worker **ret)
 void worker_join(struct worker *w)
 {
     pthread_join(w->thread, NULL);
+}
+
+void worker_free(struct worker *w)
+{
     loop_free(w->loop);
     gate_free(w->gate);
     tls_ctx_unref(w->set.tls);

@@ -38,4 +38,6 @@ enum rc worker_drain(struct worker *w) MUST_CHECK; /* ends by itself when the la
 enum rc worker_end_calls(struct worker *w) MUST_CHECK; /* live streams get an error event */
 enum rc worker_stop(struct worker *w) MUST_CHECK;      /* now */
 bool worker_is_done(const struct worker *w);
-void worker_join(struct worker *w); /* and free */
+/* Workers post mail to each other: all are joined before the first is freed. */
+void worker_join(struct worker *w);
+void worker_free(struct worker *w);

@@ -89,6 +89,7 @@ static void clean_slate(struct call *c)
     frame_fini(&c->frames);
     chain_fini(c->chain);
     c->chain = NULL;
+    thoughts_forget(c);
     if (c->inflating)
         decode_fini(&c->inflate);
     c->inflating = c->failed = c->ended = c->content = c->batch = c->paused = c->raw = false;
@@ -113,6 +114,8 @@ static enum step start(struct call *c)
     c->reader = c->bind->dialect ? c->bind->dialect->back : NULL;
     if (c->op)
         op_start(c);
+    else if (c->bind->dialect && thoughts_restore(c))
+        c->same = false;
     clean_slate(c);
     if (!c->bind->dialect) {
         attempt_begin(c);
@@ -344,6 +347,8 @@ void attempt_answers(struct call *c)
 
 void attempt_served(struct call *c)
 {
+    thoughts_keep(c);
+    thoughts_forget(c);
     end_record(c, ERR_COUNT);
     attempt_answers(c);
     health_success(c->cand->health);

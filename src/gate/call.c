@@ -94,6 +94,7 @@ void call_release(struct call *c)
     frame_fini(&c->frames);
     chain_fini(c->chain);
     c->chain = NULL;
+    thoughts_forget(c);
     if (c->inflating)
         decode_fini(&c->inflate);
     c->inflating = false;

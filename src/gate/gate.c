@@ -199,8 +199,9 @@ enum rc gate_new(const struct gate_setup *setup, struct snapshot *snap, struct c
     scratch_init(&g->scratch);
     g->learned = learned_new();
     tokens_init(g);
+    g->recall = recall_new(setup->world->recall_key);
     struct hash_key key = {rand_u64(&g->rand), rand_u64(&g->rand)};
-    enum rc rc = g->learned ? route_state_init(&g->route, key) : RC_NOMEM;
+    enum rc rc = g->learned && g->recall ? route_state_init(&g->route, key) : RC_NOMEM;
     if (rc == RC_OK)
         rc = alarms_new(g->loop, &g->alarms);
     if (rc == RC_OK)
@@ -214,6 +215,8 @@ enum rc gate_new(const struct gate_setup *setup, struct snapshot *snap, struct c
         rc = alarm_set(g->alarms, &g->tick, loop_now(g->loop) + TICK_MS);
     if (rc != RC_OK)
         return rc; /* start-up only: the process ends */
+    CHECK(setup->worker < GATE_WORKERS_MAX);
+    atomic_store(&setup->world->gates[setup->worker], g);
     *ret = g;
     return RC_OK;
 }
@@ -255,6 +258,7 @@ void gate_free(struct gate *g)
     scratch_fini(&g->scratch);
     learned_free(g->learned);
     tokens_fini(g);
+    recall_free(g->recall);
     buf_fini(&g->out);
     buf_fini(&g->lines);
     buf_fini(&g->line);

@@ -9,12 +9,15 @@
  * Shared with other threads: nothing but the metric shards (read) and the snapshot (immutable).
  */
 #pragma once
+#include "base/hash.h"
 #include "client/client.h"
 #include "conf/snapshot.h"
 #include "obs/log.h"
 #include "obs/metric.h"
 #include "price/catalogue.h"
 #include "server/server.h"
+
+#define GATE_WORKERS_MAX 64
 
 struct bpe;
 struct gate;
@@ -29,6 +32,8 @@ struct gate_world {
     _Atomic(const char *) reload_error; /* static or leaked text: last refused reload; NULL: none */
     _Atomic(const char *) models_error; /* the same of the last refused catalogue */
     _Atomic bool draining;
+    struct hash_key recall_key; /* of what is kept for conversations, the same for all workers */
+    _Atomic(struct gate *) gates[GATE_WORKERS_MAX]; /* each set once, by its worker's gate_new */
 };
 
 /* The encodings for counting tokens, immutable; whoever made them outlives the gates. */

@@ -11,6 +11,7 @@
 #include "http/frame.h"
 #include "io/alarm.h"
 #include "ir/filter.h"
+#include "ir/recall.h"
 #include "route/plan.h"
 #include "route/retry.h"
 #include "token/learn.h"
@@ -152,15 +153,17 @@ struct call {
     struct buf held;  /* prelude of a stream, until its first content */
     struct buf whole; /* a body that is read to its end */
     struct ir_collect *collect;
-    struct ir_chain *chain; /* filters of the operator's; NULL: none */
-    str first_events;       /* of the demo: what precedes the first word */
-    str run;                /* raw events that lie side by side in what was read */
-    bool batch;             /* gate->out and run hold what this read has brought so far */
-    bool content;           /* the first content was seen */
-    bool committed;         /* … and went to the client: nothing may be retried */
-    bool stream_out;        /* the head of a stream was given */
-    bool ended;             /* the terminal event was seen */
-    bool answered;          /* all of the reply was given to the server: nothing may follow */
+    struct recall_gather *gather; /* reasoning before a tool call, to be kept; NULL: none yet */
+    bool restored, recalled;      /* kept reasoning was looked for; some was put back into `ir` */
+    struct ir_chain *chain;       /* filters of the operator's; NULL: none */
+    str first_events;             /* of the demo: what precedes the first word */
+    str run;                      /* raw events that lie side by side in what was read */
+    bool batch;                   /* gate->out and run hold what this read has brought so far */
+    bool content;                 /* the first content was seen */
+    bool committed;               /* … and went to the client: nothing may be retried */
+    bool stream_out;              /* the head of a stream was given */
+    bool ended;                   /* the terminal event was seen */
+    bool answered;                /* all of the reply was given to the server: nothing may follow */
     bool paused;
     bool raw; /* the answer's bytes are no events: they go on as they come */
     bool cut; /* it was we who cut the client off, to say that the answer is not whole */
@@ -196,6 +199,7 @@ struct gate {
     unsigned ncalls;
     struct route_state route;
     struct retry_budget budget;
+    struct recall *recall;   /* reasoning of recent tool calls */
     struct learned *learned; /* parameters that targets refused */
     struct dialect_scratch scratch;
     struct rand rand;
@@ -225,6 +229,13 @@ bool transform_request(struct call *c, struct ir_request *r); /* false: no memor
 bool transform_body(struct call *c, struct rope *body);       /* false: no memory, or no JSON */
 void transform_headers(const struct call *c, struct buf *head);
 str transform_target(const struct call *c); /* "provider/model", in the arena; for gate->learned */
+
+/* thoughts.c: reasoning that the client does not send back */
+void thoughts_event(struct call *c, const struct ir_event *ev);
+void thoughts_keep(struct call *c);   /* the answer is whole */
+void thoughts_forget(struct call *c); /* … or was not */
+bool thoughts_decode(struct call *c);
+bool thoughts_restore(struct call *c); /* true: c->ir holds some that the client's bytes have not */
 
 /* gate.c */
 void gen_unref(struct gen *gen);

@@ -65,6 +65,8 @@ static void deliver(void *ctx, const struct ir_event *ev)
         c->content = true;
         c->ttft_ms = loop_now(c->gate->loop) - c->req->began;
     }
+    if (c->peek.has_tools)
+        thoughts_event(c, ev);
     if (c->collect)
         ir_collect_event(c->collect, ev);
     else if (c->encoder)
