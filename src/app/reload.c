@@ -116,9 +116,9 @@ void reload_all(struct process *p)
     AUTO(buf_fini) struct buf why = BUF_INIT(TEXT_MAX);
     struct snapshot *next = NULL;
     struct catalogue *models = NULL;
+    conf_report_init(&report); /* before any way out: it is freed on each */
     if (p->stage != STAGE_SERVING)
         return;
-    conf_report_init(&report);
     enum rc rc = config_load_report(p->o, &report, &next);
     if (rc != RC_OK)
         conf_report_write(&report, &why);
