@@ -3,17 +3,18 @@
  * dialect_fuzz - what must hold of any dialect, whatever it is fed. The first byte says as what the
  * rest is read:
  *
- *   'q'  a client's request: what is accepted translates to every dialect as valid JSON, and
- * splices 's'  a provider's stream: whole and cut in pieces it gives the same events; the decoder
- * keeps its promises (ir/event.h); what each front writes of it is read back without an error 'b'
- * a provider's body: the same 'e'  a provider's error answer: a fail whose text can be written
+ *   'q'  a client's request (of a dialect that is a back only: a Chat client's; 'a': Claude's):
+ * what is accepted translates to every dialect as valid JSON, and splices 's'  a provider's stream:
+ * whole and cut in pieces it gives the same events; the decoder keeps its promises (ir/event.h);
+ * what each front writes of it is read back without an error 'b' a provider's body: the same 'e'  a
+ * provider's error answer: a fail whose text can be written
  */
 #pragma once
 #include "fuzz.h"
 
 #include <stdlib.h>
 
-#include "dialect/dialect.h"
+#include "dialect/quirk.h"
 #include "json/write.h"
 
 #define FUZZ_ARENA (64u << 20)
@@ -225,14 +226,23 @@ static inline void fuzz_answer(const struct dialect *dialect, str in, bool strea
 static inline void fuzz_translate(const struct ir_request *r, const struct dialect *to,
                                   const char *model)
 {
-    static const struct dialect_opts plain = {0}, odd = {.effort = EFFORT_OBJECT,
-                                                         .replay = REPLAY_DETAILS,
-                                                         .mid_system = MID_SYSTEM_KEEP,
-                                                         .cache_markers = true,
-                                                         .no_strict = true};
-    for (int i = 0; i < 2; i++) {
-        struct back_call c = {
-            .opts = i ? &odd : &plain, .model = str_c(model), .stream = r->stream};
+    static const struct dialect_opts all[] = {
+        {.auth = AUTH_DEFAULT},
+        {.effort = EFFORT_OBJECT,
+         .replay = REPLAY_DETAILS,
+         .mid_system = MID_SYSTEM_KEEP,
+         .cache_markers = true,
+         .no_strict = true},
+        {.effort = EFFORT_BOTH,
+         .replay = REPLAY_PARTS,
+         .text_only_parts = true,
+         .temperature_max = 10,
+         .stop_max = 1,
+         .refused = ~UINT64_C(0)},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(all); i++) {
+        struct back_call c = {.opts = &all[i], .model = str_c(model), .stream = r->stream};
+        struct ir_request shaped;
         struct rope out = ROPE_INIT(FUZZ_TEXT);
         struct buf flat = BUF_INIT(FUZZ_TEXT), names = BUF_INIT(65536);
         struct ir_lossy lossy = {0};
@@ -241,7 +251,8 @@ static inline void fuzz_translate(const struct ir_request *r, const struct diale
         struct fail f;
         arena_init(&a, FUZZ_ARENA);
         arena_init(&b, FUZZ_ARENA);
-        if (to->back->encode_request(r, &c, &a, &out, &lossy, &f) == RC_OK) {
+        request_shape(&shaped, r, c.opts, &lossy);
+        if (to->back->encode_request(&shaped, &c, &a, &out, &lossy, &f) == RC_OK) {
             rope_flatten(&out, &flat);
             enum rc rc = json_parse(&b, buf_str(&flat), &doc, NULL);
             CHECK(rc == RC_OK || rc == RC_DEPTH);
@@ -257,7 +268,34 @@ static inline void fuzz_translate(const struct ir_request *r, const struct diale
     }
 }
 
-static inline void fuzz_request(const struct dialect *dialect, str in)
+/* The client's own bytes, with everything that can be cut cut, and with nothing. */
+static inline void fuzz_splice(const struct dialect *dialect, jval root)
+{
+    static const struct dialect_opts all[] = {
+        {.auth = AUTH_DEFAULT},
+        {.effort = EFFORT_BOTH, .temperature_max = 10, .refused = ~UINT64_C(0)},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(all); i++) {
+        struct ir_lossy lossy = {0};
+        struct back_call c = {
+            .opts = &all[i], .model = STR("m\"\\"), .stream = true, .lossy = &lossy};
+        struct rope out = ROPE_INIT(FUZZ_TEXT);
+        struct buf flat = BUF_INIT(FUZZ_TEXT);
+        struct arena a;
+        struct json_doc doc;
+        arena_init(&a, FUZZ_ARENA);
+        CHECK(dialect->back->splice_request(root, &c, &a, &out) == RC_OK);
+        rope_flatten(&out, &flat);
+        enum rc rc = json_parse(&a, buf_str(&flat), &doc, NULL);
+        CHECK(rc == RC_OK || rc == RC_NOMEM);
+        buf_fini(&flat);
+        rope_fini(&out);
+        arena_fini(&a);
+    }
+}
+
+/* `from`: whose client it is. Of a dialect that is a back only, any front's. */
+static inline void fuzz_request(const struct dialect *dialect, const struct dialect *from, str in)
 {
     struct front_route route = {.op = FRONT_CHAT};
     struct ir_request r;
@@ -266,23 +304,16 @@ static inline void fuzz_request(const struct dialect *dialect, str in)
     struct fail f;
     arena_init(&a, FUZZ_ARENA);
     if (json_parse(&a, in, &doc, NULL) == RC_OK) {
-        enum rc rc = dialect->front->decode_request(json_root(&doc), &route, &a, &r, &f);
+        enum rc rc = from->front->decode_request(json_root(&doc), &route, &a, &r, &f);
         CHECK(rc == RC_OK || rc == RC_SYNTAX || rc == RC_NOMEM);
-        if (rc == RC_OK) {
-            struct dialect_opts o = {.max_tokens = MAXTOK_NEW};
-            struct back_call c = {.opts = &o, .model = STR("m\"\\"), .stream = true};
-            struct rope out = ROPE_INIT(FUZZ_TEXT);
-            struct buf flat = BUF_INIT(FUZZ_TEXT);
+        if (rc == RC_OK && !dialect->front) {
+            fuzz_translate(&r, dialect, "mistral-small-latest");
+        } else if (rc == RC_OK) {
             fuzz_translate(&r, &dialect_openai_chat, "gpt-5");
             fuzz_translate(&r, &dialect_openai_chat, "qwen3");
             fuzz_translate(&r, &dialect_anthropic, "claude-sonnet-4-5");
             fuzz_translate(&r, &dialect_anthropic, "claude-opus-4-8");
-            CHECK(dialect->back->splice_request(json_root(&doc), &c, &a, &out) == RC_OK);
-            rope_flatten(&out, &flat);
-            rc = json_parse(&a, buf_str(&flat), &doc, NULL);
-            CHECK(rc == RC_OK || rc == RC_NOMEM);
-            buf_fini(&flat);
-            rope_fini(&out);
+            fuzz_splice(dialect, json_root(&doc));
         }
     }
     arena_fini(&a);
@@ -319,7 +350,11 @@ static inline int fuzz_dialect(const struct dialect *dialect, const uint8_t *dat
     scratch_init(&scratch);
     switch (size ? data[0] : 0) {
     case 'q':
-        fuzz_request(dialect, in);
+        fuzz_request(dialect, dialect->front ? dialect : &dialect_openai_chat, in);
+        break;
+    case 'a':
+        if (!dialect->front)
+            fuzz_request(dialect, &dialect_anthropic, in);
         break;
     case 's':
         fuzz_answer(dialect, in, true, &scratch);

@@ -46,6 +46,7 @@ static const struct option_word effort_words[] = {
     {"thinking", true, "an object with type, as GLM"},
     {"enable_thinking", true, "true or false, as Qwen"},
     {"thinking_and_effort", true, "both, as DeepSeek"},
+    {"high_or_none", true, "reasoning_effort as a switch, as Mistral"},
     {0},
 };
 
@@ -54,6 +55,7 @@ static const struct option_word thoughts_words[] = {
     {"reasoning_content", true, "as DeepSeek and most"},
     {"reasoning", true, "as gpt-oss at Groq"},
     {"reasoning_details", true, "with signatures, as OpenRouter"},
+    {"parts", true, "among the parts of the content, as Mistral"},
     {0},
 };
 

@@ -48,7 +48,8 @@ enum dialect_effort {
     EFFORT_OBJECT /* reasoning:{effort|max_tokens}, OpenRouter */,
     EFFORT_THINKING /* thinking:{type}, GLM, Kimi, Doubao */,
     EFFORT_ENABLE /* enable_thinking and thinking_budget, Qwen */,
-    EFFORT_BOTH /* thinking:{type} and reasoning_effort, DeepSeek */
+    EFFORT_BOTH /* thinking:{type} and reasoning_effort, DeepSeek */,
+    EFFORT_SWITCH /* reasoning_effort: "high" or "none", Mistral */
 };
 /* How earlier thoughts go back to a Chat provider. AUTO: as reasoning_content. */
 enum dialect_replay {
@@ -56,7 +57,8 @@ enum dialect_replay {
     REPLAY_NONE,
     REPLAY_CONTENT /* reasoning_content */,
     REPLAY_REASONING /* reasoning */,
-    REPLAY_DETAILS /* reasoning_details */
+    REPLAY_DETAILS /* reasoning_details */,
+    REPLAY_PARTS /* parts of the content, Mistral */
 };
 enum dialect_thinking { THINKING_AUTO, THINKING_BUDGET, THINKING_ADAPTIVE }; /* Anthropic models */
 /* System messages after the first turn: as they are, or as the user's text in <system> tags. AUTO:

@@ -25,11 +25,47 @@ void chat_put_seal(struct json_writer *w, jtext seal)
     json_end(w);
 }
 
+#define SHORT_ID 9 /* what Mistral's older models take for an id */
+
 static void begin_message(struct chat_writer *cw, str role)
 {
     json_begin_object(&cw->w);
     json_key(&cw->w, "role");
     json_put_raw_str(&cw->w, role);
+}
+
+/* ---- ids of calls -------------------------------------------------------------------------------
+ */
+
+static bool is_short_id(jtext id)
+{
+    for (size_t i = 0; i < id.n; i++) {
+        char low = (char)(id.p[i] | 0x20);
+
+        if (!(low >= 'a' && low <= 'z') && !(id.p[i] >= '0' && id.p[i] <= '9'))
+            return false;
+    }
+    return id.n == SHORT_ID;
+}
+
+/* Nine letters and digits made of the id: the same for a call and its result. */
+static void put_id(struct chat_writer *cw, jtext id)
+{
+    static const char digits[] = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
+    uint64_t h = UINT64_C(0xcbf29ce484222325); /* FNV-1a: only its own neighbours matter */
+    char made[SHORT_ID];
+
+    if (!(cw->c->opts->refused & REFUSES(LONG_IDS)) || is_short_id(id)) {
+        json_put_raw_str(&cw->w, id);
+        return;
+    }
+    for (size_t i = 0; i < id.n; i++)
+        h = (h ^ (uint8_t)id.p[i]) * UINT64_C(0x100000001b3);
+    for (size_t i = 0; i < SHORT_ID; i++, h /= 62)
+        made[i] = digits[h % 62];
+    json_open_str(&cw->w);
+    json_add_plain(&cw->w, str_of(made, SHORT_ID)); /* copies */
+    json_close_str(&cw->w);
 }
 
 /* ---- results of tools ---------------------------------------------------------------------------
@@ -49,7 +85,7 @@ static void put_result(struct chat_writer *cw, const struct ir_block *b)
 
     begin_message(cw, STR("tool"));
     json_key(&cw->w, "tool_call_id");
-    json_put_raw_str(&cw->w, b->result.id);
+    put_id(cw, b->result.id);
     json_key(&cw->w, "content");
     if (has_media(in) && !cw->c->opts->text_only_parts && !chat_has_text(in)) {
         json_put_lit(&cw->w, "(The result is attached to the next message.)");
@@ -174,8 +210,8 @@ static void put_thoughts(struct chat_writer *cw, const struct ir_block *blocks)
         any |= b->kind == IR_THINKING || b->kind == IR_REDACTED;
         words |= b->kind == IR_THINKING && b->thinking.text.n;
     }
-    if (!any)
-        return;
+    if (!any || cw->replay == REPLAY_PARTS)
+        return; /* … or they stand in the content */
     if (cw->replay == REPLAY_DETAILS) {
         put_details(cw, blocks);
         return;
@@ -203,20 +239,45 @@ static void put_call_seal(struct chat_writer *cw, const struct ir_block *b)
         chat_lose(cw, STR("thinking"));
 }
 
+/* A call of a custom tool where there are none: its text as the one argument of a function. */
+static void put_text_call(struct chat_writer *cw, const struct ir_block *b)
+{
+    struct json_writer *w = &cw->w;
+
+    chat_lose(cw, STR("tool_calls.custom"));
+    json_key(w, "function");
+    json_begin_object(w);
+    json_key(w, "name");
+    json_put_raw_str(w, b->use.name);
+    json_key(w, "arguments");
+    json_open_str(w);
+    json_add_plain(w, STR("{\"input\":\""));
+    json_add_plain(w, b->use.args); /* escaped once more: JSON text within a string */
+    json_add_plain(w, STR("\"}"));
+    json_close_str(w);
+    json_end(w);
+    json_end(w);
+}
+
 static void put_call(struct chat_writer *cw, const struct ir_block *b)
 {
+    bool custom = b->is_custom && !cw->ways->plain_tools;
     struct json_writer *w = &cw->w;
 
     json_begin_object(w);
     json_key(w, "id");
-    json_put_raw_str(w, b->use.id);
+    put_id(cw, b->use.id);
     json_key(w, "type");
-    json_put_raw_str(w, b->is_custom ? STR("custom") : STR("function"));
-    json_key_str(w, b->is_custom ? STR("custom") : STR("function"));
+    json_put_raw_str(w, custom ? STR("custom") : STR("function"));
+    if (b->is_custom && !custom) {
+        put_text_call(cw, b);
+        return;
+    }
+    json_key_str(w, custom ? STR("custom") : STR("function"));
     json_begin_object(w);
     json_key(w, "name");
     json_put_raw_str(w, b->use.name);
-    if (b->is_custom) {
+    if (custom) {
         json_key(w, "input");
         json_put_raw_str(w, b->use.args);
     } else {
@@ -230,6 +291,14 @@ static void put_call(struct chat_writer *cw, const struct ir_block *b)
     json_end(w);
 }
 
+static bool has_thoughts(const struct ir_block *b)
+{
+    for (; b; b = b->next)
+        if (b->kind == IR_THINKING && b->thinking.text.n)
+            return true;
+    return false;
+}
+
 static void put_assistant(struct chat_writer *cw, const struct ir_message *m)
 {
     const struct ir_block *b;
@@ -240,8 +309,13 @@ static void put_assistant(struct chat_writer *cw, const struct ir_message *m)
     begin_message(cw, STR("assistant"));
     put_thoughts(cw, m->blocks);
     json_key(&cw->w, "content");
-    if (calls && !chat_has_text(m->blocks)) {
-        json_put_null(&cw->w);
+    if (cw->replay == REPLAY_PARTS && has_thoughts(m->blocks)) {
+        chat_put_thinking_parts(cw, m->blocks);
+    } else if (calls && !chat_has_text(m->blocks)) {
+        if (cw->ways->never_null)
+            json_put_lit(&cw->w, "");
+        else
+            json_put_null(&cw->w);
         for (b = m->blocks; b; b = b->next)
             if (b->kind == IR_OPAQUE)
                 chat_lose(cw, b->opaque.type);
@@ -256,6 +330,10 @@ static void put_assistant(struct chat_writer *cw, const struct ir_message *m)
             if (b->kind == IR_TOOL_USE)
                 put_call(cw, b);
         json_end(&cw->w);
+    }
+    if (cw->ways->prefix && !m->next) {
+        json_key(&cw->w, "prefix");
+        json_put_bool(&cw->w, true);
     }
     json_end(&cw->w);
 }
@@ -350,7 +428,7 @@ void chat_put_messages(struct chat_writer *cw)
                 break;
             }
             put_assistant(cw, m);
-            if (!m->next &&
+            if (!m->next && !cw->ways->prefix &&
                 !chat_is_kin(cw->r->family)) /* a start of the answer, to be gone on with */
                 chat_lose(cw, STR("messages.prefill"));
             break;

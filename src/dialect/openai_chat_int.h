@@ -32,14 +32,30 @@ enum rc chat_encode_request(const struct ir_request *r, const struct back_call *
                             struct rope *out, struct ir_lossy *lossy, struct fail *f) MUST_CHECK;
 
 /* openai_chat_history.c: one canonical message as the Chat messages that say the same */
+/* How a language that is Chat but for some words says them. All zero: as OpenAI. */
+struct chat_ways {
+    str seed;     /* "random_seed" */
+    str required; /* the choice of tools that forces a call */
+    const str
+        *extras; /* names of Chat clients' members that are its own; ends with an absent one */
+    bool prefix; /* a started answer is gone on with: "prefix":true */
+    bool document_url; /* files are parts of that name; sounds are plain base64 */
+    bool never_null;   /* content beside calls is "" */
+    bool plain_tools;  /* functions only: no custom tools, none of OpenAI's own */
+};
+
 struct chat_writer {
     struct json_writer w;
     const struct ir_request *r;
     const struct back_call *c;
     struct arena *arena;
     struct ir_lossy *lossy;
+    const struct chat_ways *ways;
     enum dialect_replay replay; /* never AUTO */
 };
+enum rc chat_encode_as(const struct chat_ways *ways, const struct ir_request *r,
+                       const struct back_call *c, struct arena *a, struct rope *out,
+                       struct ir_lossy *lossy) MUST_CHECK;
 void chat_put_messages(struct chat_writer *cw);
 /* A call's thought signature as Google's Chat endpoint has it: extra_content. */
 void chat_put_seal(struct json_writer *w, jtext seal);
@@ -55,6 +71,8 @@ bool chat_has_text(const struct ir_block *list);
 /* Add the block's text to an open string, with `gap` before it; false when it is empty. */
 bool chat_add_text(struct json_writer *w, const struct ir_block *b, str gap);
 void chat_put_part(struct chat_writer *cw, const struct ir_block *b);
+/* An assistant's thoughts and text as parts (REPLAY_PARTS). */
+void chat_put_thinking_parts(struct chat_writer *cw, const struct ir_block *b);
 /* All text as one string with `gap` between; what is not text is lost. */
 void chat_put_joined(struct chat_writer *cw, const struct ir_block *b, str gap);
 /* "content": the string or the parts. */

@@ -86,10 +86,29 @@ static void put_image(struct chat_writer *cw, const struct ir_media *m)
     json_end(w);
 }
 
+/* Mistral's form of a file: fetched from the web, or given as a data URL. */
+static void put_document_url(struct json_writer *w, const struct ir_media *m)
+{
+    json_begin_object(w);
+    json_key(w, "type");
+    json_put_lit(w, "document_url");
+    json_key(w, "document_url");
+    media_put_url(w, m, STR("application/pdf"));
+    if (m->title.n) {
+        json_key(w, "document_name");
+        json_put_raw_str(w, m->title);
+    }
+    json_end(w);
+}
+
 static void put_file(struct chat_writer *cw, const struct ir_media *m)
 {
     struct json_writer *w = &cw->w;
 
+    if (cw->ways->document_url && m->src != IR_MEDIA_FILE_ID) {
+        put_document_url(w, m);
+        return;
+    }
     json_begin_object(w);
     json_key(w, "type");
     json_put_lit(w, "file");
@@ -148,7 +167,11 @@ static void put_document(struct chat_writer *cw, const struct ir_media *m)
     case IR_MEDIA_TEXT:
         put_text_document(&cw->w, m, m->data);
         break;
-    case IR_MEDIA_URL: /* Chat fetches pictures only */
+    case IR_MEDIA_URL: /* OpenAI fetches pictures only */
+        if (cw->ways->document_url) {
+            put_document_url(&cw->w, m);
+            break;
+        }
         chat_lose(cw, STR("document.url"));
         put_text_document(&cw->w, m, m->data);
         break;
@@ -178,6 +201,11 @@ static void put_audio(struct chat_writer *cw, const struct ir_media *m)
     json_key(w, "type");
     json_put_lit(w, "input_audio");
     json_key(w, "input_audio");
+    if (cw->ways->document_url) {
+        json_put_raw_str(w, m->data);
+        json_end(w);
+        return;
+    }
     json_begin_object(w);
     json_key(w, "data");
     json_put_raw_str(w, m->data);
@@ -313,4 +341,30 @@ void chat_put_content(struct chat_writer *cw, const struct ir_block *b)
     json_begin_array(&cw->w);
     put_parts(cw, b);
     json_end(&cw->w);
+}
+
+void chat_put_thinking_parts(struct chat_writer *cw, const struct ir_block *b)
+{
+    struct json_writer *w = &cw->w;
+
+    json_begin_array(w);
+    for (; b; b = b->next) {
+        if (chat_is_text(b)) {
+            chat_put_part(cw, b);
+        } else if (b->kind == IR_THINKING && b->thinking.text.n) {
+            json_begin_object(w);
+            json_key(w, "type");
+            json_put_lit(w, "thinking");
+            json_key(w, "thinking");
+            json_begin_array(w);
+            put_text_part(w, b->thinking.text);
+            json_end(w);
+            json_end(w);
+        } else if (b->kind == IR_REDACTED) {
+            chat_lose(cw, STR("thinking"));
+        } else if (b->kind == IR_OPAQUE) {
+            chat_lose(cw, b->opaque.type);
+        }
+    }
+    json_end(w);
 }

@@ -59,7 +59,8 @@ static void lose_tool(struct chat_writer *cw, const struct ir_tool *t)
 
 static bool is_ours(const struct chat_writer *cw, const struct ir_tool *t)
 {
-    return t->kind == IR_TOOL_FUNCTION || str_eq(cw->r->family, STR(CHAT_FAMILY));
+    return t->kind == IR_TOOL_FUNCTION ||
+           (!cw->ways->plain_tools && str_eq(cw->r->family, STR(CHAT_FAMILY)));
 }
 
 static void put_choice(struct chat_writer *cw, const struct ir_tool_choice *c)
@@ -78,7 +79,7 @@ static void put_choice(struct chat_writer *cw, const struct ir_tool_choice *c)
         json_put_lit(w, "none");
         break;
     case IR_CHOICE_ANY:
-        json_put_lit(w, "required");
+        json_put_raw_str(w, cw->ways->required.n ? cw->ways->required : STR("required"));
         break;
     case IR_CHOICE_NAMED:
         json_begin_object(w);
@@ -215,6 +216,10 @@ static void put_reasoning(struct chat_writer *cw)
         if (on)
             put_effort_field(cw);
         break;
+    case EFFORT_SWITCH:
+        json_key(w, "reasoning_effort");
+        json_put_raw_str(w, on ? STR("high") : STR("none"));
+        break;
     case EFFORT_ENABLE:
         json_key(w, "enable_thinking");
         json_put_bool(w, on);
@@ -256,7 +261,7 @@ static void put_sampling(struct chat_writer *cw)
     put_number(cw, STR("top_k"), r->top_k);
     put_number(cw, STR("min_p"), r->min_p);
     put_number(cw, STR("repetition_penalty"), r->repetition_penalty);
-    put_number(cw, STR("seed"), r->seed);
+    put_number(cw, cw->ways->seed.n ? cw->ways->seed : STR("seed"), r->seed);
     if (r->logprobs != IR_UNSET) {
         json_key(&cw->w, "logprobs");
         json_put_bool(&cw->w, r->logprobs == IR_YES);
@@ -325,6 +330,15 @@ static void put_format(struct chat_writer *cw)
     json_end(w);
 }
 
+/* A member of a Chat client's that OpenAI does not know, and this server does. */
+static bool is_extra(const struct chat_ways *ways, str name)
+{
+    for (const str *e = ways->extras; e && e->p; e++)
+        if (str_eq(name, *e))
+            return true;
+    return false;
+}
+
 /* Fields that travel between Chat servers and Responses only, or need a word changed. */
 static void put_rest(struct chat_writer *cw)
 {
@@ -351,16 +365,21 @@ static void put_rest(struct chat_writer *cw)
         chat_lose(cw, STR("context_management"));
     if (r->cache.n)
         chat_lose(cw, STR("cache_control"));
-    for (const struct ir_field *f = r->unknown; f; f = f->next)
-        chat_lose(cw, f->name);
+    for (const struct ir_field *f = r->unknown; f; f = f->next) {
+        if (kin && is_extra(cw->ways, f->name))
+            put_number(cw, f->name, f->json);
+        else
+            chat_lose(cw, f->name);
+    }
 }
 
-enum rc chat_encode_request(const struct ir_request *r, const struct back_call *c, struct arena *a,
-                            struct rope *out, struct ir_lossy *lossy, struct fail *f)
+enum rc chat_encode_as(const struct chat_ways *ways, const struct ir_request *r,
+                       const struct back_call *c, struct arena *a, struct rope *out,
+                       struct ir_lossy *lossy)
 {
-    struct chat_writer cw = {.r = r, .c = c, .arena = a, .lossy = lossy, .replay = c->opts->replay};
+    struct chat_writer cw = {
+        .r = r, .c = c, .arena = a, .lossy = lossy, .ways = ways, .replay = c->opts->replay};
 
-    (void)f;
     if (cw.replay == REPLAY_AUTO)
         cw.replay = REPLAY_CONTENT;
     json_writer_init(&cw.w, out);
@@ -391,4 +410,13 @@ enum rc chat_encode_request(const struct ir_request *r, const struct back_call *
     if (arena_is_full(a))
         return RC_NOMEM;
     return rope_failed(out) ? RC_LIMIT : RC_OK;
+}
+
+enum rc chat_encode_request(const struct ir_request *r, const struct back_call *c, struct arena *a,
+                            struct rope *out, struct ir_lossy *lossy, struct fail *f)
+{
+    static const struct chat_ways openai = {.prefix = false};
+
+    (void)f;
+    return chat_encode_as(&openai, r, c, a, out, lossy);
 }

@@ -38,6 +38,17 @@ static void read_members(jval o, struct provider_error *e)
         e->code = STR_NONE; /* a number says nothing that the status does not */
 }
 
+/* FastAPI's {"loc":["body","messages",0,"name"],"msg"}: the last word of the place is the field. */
+static void read_place(jval row, struct provider_error *e)
+{
+    struct json_iter it = json_iter(json_get_lit(row, "loc"));
+
+    e->message = json_raw(json_get_lit(row, "msg"));
+    while (json_next(&it))
+        if (json_is(it.val, JSON_STRING) && !json_str_is(it.val, STR("body")))
+            e->param = json_raw(it.val);
+}
+
 static bool read_detail(jval detail, struct provider_error *e)
 {
     struct json_iter it = json_iter(detail);
@@ -52,7 +63,7 @@ static bool read_detail(jval detail, struct provider_error *e)
     }
     if (!json_is(detail, JSON_ARRAY) || !json_next(&it))
         return false;
-    e->message = json_raw(json_get_lit(it.val, "msg"));
+    read_place(it.val, e);
     return e->message.n > 0;
 }
 
@@ -64,6 +75,9 @@ static bool read_flat(jval root, struct provider_error *e)
     if (json_str_is(json_get_lit(root, "object"), STR("error")) ||
         json_str_is(json_get_lit(root, "type"), STR("error"))) {
         read_members(root, e);
+        if (json_is(json_get_lit(root, "message"),
+                    JSON_OBJECT)) /* Mistral, when it does not know a field */
+            (void)read_detail(json_path(root, "message", "detail", NULL), e);
         return true;
     }
     if (json_has(detail))

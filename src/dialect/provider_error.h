@@ -8,6 +8,7 @@
  *     {"error":"text","code":…}                        xAI, Ollama
  *     {"object":"error","message","type","code"}       Mistral, vLLM
  *     {"detail":"text"}   {"detail":[{"msg","loc"}]}   FastAPI servers
+ *     {"object":"error","message":{"detail":[…]}}      Mistral again
  *     {"message":"text"}  [{"error":{…}}]              Bedrock, Cohere; Gemini without SSE
  *
  * and what that means in our words. Providers' text is shown to clients only where the request

@@ -34,8 +34,8 @@ static enum dialect_auth auth_of(enum conf_auth a)
 }
 
 _Static_assert((int)CONF_MAXTOK_NEW == (int)MAXTOK_NEW, "conf and dialect count alike");
-_Static_assert((int)CONF_EFFORT_BOTH == (int)EFFORT_BOTH, "conf and dialect count alike");
-_Static_assert((int)CONF_REPLAY_DETAILS == (int)REPLAY_DETAILS, "conf and dialect count alike");
+_Static_assert((int)CONF_EFFORT_SWITCH == (int)EFFORT_SWITCH, "conf and dialect count alike");
+_Static_assert((int)CONF_REPLAY_PARTS == (int)REPLAY_PARTS, "conf and dialect count alike");
 _Static_assert((int)CONF_MID_USER == (int)MID_SYSTEM_USER, "conf and dialect count alike");
 
 static uint64_t params_of(const str *names, uint32_t n)

@@ -52,15 +52,18 @@ static void put_where(struct buf *to)
 /* ---- how they deviate */
 
 static const char *const efforts[] = {
-    [EFFORT_NONE] = "not asked for",       [EFFORT_FIELD] = "`reasoning_effort`",
-    [EFFORT_OBJECT] = "`reasoning`",       [EFFORT_THINKING] = "`thinking`",
-    [EFFORT_ENABLE] = "`enable_thinking`", [EFFORT_BOTH] = "`thinking` and `reasoning_effort`",
+    [EFFORT_NONE] = "not asked for",
+    [EFFORT_FIELD] = "`reasoning_effort`",
+    [EFFORT_OBJECT] = "`reasoning`",
+    [EFFORT_THINKING] = "`thinking`",
+    [EFFORT_ENABLE] = "`enable_thinking`",
+    [EFFORT_BOTH] = "`thinking` and `reasoning_effort`",
+    [EFFORT_SWITCH] = "`reasoning_effort` (high or none)",
 };
 static const char *const replays[] = {
-    [REPLAY_NONE] = "not sent back",
-    [REPLAY_CONTENT] = "`reasoning_content`",
-    [REPLAY_REASONING] = "`reasoning`",
-    [REPLAY_DETAILS] = "`reasoning_details`",
+    [REPLAY_NONE] = "not sent back",         [REPLAY_CONTENT] = "`reasoning_content`",
+    [REPLAY_REASONING] = "`reasoning`",      [REPLAY_DETAILS] = "`reasoning_details`",
+    [REPLAY_PARTS] = "parts of the content",
 };
 
 static void put_set(struct buf *to, const char *word, uint64_t set)

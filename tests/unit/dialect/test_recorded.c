@@ -24,7 +24,7 @@ static const struct {
     {"openai-compat", &dialect_openai_chat},
     {"deepseek", &dialect_openai_chat},
     {"groq", &dialect_openai_chat},
-    {"mistral", &dialect_openai_chat},
+    {"mistral", &dialect_mistral},
     {"openrouter", &dialect_openai_chat},
     {"xai", &dialect_openai_chat},
     {"perplexity", &dialect_openai_chat},
