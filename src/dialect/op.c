@@ -19,8 +19,8 @@ static const struct op ops[] = {
 };
 
 static const struct op_way ways[] = {
-#define OP_WAY(dialect, kind, path, words, rename) \
-    {STR(dialect), OP_##kind, STR(path), STR(words), STR(rename)},
+#define OP_WAY(dialects, kind, path, words, rename) \
+    {STR(dialects), OP_##kind, STR(path), STR(words), STR(rename)},
 #include "dialect/op_ways.def"
 #undef OP_WAY
 };
@@ -54,10 +54,18 @@ const struct op *op_route(str path, str *ret_model)
     return NULL;
 }
 
+static bool has_word(str list, str word)
+{
+    while (list.n)
+        if (str_eq(str_cut(&list, ' '), word))
+            return true;
+    return false;
+}
+
 static const struct op_way *find_way(enum op_kind kind, str words, str dialect)
 {
     for (size_t i = 0; i < ARRAY_LEN(ways); i++)
-        if (ways[i].kind == kind && str_eq(ways[i].dialect, dialect) &&
+        if (ways[i].kind == kind && has_word(ways[i].dialects, dialect) &&
             (!words.p || str_eq(ways[i].words, words)))
             return &ways[i];
     return NULL;

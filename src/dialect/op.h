@@ -51,7 +51,7 @@ struct op { /* a row of ops.def */
 };
 
 struct op_way { /* a row of op_ways.def */
-    str dialect;
+    str dialects;
     enum op_kind kind;
     str path;
     str words;

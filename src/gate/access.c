@@ -150,13 +150,24 @@ static bool body_is_welcome(struct call *c)
     return true;
 }
 
+/* A path with one meaning. The name at the end of a local path is compared and no more, so it may
+ * hold an escaped slash ("openai%2Fgpt-5", as SDKs write it). */
+static bool path_is_clear(const struct call *c)
+{
+    str path = c->req->head->path;
+    if (url_path_is_canonical(path))
+        return true;
+    const struct local_endpoint *local = c->front ? NULL : local_find(path);
+    return local && local_takes_name(local);
+}
+
 /* A path with one meaning, and no page of another site behind it. */
 static bool may_knock(struct call *c)
 {
     const struct h1_head *h = c->req->head;
     if (h->method == H1_CONNECT || h->method == H1_TRACE)
         return refuse(c, ERR_METHOD, STR_NONE, STR_NONE);
-    if (!url_path_is_canonical(h->path))
+    if (!path_is_clear(c))
         return refuse(c, ERR_BAD_REQUEST, STR("The path is ambiguous."), STR_NONE);
     if (host_is_foreign(c))
         return refuse(c, ERR_FORBIDDEN, STR("This address answers to localhost only."), STR_NONE);

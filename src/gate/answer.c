@@ -103,7 +103,7 @@ static void on_head(struct exchange *x, const struct h1_head *h)
         };
     else if (c->mode == ANSWER_STREAM && !stream_begin(c))
         out_of_memory(c);
-    else if (h->body == H1_BODY_LENGTH && h->content_length &&
+    else if (c->mode != ANSWER_STREAM && h->body == H1_BODY_LENGTH && h->content_length &&
              h->content_length < GATE_ANSWER_MAX && !c->inflating)
         if (!buf_reserve(&c->whole, (size_t)h->content_length))
             out_of_memory(c);

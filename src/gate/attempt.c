@@ -313,7 +313,7 @@ void attempt_failed(struct call *c, const struct attempt_failure *f, const struc
     struct gate *g = c->gate;
     struct attempt_failure seen = *f;
     CHECK(!c->committed && !c->on_wire);
-    if (try_without(c, f, fail))
+    if (!c->op && try_without(c, f, fail))
         return;
     seen.same_tried = c->same_tries > 1;
     struct retry_rule rule = retry_decide(&seen, &g->rand);

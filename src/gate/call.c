@@ -269,26 +269,25 @@ enum step stage_decode(struct call *c)
     return STEP_NEXT;
 }
 
-static enum step unknown_model(struct call *c)
+void call_fail_unknown_model(struct call *c, str model)
 {
     struct arena *a = &c->req->arena;
-    str near = conf_nearest_model(c->gen->snap, c->key, c->peek.model);
+    str near = conf_nearest_model(c->gen->snap, c->key, model);
     str text =
-        c->op && c->op->row->default_model.p == c->peek.model.p
+        c->op && c->op->row->default_model.p == model.p
             ? arena_strf(a,
                          "The request names no model, and there is no \"" STR_FMT
                          "\" here, which is the usual one. Send \"model\": GET /v1/models lists "
                          "them.",
-                         STR_ARG(c->peek.model))
+                         STR_ARG(model))
         : near.n
             ? arena_strf(a,
                          "There is no model \"" STR_FMT "\" here. Did you mean \"" STR_FMT
                          "\"? GET /v1/models lists them.",
-                         STR_ARG(c->peek.model), STR_ARG(near))
+                         STR_ARG(model), STR_ARG(near))
             : arena_strf(a, "There is no model \"" STR_FMT "\" here. GET /v1/models lists them.",
-                         STR_ARG(c->peek.model));
+                         STR_ARG(model));
     call_fail_kind(c, ERR_NOT_FOUND, text, STR_NONE);
-    return STEP_DONE;
 }
 
 /* Milliseconds from x-request-timeout (seconds, or with a unit), where the client gives one. */
@@ -309,8 +308,10 @@ enum step stage_resolve(struct call *c)
         call_fail_kind(c, ERR_NOT_FOUND, STR("No model has a name as long as that."), STR_NONE);
         return STEP_DONE;
     }
-    if (conf_resolve(snap, c->key, c->peek.model, &c->found) != RC_OK)
-        return unknown_model(c);
+    if (conf_resolve(snap, c->key, c->peek.model, &c->found) != RC_OK) {
+        call_fail_unknown_model(c, c->peek.model);
+        return STEP_DONE;
+    }
     c->route = c->found.route;
     msec patience = client_patience(c), total = snap->timeouts.total;
     c->impatient = patience < total;

@@ -253,6 +253,7 @@ enum stage_id {
 #define STAGE(name) enum step stage_##name(struct call *c);
 #include "gate/stages.def"
 #undef STAGE
+void call_fail_unknown_model(struct call *c, str model);
 enum step call_bad_json(struct call *c, const struct json_error *e); /* answers; STEP_DONE */
 void call_release(struct call *c); /* stop everything it owns; before its request dies */
 
@@ -277,8 +278,11 @@ bool access_admit(struct call *c);
 
 /* local.c: endpoints that no provider serves. */
 struct local_endpoint;
-const struct local_endpoint *local_find(str path); /* NULL: none */
-void local_serve(struct call *c);                  /* c->local, or a token count: answers */
+const struct local_endpoint *local_find(str path);     /* NULL: none */
+bool local_takes_name(const struct local_endpoint *e); /* the path ends in a name of any kind */
+void local_answer_json(struct call *c, unsigned status, struct rope *r); /* frees the rope */
+void models_serve(struct call *c);                                       /* models.c */
+void local_serve(struct call *c); /* c->local, or a token count: answers */
 
 /* answer.c */
 extern const struct exchange_ops gate_exchange_ops;

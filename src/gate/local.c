@@ -12,7 +12,7 @@
 #include "json/write.h"
 
 struct local_endpoint {
-    str path;
+    str path; /* with a slash at its end: whatever stands below, as one name */
     void (*serve)(struct call *c);
 };
 
@@ -30,7 +30,7 @@ static void answer(struct call *c, unsigned status, str type, struct buf *body)
                ok ? text : STR("out of memory\n"));
 }
 
-static void answer_json(struct call *c, unsigned status, struct rope *r)
+void local_answer_json(struct call *c, unsigned status, struct rope *r)
 {
     struct buf flat = BUF_INIT(BODY_MAX);
     rope_flatten(r, &flat);
@@ -228,7 +228,7 @@ static void serve_health(struct call *c)
         put_error(&w, "catalogue_error", atomic_load(&world->models_error));
     }
     json_end(&w);
-    answer_json(c, unhealthy ? 503 : 200, &r); /* `r` may refer to what is in `inner` */
+    local_answer_json(c, unhealthy ? 503 : 200, &r); /* `r` may refer to what is in `inner` */
     rope_fini(&inner);
 }
 
@@ -240,89 +240,6 @@ static void serve_metrics(struct call *c)
     struct buf b = BUF_INIT(BODY_MAX);
     metric_write(w->shards, w->nworkers, &b);
     answer(c, 200, STR("text/plain; version=0.0.4"), &b);
-}
-
-/* ---- /v1/models, in the asking client's shape */
-
-struct model_list {
-    struct call *c;
-    struct json_writer *w;
-    bool anthropic;
-    str first, last;
-    unsigned n;
-};
-
-static void put_model(struct model_list *l, str name, str owner)
-{
-    struct json_writer *w = l->w;
-    json_begin_object(w);
-    json_key(w, "id");
-    json_put_str(w, name);
-    if (l->anthropic) {
-        json_key(w, "type");
-        json_put_lit(w, "model");
-        json_key(w, "display_name");
-        json_put_str(w, name);
-        json_key(w, "created_at");
-        json_put_lit(w, "1970-01-01T00:00:00Z");
-    } else {
-        json_key(w, "object");
-        json_put_lit(w, "model");
-        json_key(w, "created");
-        json_put_u64(w, 0);
-        json_key(w, "owned_by");
-        json_put_str(w, owner);
-    }
-    json_end(w);
-    if (!l->n++)
-        l->first = name;
-    l->last = name;
-}
-
-static void list_models(struct model_list *l)
-{
-    const struct snapshot *s = l->c->gen->snap;
-    for (uint32_t i = 0; i < s->nmodels; i++)
-        if (conf_key_allows(l->c->key, s->models[i]))
-            put_model(l, s->models[i]->name, STR("weir"));
-    for (uint32_t i = 0; i < s->nproviders; i++) {
-        const struct conf_provider *p = &s->providers[i];
-        for (uint32_t k = 0; p->enabled && k < p->nmodels; k++) {
-            str name = arena_strf(&l->c->req->arena, STR_FMT "/" STR_FMT, STR_ARG(p->name),
-                                  STR_ARG(p->models[k]));
-            struct conf_route route = {.name = name};
-            if (name.p && conf_key_allows(l->c->key, &route))
-                put_model(l, name, p->name);
-        }
-    }
-}
-
-static void serve_models(struct call *c)
-{
-    struct rope r = ROPE_INIT(BODY_MAX);
-    struct json_writer w;
-    struct model_list l = {
-        .c = c, .w = &w, .anthropic = h1_find(c->req->head, STR("anthropic-version")).n != 0};
-    json_writer_init(&w, &r);
-    json_begin_object(&w);
-    if (!l.anthropic) {
-        json_key(&w, "object");
-        json_put_lit(&w, "list");
-    }
-    json_key(&w, "data");
-    json_begin_array(&w);
-    list_models(&l);
-    json_end(&w);
-    if (l.anthropic) {
-        json_key(&w, "has_more");
-        json_put_bool(&w, false);
-        json_key(&w, "first_id");
-        l.n ? json_put_str(&w, l.first) : json_put_null(&w);
-        json_key(&w, "last_id");
-        l.n ? json_put_str(&w, l.last) : json_put_null(&w);
-    }
-    json_end(&w);
-    answer_json(c, 200, &r);
 }
 
 /* ---- / : agents look here at start */
@@ -337,20 +254,39 @@ static void serve_root(struct call *c)
 }
 
 static const struct local_endpoint endpoints[] = {
-    {{"/", 1}, serve_root},
-    {{"/health", 7}, serve_health},
-    {{"/livez", 6}, serve_livez},
-    {{"/metrics", 8}, serve_metrics},
-    {{"/v1/models", 10}, serve_models},
-    {{"/readyz", 7}, serve_readyz},
+    {STR("/"), serve_root},
+    {STR("/api/tags"), models_serve},
+    {STR("/health"), serve_health},
+    {STR("/livez"), serve_livez},
+    {STR("/metrics"), serve_metrics},
+    {STR("/models"), models_serve},
+    {STR("/models/"), models_serve},
+    {STR("/readyz"), serve_readyz},
+    {STR("/v1/models"), models_serve},
+    {STR("/v1/models/"), models_serve},
+    {STR("/v1beta/models"), models_serve},
+    {STR("/v1beta/models/"), models_serve},
 };
+
+static bool takes_name(str path)
+{
+    return path.n > 1 && path.p[path.n - 1] == '/';
+}
 
 const struct local_endpoint *local_find(str path)
 {
-    for (size_t i = 0; i < ARRAY_LEN(endpoints); i++)
-        if (str_eq(endpoints[i].path, path))
-            return &endpoints[i];
+    for (size_t i = 0; i < ARRAY_LEN(endpoints); i++) {
+        const struct local_endpoint *e = &endpoints[i];
+        if (str_eq(e->path, path) ? !takes_name(e->path)
+                                  : takes_name(e->path) && str_has_prefix(path, e->path))
+            return e;
+    }
     return NULL;
+}
+
+bool local_takes_name(const struct local_endpoint *e)
+{
+    return takes_name(e->path);
 }
 
 void local_serve(struct call *c)

@@ -158,23 +158,25 @@ enum rc op_write_body(struct call *c, const struct back_call *bc, struct rope *t
     return op_splice(op->row, op->way, json_root(&c->doc), bc, &c->req->arena, to);
 }
 
-#define CHAT_END STR("/chat/completions")
-
 /* Where the dialect's chat endpoint has OpenAI's name, what is asked for stands beside it: so
  * Azure's ways of spelling deployments and versions hold here too. Else below the base. */
 void op_write_path(struct call *c, const struct back_call *bc, struct buf *to)
 {
+    static const str ends[] = {STR("/chat/completions"), STR("/responses")};
     struct buf chat = BUF_INIT(H1_TARGET_MAX);
-    str base = c->cand->provider->base_path;
-    c->bind->dialect->back->request_path(bc, base, &chat);
-    size_t at = str_find(buf_str(&chat), CHAT_END);
-    bool beside = at != SIZE_MAX && at + CHAT_END.n < buf_size(&chat)
-                      ? buf_str(&chat).p[at + CHAT_END.n] == '?'
-                      : at != SIZE_MAX;
-    buf_add(to, beside ? str_head(buf_str(&chat), at) : base);
+    c->bind->dialect->back->request_path(bc, c->cand->provider->base_path, &chat);
+    str head = buf_str(&chat), query = str_from(head, str_find_char(head, '?'));
+    head.n -= query.n;
+    bool beside = false;
+    for (size_t i = 0; i < ARRAY_LEN(ends) && !beside; i++) {
+        beside = str_has_suffix(head, ends[i]);
+        if (beside)
+            head.n -= ends[i].n;
+    }
+    buf_add(to, beside ? head : c->cand->provider->base_path);
     op_path(c->op->way, bc->model, to);
     if (beside)
-        buf_add(to, str_from(buf_str(&chat), at + CHAT_END.n));
+        buf_add(to, query);
     to->failed |= chat.failed;
     buf_fini(&chat);
 }

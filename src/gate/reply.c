@@ -11,10 +11,33 @@
 
 #define RETRY_AFTER_MAX 3600000u /* ms */
 
+/* The language of a caller whose path is no call's: that of the path's beginning, or of who sends
+ * Anthropic's version header; else OpenAI's. */
+static const struct dialect_front *words_of(const struct call *c)
+{
+    static const struct {
+        str path, dialect;
+    } rows[] = {
+        {STR("/v1/messages"), STR("anthropic")},
+        {STR("/v1beta/"), STR("gemini")},
+        {STR("/api/"), STR("ollama")},
+    };
+    if (c->front && c->front->front)
+        return c->front->front;
+    str name = h1_find(c->req->head, STR("anthropic-version")).n ? STR("anthropic") : STR("openai");
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+        if (str_has_prefix(c->req->head->path, rows[i].path))
+            name = rows[i].dialect;
+    const struct dialect *d = dialect_find(name);
+    if (!d || !d->front) /* this build has no front for it */
+        d = dialect_find(STR("openai"));
+    return d->front;
+}
+
 static void weir_lines(struct call *c, struct buf *b)
 {
     h1_write_header(b, STR("x-weir-request-id"), c->id);
-    str own = c->front && c->front->front ? c->front->front->id_header : STR_NONE;
+    str own = words_of(c)->id_header;
     h1_write_header(b, own.n ? own : STR("x-request-id"), c->id);
     if (c->attempts) {
         const struct attempt_record *t = &c->tried[c->attempts - 1];
@@ -73,17 +96,6 @@ static void error_lines(struct call *c, const struct fail *f, const struct front
         buf_lit(b, "upgrade: HTTP/1.1\r\n");
     if (f->kind == ERR_METHOD)
         buf_add(b, c->front ? STR("allow: POST\r\n") : STR("allow: GET, HEAD\r\n"));
-}
-
-/* The language of a caller whose path says nothing: that of the path's prefix, else OpenAI's. */
-static const struct dialect_front *words_of(const struct call *c)
-{
-    if (c->front && c->front->front)
-        return c->front->front;
-    str path = c->req->head->path;
-    const struct dialect *d =
-        dialect_find(str_has_prefix(path, STR("/v1/messages")) ? STR("anthropic") : STR("openai"));
-    return d->front;
 }
 
 void call_answered(struct call *c)

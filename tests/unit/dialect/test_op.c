@@ -75,6 +75,13 @@ static void test_ways(void **state)
         assert_non_null(op_way_of(route(paths[i]), STR("openai")));
     assert_null(op_way_of(route("/v1/embeddings"), STR("anthropic")));
     assert_null(op_way_of(route("/v1/embeddings"), STR("")));
+    assert_null(op_way_of(route("/v1/embeddings"), STR("open")));
+    assert_str(op_way_of(route("/v1/embeddings"), STR("gemini"))->words, "gemini");
+    assert_str(op_way_of(route("/api/embeddings"), STR("gemini"))->path,
+               "/models/{model}:batchEmbedContents"); /* translated, so by the one for many */
+    assert_str(op_way_of(route("/v1beta/models/m:embedContent"), STR("gemini"))->path,
+               "/models/{model}:embedContent");
+    assert_null(op_way_of(route("/v1/audio/speech"), STR("gemini")));
     const struct op_way *way = op_way_of(route("/v1/embeddings"), STR("openai"));
     assert_true(op_is_same(route("/v1/embeddings"), way));
     assert_false(op_is_same(route("/v2/embed"), way));
