@@ -55,6 +55,16 @@ bool build_name_ok(struct builder *b, struct place at, const char *what, str nam
 enum rc build_proxy(struct builder *b, const struct raw_provider *raw,
                     const struct conf_origin *origin, const struct conf_proxy **ret) MUST_CHECK;
 
+/* build_aws.c: the region in the language's URL and of the provider; its AWS keys, given or of the
+ * environment. After build_language, in this order, around the provider's other keys. False: it
+ * cannot be reached, and that was noted. */
+struct language;
+bool build_region(struct builder *b, const struct raw_provider *raw, struct language *l,
+                  struct conf_provider *p);
+enum rc build_aws_keys(struct builder *b, const struct raw_provider *raw, const struct language *l,
+                       struct conf_provider *p) MUST_CHECK;
+bool build_region_is_known(const struct builder *b); /* from the environment alone */
+
 /* What claude-code-router's `transformer` says about the language. */
 struct ccr_language {
     str dialect; /* wire dialect or preset; absent: nothing said */

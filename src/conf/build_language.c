@@ -192,7 +192,7 @@ static const struct preset *preset_for_wire(const struct chooser *c, const struc
     if (p && preset_way(p, name))
         return p;
     p = preset_find(name);
-    return p ? p : preset_find(STR("openai"));
+    return p ? p : preset_by_dialect(name);
 }
 
 static void choose_by_wire(struct chooser *c, const struct wire *w)

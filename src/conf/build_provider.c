@@ -88,7 +88,8 @@ static str preset_key(const struct builder *b, const struct preset *p)
 static void gather_env(struct builder *b, struct gathered *g)
 {
     for (const struct preset *p = presets; p->name; p++) {
-        bool known_base = p->ways[0].base[0] != '\0';
+        bool known_base = p->ways[0].base[0] != '\0' &&
+                          (!strstr(p->ways[0].base, PRESET_REGION) || build_region_is_known(b));
         if (known_base && preset_key(b, p).p)
             add(g, str_c(p->name), NULL);
     }
@@ -164,6 +165,7 @@ static enum rc set_keys(struct builder *b, const struct raw_provider *raw, const
         p->keys = one;
         p->nkeys = 1;
     }
+    TRY(build_aws_keys(b, raw, l, p));
     if (p->nkeys || !l->preset || l->preset->keyless || !l->own_host || !p->enabled)
         return RC_OK;
     struct place at = place_of(raw->at.node, NULL);
@@ -384,6 +386,8 @@ static enum rc build_provider(struct builder *b, const struct raw_provider *raw,
                     "provider '" STR_FMT "' needs a baseURL; add it", STR_ARG(conf_brief(p->name)));
         return RC_OK;
     }
+    if (!build_region(b, raw, &l, p))
+        return RC_OK;
     TRY(set_url(b, raw, l.url, p));
     TRY(set_keys(b, raw, &l, p));
     check_values(b, raw, p);

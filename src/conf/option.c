@@ -116,7 +116,7 @@ static enum rc take_map(struct option_pass *x, const struct section *s, const st
 /* Can this node be read as sections? */
 static bool fits_sections(const struct section *sub, const struct conf_node *n)
 {
-    return n->kind == CONF_LIST || (n->kind == CONF_MAP && sub->name_key) ||
+    return n->kind == CONF_LIST || n->kind == CONF_MAP ||
            (n->kind == CONF_SCALAR && sub->scalar_key);
 }
 
@@ -128,13 +128,16 @@ static enum rc take_sections(struct option_pass *x, const struct option_slot *s)
                      conf_kind_name(s->n));
         return RC_OK;
     }
-    bool one = s->n->kind == CONF_SCALAR, by_name = s->n->kind == CONF_MAP;
+    bool by_name = s->n->kind == CONF_MAP && sub->name_key;
+    bool one = s->n->kind == CONF_SCALAR || (s->n->kind == CONF_MAP && !by_name);
     uint32_t count = one ? 1 : s->n->count, i = 0;
     char *all = arena_zalloc_array(x->arena, count, sub->size);
     if (!all)
         return RC_NOMEM;
     for (const struct conf_node *it = one ? s->n : s->n->child; it; it = one ? NULL : it->next) {
-        size_t path = by_name ? path_push(x, ".", it->key) : path_push_index(x, i);
+        size_t path = one       ? x->path_len
+                      : by_name ? path_push(x, ".", it->key)
+                                : path_push_index(x, i);
         TRY(take_map(x, sub, it, by_name ? it->key : STR_NONE, all + i * sub->size));
         x->path_len = path;
         i++;

@@ -29,7 +29,8 @@ enum option_type {
     OPTION_TEXTS,    /* struct raw_texts: one text or a list */
     OPTION_SECRETS,  /* struct raw_secrets: one secret or a list */
     OPTION_SECTION,  /* the sub-section's struct itself */
-    OPTION_SECTIONS, /* struct raw_list: a list of maps, or a map whose keys are the names */
+    OPTION_SECTIONS, /* struct raw_list: a list of maps, or a map whose keys are the names; one map
+                        where there are no names */
     OPTION_PAIRS,    /* struct raw_list of struct raw_pair: free keys, one secret or a list each */
     OPTION_RAW,      /* const struct conf_node * */
 };

@@ -225,6 +225,19 @@ static const struct section quirks_section = {
     "(docs/providers.md)",
     sizeof(struct raw_quirks), ROWS(quirks_rows)};
 
+#define AT(field) offsetof(struct raw_aws, field)
+static const struct option aws_rows[] = {
+    {"accessKeyId", OPTION_TEXT, OPTION_REQUIRED, AT(access_key_id), .help = "`AKIA...`"},
+    {"secretAccessKey", OPTION_SECRET, OPTION_REQUIRED, AT(secret_access_key),
+     .help = "its secret: requests are signed with it, it is never sent"},
+    {"sessionToken", OPTION_SECRET, 0, AT(session_token), .help = "of temporary credentials"},
+    {"region", OPTION_TEXT, 0, AT(region), .help = "as the provider's `region`"},
+};
+#undef AT
+static const struct section aws_section = {"providers[].aws[]",
+                                           "AWS keys, for Bedrock. One, or a list: a key pool",
+                                           sizeof(struct raw_aws), ROWS(aws_rows)};
+
 #define AT(field) offsetof(struct raw_provider, field)
 static const struct option provider_rows[] = {
     {"name", OPTION_TEXT, OPTION_REQUIRED, AT(name),
@@ -244,7 +257,11 @@ static const struct option provider_rows[] = {
          "whose prices count: a provider of the catalogue, `free`, or `unknown`; by its host or "
          "name when left out"},
     {"enabled", OPTION_BOOL, 0, AT(enabled), "true", .help = "false takes it out of all routes"},
-    {"region", OPTION_TEXT, OPTION_LATER, AT(region), .help = "where it runs"},
+    {"region", OPTION_TEXT, 0, AT(region),
+     .help = "where it runs; of Bedrock the AWS region (`us-east-1`), which makes its address"},
+    {"aws", OPTION_SECTIONS, 0, AT(aws), .sub = &aws_section,
+     .help = "AWS keys instead of an apiKey, for Bedrock; taken from AWS_ACCESS_KEY_ID, "
+             "AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN when both are left out"},
     {"limits", OPTION_SECTION, OPTION_LATER, AT(limits), .sub = &provider_rates_section,
      .help = "what the provider allows"},
     {"timeouts", OPTION_SECTION, 0, AT(timeouts), .sub = &provider_timeouts_section,

@@ -25,6 +25,16 @@ const struct preset *preset_find(str name)
     return NULL;
 }
 
+/* `host` is `pattern` with one label of a name in the place of the region. */
+static bool is_in_region(str pattern, size_t at, str host)
+{
+    str tail = str_from(pattern, at + sizeof(PRESET_REGION) - 1);
+    if (host.n <= at + tail.n || !str_has_prefix_nocase(host, str_head(pattern, at)) ||
+        !str_eq_nocase(str_from(host, host.n - tail.n), tail))
+        return false;
+    return str_find_char(str_of(host.p + at, host.n - tail.n - at), '.') == SIZE_MAX;
+}
+
 bool preset_is_host(const char *base, str host)
 {
     str rest = str_c(base);
@@ -33,7 +43,9 @@ bool preset_is_host(const char *base, str host)
         return false;
     rest = str_from(rest, at + 3);
     rest = str_cut(&rest, '/');
-    return str_eq_nocase(str_cut(&rest, ':'), host);
+    rest = str_cut(&rest, ':');
+    at = str_find(rest, STR(PRESET_REGION));
+    return at == SIZE_MAX ? str_eq_nocase(rest, host) : is_in_region(rest, at, host);
 }
 
 const struct preset *preset_by_host(str host)
@@ -43,6 +55,14 @@ const struct preset *preset_by_host(str host)
             if (str_has_prefix(str_c(p->ways[i].base), STR("https://")) &&
                 preset_is_host(p->ways[i].base, host))
                 return p;
+    return NULL;
+}
+
+const struct preset *preset_by_dialect(str dialect)
+{
+    for (const struct preset *p = presets; p->name; p++)
+        if (preset_way(p, dialect))
+            return p;
     return NULL;
 }
 

@@ -6,7 +6,8 @@
 #pragma once
 #include "base/str.h"
 
-#define PRESET_WAYS 3
+#define PRESET_WAYS   3
+#define PRESET_REGION "{region}" /* in a base URL: the provider's region stands there */
 
 struct preset_way {
     const char *dialect; /* NULL: no more ways */
@@ -31,7 +32,9 @@ extern const struct wire wires[];
 const struct preset *preset_find(str name); /* letter case does not count; NULL */
 /* The preset whose published base has this host (and scheme https). NULL. */
 const struct preset *preset_by_host(str host);
+/* The first that is spoken to in this dialect. NULL. */
+const struct preset *preset_by_dialect(str dialect);
 const struct preset_way *preset_way(const struct preset *p, str dialect); /* NULL */
 const struct wire *wire_find(str name);                                   /* NULL */
-/* Is `host` the host of that base URL? */
+/* Is `host` the host of that base URL, in whatever region? */
 bool preset_is_host(const char *base, str host);

@@ -73,6 +73,12 @@ struct raw_catalogue {
     str file;
 };
 
+struct raw_aws {
+    struct raw_at at;
+    str access_key_id, region;
+    struct secret secret_access_key, session_token;
+};
+
 struct raw_provider {
     struct raw_at at;
     str name, dialect, base_url, region, ca_file, anthropic_version, api_version, prices;
@@ -83,6 +89,7 @@ struct raw_provider {
     struct raw_rates limits;
     struct raw_timeouts timeouts;
     struct raw_list headers; /* raw_pair */
+    struct raw_list aws;     /* raw_aws */
     struct raw_quirks quirks;
     uint32_t auth;
     bool enabled, tls_verify;

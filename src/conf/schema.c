@@ -143,16 +143,18 @@ static void put_list(struct emitter *e, const struct option *row)
     put_section(e, row);
     close(e, '}');
     close(e, '}');
-    if (row->sub->name_key) {
-        indent(e);
-        open(e, '{');
+    indent(e);
+    open(e, '{');
+    if (row->sub->name_key) { /* the names are keys */
         pair(e, "type", "object");
         key(e, "additionalProperties");
         open(e, '{');
         put_section(e, row);
         close(e, '}');
-        close(e, '}');
+    } else { /* just one */
+        put_section(e, row);
     }
+    close(e, '}');
     close(e, ']');
 }
 

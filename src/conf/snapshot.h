@@ -156,6 +156,12 @@ struct conf_served {
 /* Whose prices a provider asks. */
 enum conf_prices { CONF_PRICES_OWN, CONF_PRICES_OF, CONF_PRICES_FREE, CONF_PRICES_UNKNOWN };
 
+/* What an AWS key has beside its secret, which is the provider's key. */
+struct conf_aws {
+    str access_key_id;
+    struct secret session_token; /* of temporary credentials, or not set */
+};
+
 struct conf_provider {
     str name;
     str preset;  /* the known provider it stands on ("deepseek"), or absent */
@@ -176,6 +182,7 @@ struct conf_provider {
     bool tls_verify;
     uint32_t nkeys, nmodels, nheaders;
     const struct secret *keys;        /* the key pool; none for servers that want none */
+    const struct conf_aws *aws;       /* for each key; NULL: the keys are no AWS keys */
     const str *models;                /* as declared, or as other parts of the file name them */
     const struct conf_served *served; /* those of them the file says more of */
     uint32_t nserved;
