@@ -313,6 +313,8 @@ static inline void fuzz_request(const struct dialect *dialect, const struct dial
             fuzz_translate(&r, &dialect_openai_chat, "qwen3");
             fuzz_translate(&r, &dialect_anthropic, "claude-sonnet-4-5");
             fuzz_translate(&r, &dialect_anthropic, "claude-opus-4-8");
+            fuzz_translate(&r, &dialect_bedrock, "us.anthropic.claude-sonnet-4-5");
+            fuzz_translate(&r, &dialect_bedrock, "amazon.nova-2-lite-v1:0");
             fuzz_splice(dialect, json_root(&doc));
         }
     }

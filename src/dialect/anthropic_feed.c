@@ -364,6 +364,16 @@ enum feed_result anthropic_feed(void *state, struct dialect_scratch *s, const st
     return take_event(&f, root, ev->event);
 }
 
+bool anthropic_is_over(const void *state)
+{
+    return ((const struct anthropic_decoder *)state)->over;
+}
+
+void anthropic_give_up(void *state)
+{
+    ((struct anthropic_decoder *)state)->over = true;
+}
+
 bool anthropic_end(void *state, struct ir_sink sink)
 {
     struct feeding f = {.st = state, .sink = sink};

@@ -466,7 +466,7 @@ static void put_mid_system(struct anthropic_writer *aw, const struct ir_message 
 }
 
 /* Text that the model is to go on with may not end in white space. */
-static jtext trimmed(jtext t)
+jtext anthropic_trimmed(jtext t)
 {
     while (t.n) {
         char c = t.p[t.n - 1];
@@ -494,8 +494,8 @@ static void put_turn(struct anthropic_writer *aw, const struct ir_message *m)
     }
     for (const struct ir_block *b = m->blocks; b; b = b->next) {
         if (assistant && !m->next && !b->next && b->kind == IR_TEXT) {
-            if (trimmed(b->text.text).n)
-                put_text(aw, b, trimmed(b->text.text), true);
+            if (anthropic_trimmed(b->text.text).n)
+                put_text(aw, b, anthropic_trimmed(b->text.text), true);
         } else if (assistant && (b->kind == IR_IMAGE || b->kind == IR_DOCUMENT)) {
             put_note(aw, STR("[a picture or file of the assistant's was here]"),
                      STR("messages.image"));

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * anthropic_int - the parts of the Anthropic Messages dialect, for its own files only.
+ * anthropic_int - the parts of the Anthropic Messages dialect, for its own files, and for the
+ * dialects in which others serve Claude (bedrock*.c): its rules are the same behind every door.
  *
  *     anthropic.c          the table, paths, headers, errors
  *     anthropic_read.c     front: request bytes → canonical; anthropic_block.c: its content blocks
@@ -39,15 +40,30 @@ struct anthropic_writer {
     bool thinks;   /* `thinking` is written */
     bool adaptive; /* … without a budget */
     uint64_t budget;
-    jtext effort;         /* output_config.effort; absent: none */
-    bool schema_in_words; /* the response's schema goes into the system text */
+    jtext effort;                              /* output_config.effort; absent: none */
+    bool schema_in_words;                      /* the response's schema goes into the system text */
+    const struct anthropic_envelope *envelope; /* NULL: Anthropic's own API */
+};
+
+/* How a cloud wants the body: its version in it, and the model elsewhere. */
+struct anthropic_envelope {
+    str version; /* "bedrock-2023-05-31" */
+    bool stream; /* `stream` stays in the body */
 };
 
 /* anthropic_write.c */
 enum rc anthropic_encode_request(const struct ir_request *r, const struct back_call *c,
                                  struct arena *a, struct rope *out, struct ir_lossy *lossy,
                                  struct fail *f) MUST_CHECK;
+enum rc anthropic_encode_enveloped(const struct ir_request *r, const struct back_call *c,
+                                   const struct anthropic_envelope *e, struct arena *a,
+                                   struct rope *out, struct ir_lossy *lossy) MUST_CHECK;
 void anthropic_lose(struct anthropic_writer *aw, str name);
+/* A tool's schema as a value: Claude wants a plain object at its root. */
+void anthropic_put_schema(struct anthropic_writer *aw, jval schema);
+void anthropic_note_losses(
+    struct anthropic_writer *aw); /* parameters that Claude has no words for */
+bool anthropic_is_blank(jtext t); /* nothing visible in it: refused in stop sequences */
 
 /* anthropic_think.c: fills max_tokens, thinks, adaptive, budget, effort */
 void anthropic_plan_thinking(struct anthropic_writer *aw);
@@ -55,6 +71,7 @@ void anthropic_plan_thinking(struct anthropic_writer *aw);
 /* anthropic_history.c */
 void anthropic_put_system(struct anthropic_writer *aw);   /* "system", where there is one */
 void anthropic_put_messages(struct anthropic_writer *aw); /* the array */
+jtext anthropic_trimmed(jtext t); /* without white space at its end, as the last turn must be */
 /* Will this thinking or redacted block be written? */
 bool anthropic_keeps_thought(const struct ir_block *b);
 
@@ -72,6 +89,8 @@ void anthropic_decoder_init(void *state, bool client_usage);
 enum feed_result anthropic_feed(void *state, struct dialect_scratch *s, const struct sse_event *ev,
                                 struct ir_sink sink) MUST_CHECK;
 bool anthropic_end(void *state, struct ir_sink sink) MUST_CHECK;
+bool anthropic_is_over(const void *state); /* everything is FEED_DROP now … */
+void anthropic_give_up(void *state);       /* … from here on: an error was emitted for it */
 void anthropic_decode_body(jval root, struct dialect_scratch *s, struct ir_sink sink);
 
 /* anthropic_say.c */

@@ -32,7 +32,7 @@ static bool is_refused(str key)
            str_eq(key, STR("allOf")) || str_eq(key, STR("$ref"));
 }
 
-static void put_schema(struct anthropic_writer *aw, jval schema)
+void anthropic_put_schema(struct anthropic_writer *aw, jval schema)
 {
     struct json_iter it = json_iter(schema);
     struct json_writer *w = &aw->w;
@@ -83,7 +83,7 @@ static void put_tool(struct anthropic_writer *aw, const struct ir_tool *t, unsig
         json_put_text(w, STR(TEXT_SCHEMA));
         anthropic_lose(aw, STR("tools.custom"));
     } else {
-        put_schema(aw, t->schema);
+        anthropic_put_schema(aw, t->schema);
     }
     if (t->strict == IR_YES && !aw->c->opts->no_strict) {
         if (++*strict <= STRICT_MAX) {
@@ -252,7 +252,7 @@ static void put_sampling(struct anthropic_writer *aw)
         put_number(aw, STR("top_k"), r->top_k);
 }
 
-static bool is_blank(jtext t)
+bool anthropic_is_blank(jtext t)
 {
     for (size_t i = 0; i < t.n; i++) {
         if (t.p[i] == '\\' && i + 1 < t.n && strchr("ntr", t.p[i + 1]))
@@ -269,7 +269,7 @@ static void put_stops(struct anthropic_writer *aw)
     bool any = false;
 
     for (size_t i = 0; i < s->n; i++) {
-        if (is_blank(s->v[i])) { /* refused: must hold something visible */
+        if (anthropic_is_blank(s->v[i])) { /* refused: must hold something visible */
             anthropic_lose(aw, STR("stop"));
             continue;
         }
@@ -357,6 +357,14 @@ static void put_metadata(struct anthropic_writer *aw)
     const struct ir_request *r = aw->r;
     struct json_writer *w = &aw->w;
 
+    if (aw->envelope) { /* the clouds refuse them */
+        if (r->user.n)
+            anthropic_lose(aw, STR("user"));
+        if (r->service_tier.n && !str_eq(r->service_tier, STR("auto")) &&
+            !str_eq(r->service_tier, STR("default")))
+            anthropic_lose(aw, STR("service_tier"));
+        return;
+    }
     if (r->user.n > USER_MAX) {
         anthropic_lose(aw, STR("user"));
     } else if (r->user.n) {
@@ -374,7 +382,7 @@ static void put_metadata(struct anthropic_writer *aw)
     }
 }
 
-static void note_losses(struct anthropic_writer *aw)
+void anthropic_note_losses(struct anthropic_writer *aw)
 {
     const struct ir_request *r = aw->r;
     const struct {
@@ -398,43 +406,68 @@ static void note_losses(struct anthropic_writer *aw)
     for (size_t i = 0; i < ARRAY_LEN(rows); i++)
         if (rows[i].lost)
             anthropic_lose(aw, rows[i].name);
-    for (const struct ir_field *f = r->unknown; f; f = f->next)
-        anthropic_lose(aw, f->name);
 }
 
-enum rc anthropic_encode_request(const struct ir_request *r, const struct back_call *c,
-                                 struct arena *a, struct rope *out, struct ir_lossy *lossy,
-                                 struct fail *f)
+/* What says which model and which language: members here, a path and a version in the clouds. */
+static void put_head(struct anthropic_writer *aw)
 {
-    struct anthropic_writer aw = {.r = r, .c = c, .arena = a, .lossy = lossy};
-    struct json_writer *w = &aw.w;
+    const struct anthropic_envelope *e = aw->envelope;
+    struct json_writer *w = &aw->w;
 
-    (void)f;
-    anthropic_plan_thinking(&aw);
-    json_writer_init(w, out);
-    json_begin_object(w);
-    json_key(w, "model");
-    json_put_str(w, c->model);
+    if (e) {
+        json_key(w, "anthropic_version");
+        json_put_raw_str(w, e->version);
+    } else {
+        json_key(w, "model");
+        json_put_str(w, aw->c->model);
+    }
     json_key(w, "max_tokens");
-    json_put_u64(w, aw.max_tokens);
-    if (c->stream) {
+    json_put_u64(w, aw->max_tokens);
+    if (aw->c->stream && (!e || e->stream)) {
         json_key(w, "stream");
         json_put_bool(w, true);
     }
+}
+
+/* A beta of Anthropic's own API, whose name the clouds want to hear first. */
+static void put_context_management(struct anthropic_writer *aw)
+{
+    str json = aw->r->context_management;
+
+    if (!json.n)
+        return;
+    if (aw->envelope) {
+        anthropic_lose(aw, STR("context_management"));
+        return;
+    }
+    json_key(&aw->w, "context_management");
+    json_put_text(&aw->w, json);
+}
+
+enum rc anthropic_encode_enveloped(const struct ir_request *r, const struct back_call *c,
+                                   const struct anthropic_envelope *e, struct arena *a,
+                                   struct rope *out, struct ir_lossy *lossy)
+{
+    struct anthropic_writer aw = {.r = r, .c = c, .arena = a, .lossy = lossy, .envelope = e};
+    struct json_writer *w = &aw.w;
+
+    anthropic_plan_thinking(&aw);
+    json_writer_init(w, out);
+    json_begin_object(w);
+    put_head(&aw);
     put_sampling(&aw);
     put_stops(&aw);
     put_thinking(&aw);
     put_output(&aw);
     put_metadata(&aw);
-    if (r->context_management.n) {
-        json_key(w, "context_management");
-        json_put_text(w, r->context_management);
-    }
+    put_context_management(&aw);
     if (r->cache.n) {
         json_key(w, "cache_control");
         json_put_text(w, r->cache);
     }
-    note_losses(&aw);
+    anthropic_note_losses(&aw);
+    for (const struct ir_field *u = r->unknown; u; u = u->next)
+        anthropic_lose(&aw, u->name);
     put_tools(&aw);
     anthropic_put_system(&aw);
     json_key(w, "messages");
@@ -443,4 +476,12 @@ enum rc anthropic_encode_request(const struct ir_request *r, const struct back_c
     if (arena_is_full(a))
         return RC_NOMEM;
     return rope_failed(out) ? RC_LIMIT : RC_OK;
+}
+
+enum rc anthropic_encode_request(const struct ir_request *r, const struct back_call *c,
+                                 struct arena *a, struct rope *out, struct ir_lossy *lossy,
+                                 struct fail *f)
+{
+    (void)f;
+    return anthropic_encode_enveloped(r, c, NULL, a, out, lossy);
 }

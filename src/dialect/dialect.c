@@ -86,12 +86,19 @@ static uint64_t retry_after_ms(const struct reply_facts *r)
 void dialect_decode_error(const struct reply_facts *r, str body, struct arena *a, struct fail *ret)
 {
     struct provider_error e = {0};
-    struct provider_text text;
     struct json_doc doc;
 
     if (body.n && json_parse(a, body, &doc, NULL) == RC_OK)
         (void)provider_error_read(json_root(&doc), &e);
-    provider_error_fail(&e, r->status, &text, ret);
+    dialect_fail_of(r, &e, a, ret);
+}
+
+void dialect_fail_of(const struct reply_facts *r, const struct provider_error *e, struct arena *a,
+                     struct fail *ret)
+{
+    struct provider_text text;
+
+    provider_error_fail(e, r->status, &text, ret);
     ret->message = ret->message.n ? arena_dup(a, ret->message) : STR_NONE;
     ret->param = ret->param.n ? arena_dup(a, ret->param) : STR_NONE;
     ret->code = ret->code.n ? arena_dup(a, ret->code) : STR_NONE;

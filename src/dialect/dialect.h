@@ -209,6 +209,10 @@ enum feed_result {
     FEED_ERROR, /* the sink got IR_EV_ERROR; do not forward: write the fail in the client's words */
 };
 
+struct back_aws { /* an AWS key whose secret is back_call.key; access_key_id absent: none */
+    str access_key_id, session_token, region;
+};
+
 struct back_call {
     const struct dialect_opts *opts;
     str model; /* plain: as the provider calls it */
@@ -219,12 +223,21 @@ struct back_call {
     str client_version;     /* same: the client's anthropic-version; or absent */
     str client_beta;        /* same: its anthropic-beta; or absent */
     struct ir_lossy *lossy; /* same: what splicing had to cut; or NULL */
+    struct back_aws aws;
+};
+
+/* A request that is written, for a signature. */
+struct back_signing {
+    str method, path, query, host; /* as they are sent; query without '?', may be absent */
+    const uint8_t *body_sha256;
+    uint64_t unix_seconds;
 };
 
 struct reply_facts { /* of a failed answer */
     unsigned status;
     str content_type;
     str retry_after, retry_after_ms, should_retry; /* header values or absent */
+    str error_type;                                /* x-amzn-errortype, or absent */
 };
 
 typedef void (*header_fn)(void *ctx, str name, str value);
@@ -237,6 +250,8 @@ struct dialect_back {
     /* All headers but host, content-length, content-type: names in lower case. Values die when fn
      * returns. */
     void (*request_headers)(const struct back_call *c, header_fn fn, void *ctx);
+    /* Headers that depend on the whole request. NULL: none; asked only for a call with AWS keys. */
+    void (*sign)(const struct back_call *c, const struct back_signing *s, header_fn fn, void *ctx);
 
     /* The request in this dialect, with c->model for its model. What can't be said is named in
      * *lossy. RC_LIMIT when the rope is full, RC_SYNTAX with *f when it must be refused
@@ -261,6 +276,9 @@ struct dialect_back {
     /* One event of the stream. After FEED_END and FEED_ERROR everything is FEED_DROP. */
     enum feed_result (*feed)(void *state, struct dialect_scratch *s, const struct sse_event *ev,
                              struct ir_sink sink) MUST_CHECK;
+    /* Same dialect, where the family's clients get other frames than this provider sends: the event
+     * that was just fed, as they get it. NULL: the raw bytes. */
+    void (*reframe)(void *state, struct dialect_scratch *s, struct buf *out);
     /* The bytes ended. True: the answer is whole (terminal event seen, or a finish reason where
      * providers forget the terminal event); END has been sent. False: cut off; nothing was sent. */
     bool (*end)(void *state, struct ir_sink sink) MUST_CHECK;
@@ -276,6 +294,10 @@ void dialect_add_line(struct buf *out, str json);
 void dialect_error_head(const struct fail *f, unsigned status, struct front_error *ret);
 /* decode_error for every provider that answers errors in JSON (dialect/provider_error.h). */
 void dialect_decode_error(const struct reply_facts *r, str body, struct arena *a, struct fail *ret);
+/* The same of an error that was read already: its kind, texts in the arena, waits. */
+struct provider_error;
+void dialect_fail_of(const struct reply_facts *r, const struct provider_error *e, struct arena *a,
+                     struct fail *ret);
 /* The credential of c->key as the provider wants it; `usual` where opts leave it open. */
 void dialect_put_auth(const struct back_call *c, enum dialect_auth usual, header_fn fn, void *ctx);
 

@@ -117,7 +117,7 @@ static const str too_long[] = {
     STR("prompt is too long"),  STR("maximum context length"),  STR("context_length_exceeded"),
     STR("max context length"),  STR("context window"),          STR("Input Tokens Exceeded"),
     STR("input is too long"),   STR("TOO_MANY_TOKENS"),         STR("too_many_prompt_tokens"),
-    STR("input token count ("), STR("context length exceeded"),
+    STR("input token count ("), STR("context length exceeded"), STR("Input is too long"),
 };
 
 static const struct {

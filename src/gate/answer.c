@@ -100,6 +100,7 @@ static void on_head(struct exchange *x, const struct h1_head *h)
             .retry_after = arena_dup(a, h1_get(h, H1_RETRY_AFTER)),
             .retry_after_ms = arena_dup(a, h1_get(h, H1_RETRY_AFTER_MS)),
             .should_retry = arena_dup(a, h1_get(h, H1_X_SHOULD_RETRY)),
+            .error_type = arena_dup(a, h1_find(h, STR("x-amzn-errortype"))),
         };
     else if (c->mode == ANSWER_STREAM && !stream_begin(c))
         out_of_memory(c);

@@ -168,7 +168,9 @@ static void take_event(struct call *c, const struct sse_event *ev, bool stays)
         c->ended = true;
         __attribute__((fallthrough));
     case FEED_FORWARD:
-        if (raw)
+        if (raw && c->reader->reframe)
+            c->reader->reframe(c->decoder, &c->gate->scratch, &c->gate->out);
+        else if (raw)
             forward(c, ev->raw, stays);
         return;
     case FEED_DROP:

@@ -8,6 +8,7 @@
  */
 #include "gate/gate_int.h"
 
+#include "base/digest.h"
 #include "base/mem.h"
 #include "http/h1_write.h"
 
@@ -95,7 +96,57 @@ static struct back_call back_call_of(struct call *c)
         bc.client_version = h1_find(c->req->head, STR("anthropic-version"));
         bc.client_beta = h1_find(c->req->head, STR("anthropic-beta"));
     }
+    if (p->aws) {
+        const struct conf_aws *aws = &p->aws[c->cand->key];
+        bc.aws =
+            (struct back_aws){aws->access_key_id, secret_reveal(&aws->session_token), p->region};
+    }
     return bc;
+}
+
+/* The body's pieces into w->iov, behind the place of the head. False: no memory. */
+static bool list_pieces(struct call *c)
+{
+    struct wire *w = c->wire;
+    size_t need = 1 + rope_iov_count(&w->body);
+    if (need > w->cap_iov) {
+        struct iovec *iov = mem_realloc(w->iov, need * sizeof(*iov));
+        if (!iov)
+            return false;
+        w->iov = iov;
+        w->cap_iov = need;
+    }
+    c->x.iov = w->iov;
+    c->x.niov = 1 + rope_iov(&w->body, w->iov + 1);
+    return true;
+}
+
+/* The body's digest, piece by piece: a prompt that is only referred to is not copied for it. */
+static void digest_body(const struct call *c, uint8_t ret[DIGEST_SHA256])
+{
+    struct digest d;
+    digest_begin(&d);
+    for (size_t i = 1; i < c->x.niov; i++)
+        digest_add(&d, str_of(c->x.iov[i].iov_base, c->x.iov[i].iov_len));
+    digest_end(&d, ret);
+}
+
+/* Last of all headers: what is signed must not change any more. `target` stands in the head. */
+static void sign(struct call *c, const struct back_call *bc, str target)
+{
+    const struct dialect_back *back = c->bind->dialect->back;
+    uint8_t digest[DIGEST_SHA256];
+    if (!back->sign || c->op || !bc->aws.access_key_id.n)
+        return;
+    digest_body(c, digest);
+    size_t mark = str_find_char(target, '?');
+    struct back_signing s = {.method = STR("POST"),
+                             .path = str_head(target, mark),
+                             .query = mark == SIZE_MAX ? STR_NONE : str_from(target, mark + 1),
+                             .host = c->cand->provider->origin.authority,
+                             .body_sha256 = digest,
+                             .unix_seconds = loop_unix_ms(c->gate->loop) / 1000};
+    back->sign(bc, &s, add_header, &c->wire->head);
 }
 
 static void write_head(struct call *c, const struct back_call *bc)
@@ -104,6 +155,7 @@ static void write_head(struct call *c, const struct back_call *bc)
     struct buf *b = &c->wire->head;
     buf_clear(b);
     buf_lit(b, "POST ");
+    size_t target = buf_size(b);
     if (c->op)
         op_write_path(c, bc, b);
     else if (p->endpoint.n)
@@ -114,6 +166,7 @@ static void write_head(struct call *c, const struct back_call *bc)
         buf_add_char(b, str_find_char(buf_str(b), '?') == SIZE_MAX ? '?' : '&');
         buf_add(b, p->query);
     }
+    size_t target_end = buf_size(b);
     buf_lit(b, " HTTP/1.1\r\nhost: ");
     buf_add(b, p->origin.authority);
     buf_lit(b, "\r\nuser-agent: weir/" WEIR_VERSION "\r\naccept-encoding: identity\r\n");
@@ -126,6 +179,7 @@ static void write_head(struct call *c, const struct back_call *bc)
     for (uint32_t i = 0; i < p->nheaders; i++)
         h1_write_header(b, p->headers[i].name, secret_reveal(&p->headers[i].value));
     transform_headers(c, b);
+    sign(c, bc, str_from(str_head(buf_str(b), target_end), target));
     h1_write_length(b, rope_size(&c->wire->body));
     h1_write_end(b);
 }
@@ -186,23 +240,6 @@ static bool write_body(struct call *c, const struct back_call *bc)
     return false;
 }
 
-static bool write_iov(struct call *c)
-{
-    struct wire *w = c->wire;
-    size_t need = 1 + rope_iov_count(&w->body);
-    if (need > w->cap_iov) {
-        struct iovec *iov = mem_realloc(w->iov, need * sizeof(*iov));
-        if (!iov)
-            return false;
-        w->iov = iov;
-        w->cap_iov = need;
-    }
-    w->iov[0] = (struct iovec){w->head.p + w->head.off, buf_size(&w->head)};
-    c->x.iov = w->iov;
-    c->x.niov = 1 + rope_iov(&w->body, w->iov + 1);
-    return !w->head.failed;
-}
-
 bool wire_write(struct call *c)
 {
     CHECK(!c->on_wire && !c->committed); /* an exchange refers to these buffers */
@@ -215,9 +252,13 @@ bool wire_write(struct call *c)
     struct back_call bc = back_call_of(c);
     if (!write_body(c, &bc))
         return false;
-    write_head(c, &bc);
-    if (write_iov(c))
-        return true;
+    if (list_pieces(c)) {
+        struct buf *head = &c->wire->head;
+        write_head(c, &bc);
+        c->wire->iov[0] = (struct iovec){head->p + head->off, buf_size(head)};
+        if (!head->failed)
+            return true;
+    }
     call_fail_kind(c, ERR_OVERLOADED, STR_NONE, STR_NONE);
     return false;
 }

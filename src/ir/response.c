@@ -113,7 +113,7 @@ static void open_block(struct ir_collect *c, struct ir_answer *an, const struct 
         b->thinking.format = keep(c, ev->open.format);
         break;
     case IR_REDACTED:
-        b->thinking.text = keep(c, ev->open.data);
+        b->thinking.text = copy(c, ev->open.data); /* may be made up for the event */
         b->thinking.format = keep(c, ev->open.format);
         break;
     case IR_TOOL_USE:

@@ -66,7 +66,7 @@ def until(condition, seconds=5.0, what="it"):
 def environment(home, extra=None):
     """The caller's environment without anything that would configure weir."""
     names = re.compile(
-        r"^(WEIR_.*|.*_API_KEY|APIKEY|.*_proxy|.*_PROXY|XDG_.*|ANTHROPIC_.*|OPENAI_.*)$"
+        r"^(WEIR_.*|.*_API_KEY|APIKEY|.*_proxy|.*_PROXY|XDG_.*|ANTHROPIC_.*|OPENAI_.*|AWS_.*)$"
     )
     env = {k: v for k, v in os.environ.items() if not names.match(k)}
     env["HOME"] = str(home)

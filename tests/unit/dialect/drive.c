@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "dialect/seal.h"
+#include "http/eventstream.h"
 #include "json/write.h"
 
 #define TEXT_MAX (256u << 20)
@@ -118,8 +119,12 @@ static bool feed_piece(struct drive *d, const struct dialect_back *b, void *stat
     enum sse_result r;
     while ((r = frame_next(p, &piece, &e)) == SSE_EVENT) {
         enum feed_result f = b->feed(state, &d->scratch, &e, sink);
-        if (raw && (f == FEED_FORWARD || f == FEED_END))
-            buf_add(raw, e.raw);
+        if (raw && (f == FEED_FORWARD || f == FEED_END)) {
+            if (b->reframe)
+                b->reframe(state, &d->scratch, raw);
+            else
+                buf_add(raw, e.raw);
+        }
         if (f == FEED_ERROR)
             return false;
     }
@@ -454,6 +459,40 @@ str drive_losses(struct drive *d)
 {
     struct buf b = BUF_INIT(4096);
     ir_lossy_print(&d->lossy, &b);
+    return keep(d, &b);
+}
+
+/* ---- AWS event streams as text ------------------------------------------------------------------
+ */
+
+str drive_frames(struct drive *d, str lines)
+{
+    struct buf b = BUF_INIT(TEXT_MAX);
+    while (lines.n) {
+        str payload = str_cut(&lines, '\n');
+        bool fault = str_has_prefix(payload, STR("!"));
+        str type = str_cut(&payload, ' ');
+        size_t at = eventstream_begin(&b, fault ? EVENTSTREAM_EXCEPTION : EVENTSTREAM_EVENT,
+                                      str_from(type, fault));
+        buf_add(&b, payload);
+        eventstream_end(&b, at);
+    }
+    return keep(d, &b);
+}
+
+str drive_unframed(struct drive *d, str frames)
+{
+    struct buf b = BUF_INIT(TEXT_MAX);
+    struct frame_parser p;
+    struct sse_event e;
+    enum sse_result r;
+    frame_init(&p, FRAME_AWS, SSE_EVENT_MAX);
+    while ((r = frame_next(&p, &frames, &e)) == SSE_EVENT)
+        buf_addf(&b, "%s" STR_FMT " " STR_FMT "\n", e.fault ? "!" : "", STR_ARG(e.event),
+                 STR_ARG(e.data));
+    assert_int_equal(r, SSE_MORE);
+    assert_int_equal(frame_pending(&p), 0);
+    frame_fini(&p);
     return keep(d, &b);
 }
 

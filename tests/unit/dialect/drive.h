@@ -60,6 +60,10 @@ str drive_splice(struct drive *d, const struct dialect *dialect, str body, const
 /* The lossy set as text. */
 str drive_losses(struct drive *d);
 
+/* An AWS event stream from lines "type {payload}", an exception's with a '!' in front; and back. */
+str drive_frames(struct drive *d, str lines);
+str drive_unframed(struct drive *d, str frames);
+
 /* Files below the fixtures of the tree and of the wider tree; absent str: not there. */
 str drive_file(struct drive *d, const char *path);
 str drive_shared(struct drive *d, const char *name);

@@ -5,6 +5,7 @@
  *
  *     request.json              → to.openai.json  to.anthropic.json  losses.txt
  *     answer.sse, answer.json   → events.txt  as.openai.sse  as.anthropic.sse  as.openai.json …
+ *     answer.aws                the same; AWS's binary messages, as text (drive_frames)
  *
  * A dialect that is a back only has answers and is translated to.
  *
@@ -33,6 +34,11 @@ static const struct target {
     {&dialect_anthropic, "anthropic", "claude-sonnet-4-5", NULL},
     {&dialect_responses, "openai-responses", "gpt-5.1", NULL},
     {&dialect_mistral, "mistral", "mistral-small-latest", "losses.mistral.txt"},
+    {&dialect_bedrock, "bedrock", "us.anthropic.claude-sonnet-4-5-20250929-v1:0",
+     "losses.bedrock.txt"},
+    {&dialect_bedrock, "bedrock-nova", "us.amazon.nova-2-lite-v1:0", "losses.bedrock-nova.txt"},
+    {&dialect_bedrock_invoke, "bedrock-invoke", "us.anthropic.claude-sonnet-4-5-20250929-v1:0",
+     "losses.bedrock-invoke.txt"},
 };
 
 static void golden(struct drive *d, const char *dir, const char *name, str got)
@@ -133,8 +139,8 @@ static unsigned run(const struct target *from, const char *file)
         str in = drive_file(&d, path);
         *strrchr(path, '/') = 0;
         struct answer a = {.dialect = from->dialect,
-                           .bytes = in,
-                           .stream = strcmp(file, "answer.sse") == 0,
+                           .bytes = strcmp(file, "answer.aws") == 0 ? drive_frames(&d, in) : in,
+                           .stream = strcmp(file, "answer.json") != 0,
                            .client_usage = true};
         if (strcmp(file, "request.json") == 0)
             check_request(&d, from->dialect, path, in);
@@ -157,15 +163,22 @@ static void test_golden_requests(void **state)
 static void test_golden_streams(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < ARRAY_LEN(targets); i++)
-        assert_true(run(&targets[i], "answer.sse") > 0);
+    unsigned binary = 0;
+    for (size_t i = 0; i < ARRAY_LEN(targets); i++) {
+        bool aws = targets[i].dialect->back->framing == FRAME_AWS;
+        binary += run(&targets[i], "answer.aws");
+        assert_true(run(&targets[i], "answer.sse") > 0 || aws);
+    }
+    assert_true(binary > 0);
 }
 
 static void test_golden_bodies(void **state)
 {
     (void)state;
+    unsigned n = 0;
     for (size_t i = 0; i < ARRAY_LEN(targets); i++)
-        assert_true(run(&targets[i], "answer.json") > 0);
+        n += run(&targets[i], "answer.json");
+    assert_true(n > 0);
 }
 
 int main(void)

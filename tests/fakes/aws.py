@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: Apache-2.0
+"""aws - AWS's two own ways of the wire, written apart from weir's: event-stream messages, and the
+check of a Signature Version 4 as the service makes it, from the request as it arrived.
+Standard library only.
+"""
+
+import hashlib
+import hmac
+import json
+import re
+import struct
+import urllib.parse
+import zlib
+
+STREAM = "application/vnd.amazon.eventstream"
+
+
+def message(kind, payload, exception=False):
+    """One message; `payload` is a value to write as JSON, or bytes."""
+    data = payload if isinstance(payload, bytes) else json.dumps(payload).encode()
+    pairs = [
+        (":exception-type" if exception else ":event-type", kind),
+        (":content-type", "application/json"),
+        (":message-type", "exception" if exception else "event"),
+    ]
+    headers = b"".join(
+        bytes([len(n)]) + n.encode() + b"\x07" + struct.pack(">H", len(v)) + v.encode()
+        for n, v in pairs
+    )
+    prelude = struct.pack(">II", 16 + len(headers) + len(data), len(headers))
+    whole = prelude + struct.pack(">I", zlib.crc32(prelude)) + headers + data
+    return whole + struct.pack(">I", zlib.crc32(whole))
+
+
+def converse(text, tools=(), usage=(7, 5), stop=None):
+    """The messages of a ConverseStream answer."""
+    listing = [("messageStart", {"role": "assistant", "p": "abcdef"})]
+    at = 0
+    if text:
+        for piece in (text[:3], text[3:]):
+            listing.append(("contentBlockDelta", {"contentBlockIndex": 0, "delta": {"text": piece}}))
+        listing.append(("contentBlockStop", {"contentBlockIndex": 0}))
+        at = 1
+    for i, (call, name, arguments) in enumerate(tools, at):
+        start = {"toolUse": {"toolUseId": call, "name": name}}
+        listing.append(("contentBlockStart", {"contentBlockIndex": i, "start": start}))
+        for piece in (arguments[:4], arguments[4:]):
+            delta = {"toolUse": {"input": piece}}
+            listing.append(("contentBlockDelta", {"contentBlockIndex": i, "delta": delta}))
+        listing.append(("contentBlockStop", {"contentBlockIndex": i}))
+    listing.append(("messageStop", {"stopReason": stop or ("tool_use" if tools else "end_turn")}))
+    listing.append(("metadata", {"usage": usage_of(*usage), "metrics": {"latencyMs": 1}}))
+    return [message(*one) for one in listing]
+
+
+def usage_of(prompt, output):
+    return {"inputTokens": prompt, "outputTokens": output, "totalTokens": prompt + output}
+
+
+def converse_body(text, usage=(7, 5)):
+    return {
+        "output": {"message": {"role": "assistant", "content": [{"text": text}]}},
+        "stopReason": "end_turn",
+        "usage": usage_of(*usage),
+        "metrics": {"latencyMs": 1},
+    }
+
+
+def _hmac(key, text):
+    return hmac.new(key, text.encode(), hashlib.sha256).digest()
+
+
+def signature(request, secret):
+    """(as sent, as it must be) of a request that was signed with the key of this secret."""
+    found = re.fullmatch(
+        r"AWS4-HMAC-SHA256 Credential=([^/]+)/(\d{8})/([^/]+)/([^/]+)/aws4_request, "
+        r"SignedHeaders=([a-z0-9;-]+), Signature=([0-9a-f]{64})",
+        request.get("authorization"),
+    )
+    _, day, region, service, names, sent = found.groups()
+    path, _, query = request.target.partition("?")
+    pairs = sorted(urllib.parse.parse_qsl(query, keep_blank_values=True))
+    quote = urllib.parse.quote
+    canonical = "\n".join(
+        [
+            request.method,
+            quote(path, safe="/-_.~"),
+            "&".join(f"{quote(k, safe='-_.~')}={quote(v, safe='-_.~')}" for k, v in pairs),
+            *(f"{n}:{' '.join(request.get(n).split())}" for n in names.split(";")),
+            "",
+            names,
+            hashlib.sha256(request.body).hexdigest(),
+        ]
+    )
+    scope = f"{day}/{region}/{service}/aws4_request"
+    digest = hashlib.sha256(canonical.encode()).hexdigest()
+    to_sign = f"AWS4-HMAC-SHA256\n{request.get('x-amz-date')}\n{scope}\n{digest}"
+    key = ("AWS4" + secret).encode()
+    for part in (day, region, service, "aws4_request"):
+        key = _hmac(key, part)
+    return sent, hmac.new(key, to_sign.encode(), hashlib.sha256).hexdigest()
