@@ -297,7 +297,7 @@ static inline void fuzz_splice(const struct dialect *dialect, jval root)
 /* `from`: whose client it is. Of a dialect that is a back only, any front's. */
 static inline void fuzz_request(const struct dialect *dialect, const struct dialect *from, str in)
 {
-    struct front_route route = {.op = FRONT_CHAT};
+    struct front_route route = {.op = FRONT_CHAT, .model = STR("m"), .stream_said = true};
     struct ir_request r;
     struct arena a;
     struct json_doc doc;
@@ -315,6 +315,8 @@ static inline void fuzz_request(const struct dialect *dialect, const struct dial
             fuzz_translate(&r, &dialect_anthropic, "claude-opus-4-8");
             fuzz_translate(&r, &dialect_bedrock, "us.anthropic.claude-sonnet-4-5");
             fuzz_translate(&r, &dialect_bedrock, "amazon.nova-2-lite-v1:0");
+            fuzz_translate(&r, &dialect_gemini, "gemini-2.5-flash");
+            fuzz_translate(&r, &dialect_gemini, "gemini-3-pro");
             fuzz_splice(dialect, json_root(&doc));
         }
     }

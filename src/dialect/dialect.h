@@ -183,6 +183,10 @@ struct dialect_front {
     /* Append what the event means to the client; often nothing. Look at out->failed afterwards. An
      * ERROR event writes the dialect's in-stream error; after it nothing more is written. */
     void (*encode_event)(void *state, const struct ir_event *ev, struct buf *out);
+    /* Same dialect on both sides, but another framing: put the provider's own event among the
+     * stream's, unread. The encoder is at work then, and is told of END and ERROR only. NULL: raw
+     * events go to the client as they came. */
+    void (*encode_raw)(void *state, const struct sse_event *ev, struct buf *out);
     /* Keeps an idle stream alive; valid between events, also before the first. */
     str ping;
 

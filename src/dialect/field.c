@@ -168,12 +168,35 @@ static enum rc read_value(struct decoding *d, const struct field *f, jval v, voi
     return RC_OK;
 }
 
-static const struct field *find(const struct field *rows, size_t n, str key)
+/* "top_p" for "topP": each capital of the name is an underscore and its small letter. */
+bool field_is_snake_of(str key, str name)
 {
-    for (size_t i = 0; i < n; i++)
-        if (rows[i].len == key.n && rows[i].name[0] == key.p[0] &&
-            memcmp(rows[i].name, key.p, key.n) == 0)
+    size_t at = 0;
+
+    for (size_t i = 0; i < name.n; i++) {
+        bool capital = name.p[i] >= 'A' && name.p[i] <= 'Z';
+
+        if (key.n - at < 1u + capital)
+            return false;
+        if (capital && (key.p[at] != '_' || key.p[at + 1] != (name.p[i] | 0x20)))
+            return false;
+        if (!capital && key.p[at] != name.p[i])
+            return false;
+        at += 1u + capital;
+    }
+    return at == key.n;
+}
+
+static const struct field *find(const struct field *rows, size_t n, str key, bool proto)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (!key.n || rows[i].name[0] != key.p[0])
+            continue;
+        if (rows[i].len == key.n && memcmp(rows[i].name, key.p, key.n) == 0)
             return &rows[i];
+        if (proto && field_is_snake_of(key, str_of(rows[i].name, rows[i].len)))
+            return &rows[i];
+    }
     return NULL;
 }
 
@@ -192,7 +215,7 @@ enum rc field_walk(struct decoding *d, jval object, const struct field *rows, si
             continue;
         if (json_str(it.key, d->arena, &key) != RC_OK)
             return field_nomem(d);
-        f = find(rows, n, key);
+        f = find(rows, n, key, d->proto);
         if (f) {
             struct field_at here = {.up = at, .name = f->name, .index = -1};
 

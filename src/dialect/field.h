@@ -47,6 +47,7 @@ struct decoding {
     struct ir_field **unknown;
     unsigned nunknown;
     unsigned nesting; /* of content within content */
+    bool proto;       /* proto JSON (Google): a member may be spelt topP or top_p */
 };
 
 typedef enum rc (*field_fn)(struct decoding *d, jval v, void *to, const struct field_at *at);
@@ -80,6 +81,9 @@ void decoding_init(struct decoding *d, struct arena *a, struct ir_request *r, st
 /* Read the members of `object` into *to. `at` is the object's own place, NULL for the root. */
 enum rc field_walk(struct decoding *d, jval object, const struct field *rows, size_t n, void *to,
                    const struct field_at *at) MUST_CHECK;
+
+/* Is `key` the snake case of `name`? (top_p, topP) */
+bool field_is_snake_of(str key, str name);
 
 /* Note a member that the canonical form has no place for. */
 enum rc field_unknown(struct decoding *d, const struct field_at *at, str key,

@@ -6,6 +6,7 @@
  * annotations []); those of other servers (reasoning_content …) only where they say something.
  */
 #include "base/fmt.h"
+#include "dialect/citation.h"
 #include "dialect/media.h"
 #include "dialect/openai_chat_int.h"
 #include "dialect/seal.h"
@@ -146,7 +147,7 @@ static void put_annotation(struct json_writer *w, str citation, uint64_t from, u
 {
     jtext url, title;
 
-    if (!chat_citation_url(citation, &url, &title))
+    if (!citation_url(citation, &url, &title))
         return;
     json_begin_object(w);
     json_key(w, "type");

@@ -98,7 +98,6 @@ void chat_stream_init(void *state, const struct front_opts *o);
 void chat_encode_event(void *state, const struct ir_event *ev, struct buf *out);
 str chat_finish_word(enum ir_finish f);
 uint64_t chat_count_chars(jtext text); /* code points, as OpenAI counts indices */
-bool chat_citation_url(str citation, jtext *url, jtext *title); /* false: it has no URL */
 
 /* openai_chat_body.c */
 void chat_encode_body(const struct ir_response *r, const struct front_opts *o, struct rope *out);

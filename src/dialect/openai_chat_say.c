@@ -15,6 +15,7 @@
  * What never changes within a stream, from `data: {"id":` to `"index":`, is built once; an event
  * costs a few appends.
  */
+#include "dialect/citation.h"
 #include "dialect/media.h"
 #include "dialect/openai_chat_int.h"
 #include "dialect/seal.h"
@@ -24,7 +25,6 @@
 #define MODEL_MAX   160
 #define FORMAT_MAX  40
 #define CHOICES_MAX 8
-#define CITE_NODES  64
 
 struct saying { /* one choice */
     bool role_sent, args_sent, is_custom;
@@ -298,26 +298,12 @@ uint64_t chat_count_chars(jtext text)
     return n;
 }
 
-bool chat_citation_url(str citation, jtext *url, jtext *title)
-{
-    struct json_node nodes[CITE_NODES];
-    struct json_doc doc;
-    jval root;
-
-    if (json_parse_into(nodes, CITE_NODES, citation, &doc, NULL) != RC_OK)
-        return false;
-    root = json_root(&doc);
-    *url = json_raw(json_get_lit(root, "url"));
-    *title = json_raw(json_get_lit(root, "title"));
-    return url->n > 0; /* else a place in a document: Chat has no word for it */
-}
-
 static void say_citation(struct chat_stream *st, const struct saying *c, const struct ir_event *ev,
                          struct buf *out)
 {
     jtext url, title;
 
-    if (!chat_citation_url(ev->delta.text, &url, &title))
+    if (!citation_url(ev->delta.text, &url, &title))
         return;
     begin_chunk(st, ev->choice, out);
     buf_lit(out, "\"annotations\":[{\"type\":\"url_citation\",\"url_citation\":{\"start_index\":");

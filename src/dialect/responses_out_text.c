@@ -3,6 +3,7 @@
  * responses_out_text.c - texts and refusals as the parts of a message item.
  */
 #include "base/fmt.h"
+#include "dialect/citation.h"
 #include "dialect/openai_chat_int.h"
 #include "dialect/responses_out_int.h"
 
@@ -111,7 +112,7 @@ void responses_out_say_citation(struct responses_stream *st, str citation, struc
     char digits[FMT_U64_MAX];
     jtext url, title;
 
-    if (!st->part_open || st->refusal || !chat_citation_url(citation, &url, &title))
+    if (!st->part_open || st->refusal || !citation_url(citation, &url, &title))
         return;
     if (at)
         responses_out_gather(st, &st->notes, STR(","));

@@ -118,7 +118,7 @@ static void answer_error(struct call *c)
     f.message = call_without_key(c, f.message);
     attempt_failed(c,
                    &(struct attempt_failure){.end = ATTEMPT_STATUS,
-                                             .kind = f.kind,
+                                             .kind = f.bad_key ? ERR_UPSTREAM_AUTH : f.kind,
                                              .status = c->status,
                                              .retry_after_ms = f.retry_after_ms},
                    &f);

@@ -99,6 +99,7 @@ static void clean_slate(struct call *c)
     c->lossy = (struct ir_lossy){0};
     c->collect = NULL;
     c->encoder = c->decoder = NULL;
+    c->reframes = false;
     c->mode = ANSWER_UNKNOWN;
     c->status = 0;
     c->usage = (struct usage){0};

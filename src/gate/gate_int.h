@@ -150,6 +150,7 @@ struct call {
     struct decoder inflate; /* content-encoding, when there is one */
     bool inflating;
     void *decoder, *encoder;
+    bool reframes;    /* the encoder puts raw events into the client's framing, unread */
     struct buf held;  /* prelude of a stream, until its first content */
     struct buf whole; /* a body that is read to its end */
     struct ir_collect *collect;

@@ -36,7 +36,8 @@ bool stream_begin(struct call *c)
         return false;
     if (!c->peek.stream)
         return collect_prepare(c, false);
-    return c->same || encoder_prepare(c);
+    c->reframes = c->same && c->front->front->encode_raw;
+    return (c->same && !c->reframes) || encoder_prepare(c);
 }
 
 /* ---- raw events that lie side by side in what was read: one slice, not copied */
@@ -172,6 +173,8 @@ static void take_event(struct call *c, const struct sse_event *ev, bool stays)
             c->reader->reframe(c->decoder, &c->gate->scratch, &c->gate->out);
         else if (raw)
             forward(c, ev->raw, stays);
+        else if (c->reframes)
+            c->front->front->encode_raw(c->encoder, ev, &c->gate->out);
         return;
     case FEED_DROP:
         return;

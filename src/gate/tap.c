@@ -69,7 +69,7 @@ static void deliver(void *ctx, const struct ir_event *ev)
         thoughts_event(c, ev);
     if (c->collect)
         ir_collect_event(c->collect, ev);
-    else if (c->encoder)
+    else if (c->encoder && (!c->reframes || ev->type == IR_EV_END || ev->type == IR_EV_ERROR))
         c->front->front->encode_event(c->encoder, ev, &c->gate->out);
 }
 

@@ -44,6 +44,7 @@ struct fail {
     unsigned upstream_status; /* HTTP status of the provider, 0 when it did not answer */
     uint64_t retry_after_ms;  /* 0: the row's default */
     bool stop_retry;          /* the provider said x-should-retry: false */
+    bool bad_key;             /* … and, whatever its status says, that our key is bad */
 };
 
 const struct err_row *err_row(enum err e);

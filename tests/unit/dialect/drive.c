@@ -343,11 +343,11 @@ static const char *finish_class(enum ir_finish f)
 }
 
 /* What only its maker reads: a block of its own in one language, part of the call in another. */
-static void tell_seal(struct buf *b, jtext seal)
+static void tell_seal(struct buf *b, const char *how, jtext seal)
 {
     (void)seal_maker(&seal);
     if (seal.n)
-        buf_addf(b, "sealed " STR_FMT "\n", STR_ARG(seal));
+        buf_addf(b, "%s " STR_FMT "\n", how, STR_ARG(seal));
 }
 
 /* A Responses item holds either kind of seal, and says before it which it is. */
@@ -355,11 +355,10 @@ static void tell_signature(struct buf *b, jtext signature)
 {
     str whole = STR("cmVkYWN0ZWQ6");
     if (str_has_prefix(signature, whole)) {
-        tell_seal(b, str_from(signature, whole.n));
+        tell_seal(b, "sealed", str_from(signature, whole.n));
         return;
     }
-    (void)seal_maker(&signature);
-    buf_addf(b, "signed " STR_FMT "\n", STR_ARG(signature));
+    tell_seal(b, "signed", signature);
 }
 
 str drive_meaning(struct drive *d, const struct answer *a)
@@ -383,14 +382,18 @@ str drive_meaning(struct drive *d, const struct answer *a)
     for (const struct ir_block *k = an->blocks; k; k = k->next) {
         refused |= k->kind == IR_REFUSAL;
         calls |= k->kind == IR_TOOL_USE;
-        tell_seal(&b, k->kind == IR_REDACTED   ? k->thinking.text
-                      : k->kind == IR_TOOL_USE ? k->use.sealed
-                                               : STR_NONE);
+        tell_seal(&b, "sealed",
+                  k->kind == IR_REDACTED   ? k->thinking.text
+                  : k->kind == IR_TOOL_USE ? k->use.sealed
+                  : k->kind == IR_TEXT     ? k->text.sealed
+                                           : STR_NONE);
         if (k->kind == IR_THINKING && k->thinking.signature.n)
             tell_signature(&b, k->thinking.signature);
-        if (k->kind == IR_TOOL_USE) /* a custom call's text has no place in a call proper */
-            buf_addf(&b, "call " STR_FMT " " STR_FMT " " STR_FMT "\n", STR_ARG(k->use.id),
-                     STR_ARG(k->use.name), STR_ARG(k->is_custom ? STR("{}") : k->use.args));
+        if (k->kind == IR_TOOL_USE) { /* a custom call's text has no place in a call proper */
+            buf_addf(&b, "call " STR_FMT " " STR_FMT " ", STR_ARG(k->use.id), STR_ARG(k->use.name));
+            dialect_add_line(&b, k->is_custom ? STR("{}") : k->use.args);
+            buf_add_char(&b, '\n');
+        }
     }
     /* some say stop where there are calls to answer: to a client that is the same */
     const char *finish = refused ? "filter" : finish_class(an->finish);
@@ -410,6 +413,8 @@ str drive_meaning(struct drive *d, const struct answer *a)
 enum rc drive_decode(struct drive *d, const struct dialect *from, str body, struct ir_request *ret)
 {
     struct front_route route = {.op = FRONT_CHAT};
+    if (str_eq(from->family, STR("gemini"))) /* which has the model in its path */
+        route.model = STR("m");
     d->fail = (struct fail){0};
     return from->front->decode_request(drive_json(d, body), &route, &d->arena, ret, &d->fail);
 }

@@ -39,6 +39,7 @@ static const struct target {
     {&dialect_bedrock, "bedrock-nova", "us.amazon.nova-2-lite-v1:0", "losses.bedrock-nova.txt"},
     {&dialect_bedrock_invoke, "bedrock-invoke", "us.anthropic.claude-sonnet-4-5-20250929-v1:0",
      "losses.bedrock-invoke.txt"},
+    {&dialect_gemini, "gemini", "gemini-2.5-flash", "losses.gemini.txt"},
 };
 
 static void golden(struct drive *d, const char *dir, const char *name, str got)
