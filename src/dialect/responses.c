@@ -22,9 +22,11 @@
 /* /responses, /responses/input_tokens; of what else lies below it, why it is not served. */
 static bool route(str path, str query, struct front_route *ret)
 {
-    str rest = str_has_prefix(path, STR("/v1")) ? str_from(path, 3) : path;
+    str rest = str_has_prefix(path, STR("/openai/")) ? str_from(path, 7) : path; /* as Azure */
 
     (void)query;
+    if (str_has_prefix(rest, STR("/v1")))
+        rest = str_from(rest, 3);
     if (!str_has_prefix(rest, STR(ENDPOINT)))
         return false;
     rest = str_from(rest, sizeof ENDPOINT - 1);

@@ -42,6 +42,27 @@ static void test_addresses(void **state)
     path("/serving-endpoints", "", "", "/serving-endpoints/chat/completions");
 }
 
+static void responses_path(const char *base, const char *version, const char *want)
+{
+    struct buf b = BUF_INIT(4096);
+    struct dialect_opts o = {.api_version = str_c(version)};
+    struct back_call c = {.opts = &o, .model = STR("m")};
+    dialect_azure_responses.back->request_path(&c, str_c(base), &b);
+    assert_str(buf_str(&b), want);
+    buf_fini(&b);
+}
+
+static void test_addresses_of_responses(void **state)
+{
+    (void)state;
+    responses_path("", "", "/openai/v1/responses");
+    responses_path("/openai/v1", "", "/openai/v1/responses");
+    responses_path("/openai", "2025-04-01-preview",
+                   "/openai/responses?api-version=2025-04-01-preview");
+    assert_true(dialect_is_same(&dialect_responses, &dialect_azure_responses));
+    assert_false(dialect_is_same(&dialect_openai_chat, &dialect_azure_responses));
+}
+
 static void collect_header(void *ctx, str name, str value)
 {
     buf_addf(ctx, STR_FMT ": " STR_FMT "\n", STR_ARG(name), STR_ARG(value));
@@ -90,7 +111,10 @@ static void routed(const char *path, bool mine, const char *model)
 
 static void test_paths_of_its_clients(void **state)
 {
+    struct front_route r;
     (void)state;
+    assert_ptr_equal(dialect_route(STR("/openai/responses"), STR_NONE, &r), &dialect_responses);
+    assert_ptr_equal(dialect_route(STR("/openai/v1/responses"), STR_NONE, &r), &dialect_responses);
     routed("/openai/deployments/dep1/chat/completions", true, "dep1");
     routed("/openai/deployments/a%20b/chat/completions", true, "a%20b");
     routed("/openai/v1/chat/completions", true, "");
@@ -177,6 +201,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_addresses),
+        cmocka_unit_test(test_addresses_of_responses),
         cmocka_unit_test(test_headers),
         cmocka_unit_test(test_one_family_with_chat),
         cmocka_unit_test(test_paths_of_its_clients),

@@ -33,7 +33,7 @@ static const struct {
     {"gemini", &dialect_gemini},
     {"vertex", &dialect_vertex},
     {"openai-responses", &dialect_responses},
-    {"azure-openai", &dialect_responses},
+    {"azure-openai", &dialect_azure_responses},
     {"bedrock-converse", &dialect_bedrock},
     {"bedrock-invoke", &dialect_bedrock_invoke},
 };
@@ -51,7 +51,7 @@ static bool is_gemini(const struct dialect *dialect)
 /* Files that are no chat answer at all. */
 static bool is_chat(const struct dialect *dialect, str body)
 {
-    if (dialect == &dialect_responses)
+    if (str_eq(dialect->family, dialect_responses.family))
         return str_find(body, STR("\"output\"")) != SIZE_MAX;
     if (dialect->back->framing == FRAME_AWS && !str_has_prefix(str_trim(body), STR("{")))
         return true;
@@ -281,7 +281,8 @@ static str without_done(str stream)
 
 static void passes(struct drive *d, const char *path, const struct answer *a)
 {
-    str want = a->dialect == &dialect_responses ? without_done(a->bytes) : a->bytes;
+    str want =
+        str_eq(a->dialect->family, dialect_responses.family) ? without_done(a->bytes) : a->bytes;
     struct buf raw = BUF_INIT(64u << 20);
     struct ir_collect c;
     ir_collect_init(&c, &d->arena, false);
