@@ -79,6 +79,10 @@ bool ccr_is_file(const struct conf_node *root);
 /* Why a header may not be set by the operator; NULL: it may. */
 const char *build_header_fault(str name, str value);
 
+/* build_oauth.c: tokens instead of a key; *ret NULL: none are asked for. */
+enum rc build_oauth(struct builder *b, const struct raw_provider *raw,
+                    const struct conf_oauth **ret) MUST_CHECK;
+
 /* build_transform.c: what `n` (a list, or one entry; NULL: nothing) asks for, added to *to. */
 enum rc build_transforms(struct builder *b, const struct conf_node *n,
                          struct conf_transforms *to) MUST_CHECK;

@@ -166,7 +166,10 @@ static enum rc set_keys(struct builder *b, const struct raw_provider *raw, const
         p->nkeys = 1;
     }
     TRY(build_aws_keys(b, raw, l, p));
-    if (p->nkeys || !l->preset || l->preset->keyless || !l->own_host || !p->enabled)
+    TRY(build_oauth(b, raw, &p->oauth));
+    if (p->oauth && p->nkeys && !given->n)
+        p->nkeys = 0; /* what was said goes before what the environment has */
+    if (p->nkeys || p->oauth || !l->preset || l->preset->keyless || !l->own_host || !p->enabled)
         return RC_OK;
     struct place at = place_of(raw->at.node, NULL);
     str var = str_c(l->preset->env), name = conf_brief(p->name);

@@ -238,6 +238,21 @@ static const struct section aws_section = {"providers[].aws[]",
                                            "AWS keys, for Bedrock. One, or a list: a key pool",
                                            sizeof(struct raw_aws), ROWS(aws_rows)};
 
+#define AT(field) offsetof(struct raw_entra, field)
+static const struct option entra_rows[] = {
+    {"tenantId", OPTION_TEXT, OPTION_REQUIRED, AT(tenant), .help = "the directory"},
+    {"clientId", OPTION_TEXT, OPTION_REQUIRED, AT(client), .help = "the application"},
+    {"clientSecret", OPTION_SECRET, OPTION_REQUIRED, AT(secret), .help = "its secret"},
+    {"scope", OPTION_TEXT, 0, AT(scope),
+     .help = "what the token is for; `https://cognitiveservices.azure.com/.default` when left out"},
+    {"authority", OPTION_TEXT, 0, AT(authority),
+     .help = "`https://login.microsoftonline.com` when left out"},
+};
+#undef AT
+static const struct section entra_section = {
+    "providers[].entra", "Tokens of Microsoft Entra instead of an apiKey, for Azure",
+    sizeof(struct raw_entra), ROWS(entra_rows)};
+
 #define AT(field) offsetof(struct raw_provider, field)
 static const struct option provider_rows[] = {
     {"name", OPTION_TEXT, OPTION_REQUIRED, AT(name),
@@ -266,6 +281,12 @@ static const struct option provider_rows[] = {
      .help = "what the provider allows"},
     {"timeouts", OPTION_SECTION, 0, AT(timeouts), .sub = &provider_timeouts_section,
      .help = "how long weir waits for it"},
+    {"serviceAccount", OPTION_SECRET, 0, AT(service_account),
+     .help =
+         "Google's service account instead of an apiKey, for Vertex: the path of its JSON file, "
+         "or the JSON itself"},
+    {"entra", OPTION_SECTION, 0, AT(entra), .sub = &entra_section,
+     .help = "tokens of Microsoft Entra instead of an apiKey, for Azure"},
     {"auth", OPTION_WORD, 0, AT(auth), "dialect", .words = auth_words,
      .help = "how the key is sent"},
     {"headers", OPTION_PAIRS, 0, AT(headers), .help = "headers added to every request"},

@@ -79,8 +79,16 @@ struct raw_aws {
     struct secret secret_access_key, session_token;
 };
 
+struct raw_entra {
+    struct raw_at at;
+    str tenant, client, scope, authority;
+    struct secret secret;
+};
+
 struct raw_provider {
     struct raw_at at;
+    struct secret service_account;
+    struct raw_entra entra;
     str name, dialect, base_url, region, ca_file, anthropic_version, api_version, prices;
     str endpoint_url; /* claude-code-router's api_base_url */
     struct secret proxy;

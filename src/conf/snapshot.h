@@ -24,6 +24,7 @@
 #include "base/time.h"
 #include "conf/transform.h"
 
+struct conf_oauth;
 struct conf_node; /* conf/node.h: raw parts that a later layer interprets */
 
 #define CONF_SHA256 32
@@ -181,6 +182,7 @@ struct conf_provider {
     bool models_open; /* no list was given: it may serve any name */
     bool tls_verify;
     uint32_t nkeys, nmodels, nheaders;
+    const struct conf_oauth *oauth;   /* its key is a token to be fetched (conf/oauth.h); or NULL */
     const struct secret *keys;        /* the key pool; none for servers that want none */
     const struct conf_aws *aws;       /* for each key; NULL: the keys are no AWS keys */
     const str *models;                /* as declared, or as other parts of the file name them */

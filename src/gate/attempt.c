@@ -124,6 +124,8 @@ static enum step start(struct call *c)
         demo_start(c);
         return STEP_WAIT;
     }
+    if (token_await(c))
+        return STEP_WAIT;
     struct health *probed = c->cand->health; /* the call may end in wire_write */
     bool probe = c->cand->probe;
     if (!wire_write(c)) {
@@ -136,6 +138,12 @@ static enum step start(struct call *c)
     if (c->peek.stream && !c->keepalive.at && !c->op) /* of those it is known when they answer */
         stream_keepalive(c);
     return STEP_WAIT;
+}
+
+void attempt_resume(struct call *c)
+{
+    own_time_start(c);
+    start(c);
 }
 
 static void go_route(struct call *c, const struct conf_route *r)
@@ -309,12 +317,23 @@ static bool try_without(struct call *c, const struct attempt_failure *f, const s
     return true;
 }
 
+/* An access token may have been withdrawn before its time: once more, with a new one. */
+static bool try_new_token(struct call *c, const struct attempt_failure *f)
+{
+    if (f->end != ATTEMPT_STATUS || c->attempts >= GATE_ATTEMPTS_MAX || !token_renew(c, f->kind))
+        return false;
+    attempt_record_of(c)->why = "its access token was refused";
+    end_record(c, f->kind);
+    start(c);
+    return true;
+}
+
 void attempt_failed(struct call *c, const struct attempt_failure *f, const struct fail *fail)
 {
     struct gate *g = c->gate;
     struct attempt_failure seen = *f;
     CHECK(!c->committed && !c->on_wire);
-    if (!c->op && try_without(c, f, fail))
+    if ((!c->op && try_without(c, f, fail)) || try_new_token(c, f))
         return;
     seen.same_tried = c->same_tries > 1;
     struct retry_rule rule = retry_decide(&seen, &g->rand);

@@ -86,6 +86,7 @@ void call_release(struct call *c)
     if (c->on_wire)
         exchange_cancel(&c->x);
     c->on_wire = false;
+    oauth_unwait(&c->token_wait);
     alarm_stop(g->alarms, &c->alarm);
     alarm_stop(g->alarms, &c->keepalive);
     attempt_release(c);

@@ -90,6 +90,13 @@ static enum rc bind_provider(struct gate *g, const struct conf_provider *p, stru
     b->origin = client_origin(g->client, &spec);
     b->dialect = dialect_find(p->dialect);
     bind_quirks(p, b);
+    if (p->oauth) {
+        b->oauth = token_source(g, p);
+        if (!b->oauth)
+            return RC_NOMEM;
+        if (b->opts.auth == AUTH_DEFAULT)
+            b->opts.auth = AUTH_BEARER;
+    }
     return !b->origin ? RC_NOMEM : b->dialect && b->dialect->back ? RC_OK : RC_CONFIG;
 }
 
@@ -241,6 +248,8 @@ void gate_end_calls(struct gate *g)
 void gate_close(struct gate *g)
 {
     server_close_all(g->server);
+    for (unsigned i = 0; i < g->noauths; i++)
+        oauth_close(g->oauths[i]);
     client_free(g->client);
     g->client = NULL;
     alarms_free(g->alarms);
@@ -257,6 +266,8 @@ void gate_free(struct gate *g)
     route_state_fini(&g->route);
     scratch_fini(&g->scratch);
     learned_free(g->learned);
+    for (unsigned i = 0; i < g->noauths; i++)
+        oauth_free(g->oauths[i]);
     tokens_fini(g);
     recall_free(g->recall);
     buf_fini(&g->out);

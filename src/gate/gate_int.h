@@ -6,6 +6,7 @@
 #include "dialect/quirk.h"
 #include "gate/gate.h"
 #include "gate/learned.h"
+#include "gate/oauth.h"
 #include "gate/pricing.h"
 #include "http/decode.h"
 #include "http/frame.h"
@@ -27,12 +28,14 @@
 #define GATE_NODES_MAX      (1u << 20) /* JSON values of a request body: J6 */
 #define GATE_MESSAGES_MAX   100000
 #define GATE_MODEL_MAX      256 /* bytes of a model's name: it goes into headers and logs */
+#define GATE_OAUTH_MAX      64  /* credentials with tokens, over all reloads */
 #define GATE_WIRES          64  /* pooled */
 
 enum step { STEP_NEXT, STEP_WAIT, STEP_DONE };
 
 /* A provider as this worker uses it. */
 struct binding {
+    struct oauth *oauth;           /* whose token is the key; NULL: keys of the configuration */
     const struct dialect *dialect; /* NULL: the demo */
     struct origin *origin;
     struct metric_provider *metric;
@@ -132,14 +135,16 @@ struct call {
     unsigned left_out; /* tries without a parameter that was refused */
     msec attempt_began;
     msec deadline;
-    bool impatient;          /* the deadline is the client's own */
-    uint64_t retry_after_ms; /* the shortest that a provider asked for; 0: none did */
-    bool on_wire;            /* an exchange is under way */
-    bool same;               /* the client's own dialect */
-    unsigned remedies;       /* that transforms ask for: enum conf_remedy */
-    struct alarm alarm;      /* a wait before a retry, or for the end of a message */
-    struct alarm keepalive;  /* pings in a silent stream */
-    bool record_open;        /* the last of `tried` has not ended */
+    bool impatient;                 /* the deadline is the client's own */
+    uint64_t retry_after_ms;        /* the shortest that a provider asked for; 0: none did */
+    bool on_wire;                   /* an exchange is under way */
+    bool same;                      /* the client's own dialect */
+    unsigned remedies;              /* that transforms ask for: enum conf_remedy */
+    struct oauth_waiter token_wait; /* for a provider's access token */
+    bool token_renewed;             /* one was refused, and another fetched */
+    struct alarm alarm;             /* a wait before a retry, or for the end of a message */
+    struct alarm keepalive;         /* pings in a silent stream */
+    bool record_open;               /* the last of `tried` has not ended */
     struct demo *demo;
 
     /* the answer */
@@ -200,7 +205,9 @@ struct gate {
     unsigned ncalls;
     struct route_state route;
     struct retry_budget budget;
-    struct recall *recall;   /* reasoning of recent tool calls */
+    struct recall *recall; /* reasoning of recent tool calls */
+    struct oauth *oauths[GATE_OAUTH_MAX];
+    unsigned noauths;
     struct learned *learned; /* parameters that targets refused */
     struct dialect_scratch scratch;
     struct rand rand;
@@ -294,6 +301,8 @@ struct attempt_record *attempt_record_of(struct call *c); /* of the attempt unde
 bool attempt_cut_by_client(const struct call *c, enum err kind);
 void attempt_failed(struct call *c, const struct attempt_failure *f, const struct fail *fail);
 void fail_for_client(struct fail *f);
+void attempt_resume(
+    struct call *c); /* the same attempt from its beginning: what it waited for is there */
 void attempt_begin(struct call *c);   /* a record of c->cand is opened */
 void attempt_answers(struct call *c); /* committed: the target serves, the record goes on */
 void attempt_served(struct call *c);  /* the answer is whole: health is learned, the record ends */
@@ -324,6 +333,12 @@ void collect_reply(struct call *c);
 bool tap_prepare(struct call *c); /* before an answer is decoded; false: no memory */
 struct ir_sink call_tap(struct call *c);
 str call_without_key(struct call *c, str text); /* a provider may echo the key it was shown: F7 */
+
+/* access_token.c: a provider's access token */
+struct oauth *token_source(struct gate *g, const struct conf_provider *p); /* NULL: no memory */
+str token_of(const struct call *c); /* the attempt's; absent: it uses none */
+bool token_await(struct call *c);   /* true: attempt_resume or attempt_failed follows later */
+bool token_renew(struct call *c, enum err kind); /* true: another is worth a try */
 
 /* reply.c. After call_fail the call is over: it must not be touched. */
 bool stream_reply_begin(struct call *c); /* false: the call is over */

@@ -102,6 +102,7 @@ void call_answered(struct call *c)
 {
     CHECK(!c->answered);
     c->answered = true;
+    oauth_unwait(&c->token_wait);
     alarm_stop(c->gate->alarms, &c->alarm);
     alarm_stop(c->gate->alarms, &c->keepalive);
 }

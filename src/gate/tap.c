@@ -14,7 +14,7 @@ static str keep(struct call *c, str s)
 str call_without_key(struct call *c, str text)
 {
     const struct conf_provider *p = c->cand->provider;
-    str key = p->nkeys ? secret_reveal(&p->keys[c->cand->key]) : STR_NONE;
+    str key = p->nkeys ? secret_reveal(&p->keys[c->cand->key]) : token_of(c);
     while (key.n >= 4) { /* shorter ones would take words apart */
         size_t at = str_find(text, key);
         if (at == SIZE_MAX)

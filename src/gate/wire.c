@@ -90,7 +90,7 @@ static struct back_call back_call_of(struct call *c)
         .same = c->same,
         .lossy = &c->lossy,
         .query = p->query,
-        .key = p->nkeys ? secret_reveal(&p->keys[c->cand->key]) : STR_NONE,
+        .key = p->nkeys ? secret_reveal(&p->keys[c->cand->key]) : token_of(c),
     };
     if (c->same) {
         bc.client_version = h1_find(c->req->head, STR("anthropic-version"));
