@@ -149,11 +149,29 @@ static enum rc set_url(struct builder *b, const struct raw_provider *raw, str te
     return set_paths(b, raw, &u, p);
 }
 
+/* A provider of a known host that was given nothing to show there. */
+static void fault_no_key(struct builder *b, const struct raw_provider *raw,
+                         const struct language *l, struct conf_provider *p)
+{
+    struct place at = place_of(raw->at.node, NULL);
+    str var = str_c(l->preset->env), name = conf_brief(p->name);
+    var = str_cut(&var, ' ');
+    if (b->ccr) {
+        p->enabled = false;
+        BUILD_WARN(b, at, "provider '" STR_FMT "' is left out: it has no api_key", STR_ARG(name));
+    } else {
+        BUILD_FAULT(b, at, "provider '" STR_FMT "' has no key; add apiKey%s" STR_FMT, STR_ARG(name),
+                    var.n ? ", or set " : "", STR_ARG(var));
+    }
+}
+
 static enum rc set_keys(struct builder *b, const struct raw_provider *raw, const struct language *l,
                         struct conf_provider *p)
 {
     const struct raw_secrets *given = raw->keys.n ? &raw->keys : &raw->ccr_keys;
-    str env = !given->n && l->preset && l->own_host ? preset_key(b, l->preset) : STR_NONE;
+    TRY(build_oauth(b, raw, &p->oauth));
+    bool ask_env = !given->n && !p->oauth && l->preset && l->own_host;
+    str env = ask_env ? preset_key(b, l->preset) : STR_NONE;
     p->keys = given->p;
     p->nkeys = given->n;
     if (env.n) {
@@ -166,21 +184,9 @@ static enum rc set_keys(struct builder *b, const struct raw_provider *raw, const
         p->nkeys = 1;
     }
     TRY(build_aws_keys(b, raw, l, p));
-    TRY(build_oauth(b, raw, &p->oauth));
-    if (p->oauth && p->nkeys && !given->n)
-        p->nkeys = 0; /* what was said goes before what the environment has */
-    if (p->nkeys || p->oauth || !l->preset || l->preset->keyless || !l->own_host || !p->enabled)
-        return RC_OK;
-    struct place at = place_of(raw->at.node, NULL);
-    str var = str_c(l->preset->env), name = conf_brief(p->name);
-    var = str_cut(&var, ' ');
-    if (b->ccr) {
-        p->enabled = false;
-        BUILD_WARN(b, at, "provider '" STR_FMT "' is left out: it has no api_key", STR_ARG(name));
-    } else {
-        BUILD_FAULT(b, at, "provider '" STR_FMT "' has no key; add apiKey%s" STR_FMT, STR_ARG(name),
-                    var.n ? ", or set " : "", STR_ARG(var));
-    }
+    bool wants_one = l->preset && !l->preset->keyless && l->own_host && p->enabled;
+    if (wants_one && !p->nkeys && !p->oauth)
+        fault_no_key(b, raw, l, p);
     return RC_OK;
 }
 
