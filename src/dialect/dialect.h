@@ -100,14 +100,12 @@ struct dialect_opts {
     bool text_only_parts;        /* content must be a string */
     bool cache_markers;          /* surely takes cache_control on Chat parts (OpenRouter) */
     bool developer;              /* surely knows the developer's role; else say system */
-    uint64_t default_max_tokens; /* Anthropic, when the client gave none; 0: DIALECT_MAX_TOKENS */
+    uint64_t default_max_tokens; /* Anthropic, when the client gave none; 0: by the model's name */
     str api_version;             /* anthropic-version, api-version; absent: the dialect's default */
     str path;        /* replaces the endpoint path after the base ("/chat/completions") */
     str extra;       /* a member of every translated Chat request ("reasoning_split") … */
     str extra_value; /* … and its JSON text */
 };
-
-#define DIALECT_MAX_TOKENS 8192 /* every Claude since 3.5 can answer that much */
 
 /* ---- worker's scratch ---------------------------------------------------------------------------
  */

@@ -12,7 +12,8 @@
 #include "base/mem.h"
 #include "http/h1_write.h"
 
-#define HEAD_MAX (32u << 10)
+#define HEAD_MAX         (32u << 10)
+#define USUAL_TOKENS_MAX 32000
 
 /* ---- the pool */
 
@@ -68,6 +69,17 @@ static void add_header(void *ctx, str name, str value)
     h1_write_header(ctx, name, value);
 }
 
+/* What to ask for where the client names no limit and the language wants one: as much as the model
+ * can answer, but not so much that a provider holds it against the caller's rate. 0: not known. */
+static uint64_t usual_max_tokens(struct call *c)
+{
+    const struct known *k = pricing_find(&c->gen->pricing, c->cand->provider->index,
+                                         c->cand->target->model, &c->req->arena);
+    if (!k || k->card.max_output > USUAL_TOKENS_MAX)
+        return k ? USUAL_TOKENS_MAX : 0;
+    return k->card.max_output;
+}
+
 static struct back_call back_call_of(struct call *c)
 {
     const struct conf_provider *p = c->cand->provider;
@@ -81,6 +93,8 @@ static struct back_call back_call_of(struct call *c)
         c->opts.no_stream_options |= (bits & REFUSES(STREAM_OPTIONS)) != 0;
         c->opts.no_strict |= (bits & REFUSES(STRICT)) != 0;
     }
+    if (!c->opts.default_max_tokens && !c->same)
+        c->opts.default_max_tokens = usual_max_tokens(c);
     if (c->remedies & CONF_REMEDY_ENABLE_THINKING)
         c->opts.effort = EFFORT_ENABLE;
     struct back_call bc = {

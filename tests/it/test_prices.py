@@ -124,3 +124,20 @@ def test_what_was_never_answered_costs_nothing(weir, upstream):
     assert r.status >= 500
     record = w.access(r.get("x-weir-request-id"))
     assert "cost_usd" not in record and "price" not in record
+
+
+LIMITS = [
+    ("claude-sonnet-4-5", "", 32000),  # it could answer 64,000: not all of it is asked for
+    ("claude-3-haiku-20240307", "", 4096),  # by its name, which the catalogue has no limit for
+    ("mine", ", maxOutput: 5000", 5000),  # as the configuration says
+    ("other", "", 8192),
+]
+
+
+@pytest.mark.parametrize("model,more,want", LIMITS, ids=lambda v: str(v))
+def test_the_limit_that_a_client_leaves_out(weir, upstream, model, more, want):
+    """Anthropic wants max_tokens, OpenAI's clients need not name one."""
+    up = upstream("anthropic", default=says(TURN))
+    w = weir(priced(up, "anthropic", f"{{ name: {model}{more} }}"))
+    assert CHAT.ask(w.port, model=model).status == 200
+    assert up.requests[0].json["max_tokens"] == want
