@@ -35,28 +35,34 @@ static enum rc load_file(str path, struct conf_report *report, struct catalogue 
     return RC_CONFIG;
 }
 
-/* `prices: NAME` of each provider must name one that the catalogue has. */
-static void check_price_lists(const struct snapshot *s, const struct catalogue *c,
-                              struct conf_report *report)
+static void note_missing(const struct conf_provider *p, const struct catalogue *c,
+                         struct conf_report *report)
 {
-    report->file = arena_dup(&report->arena_, s->file);
-    for (uint32_t i = 0; i < s->nproviders; i++) {
-        const struct conf_provider *p = &s->providers[i];
-        struct nearest near;
-        if (p->prices != CONF_PRICES_OF || catalogue_provider(c, p->prices_of) >= 0)
-            continue;
-        nearest_init(&near, p->prices_of);
-        for (uint32_t k = 0; k < catalogue_providers(c); k++)
-            nearest_offer(&near, catalogue_provider_id(c, (int)k));
-        conf_note(report, CONF_ERROR, p->prices_line, p->prices_column,
-                  "the catalogue has no provider '" STR_FMT "'%s" STR_FMT
-                  "%s; name one that it has, `free` or `unknown`",
-                  STR_ARG(conf_brief(p->prices_of)), near.best.p ? "; did you mean '" : "",
-                  STR_ARG(near.best), near.best.p ? "'?" : "");
-    }
+    struct nearest near;
+    nearest_init(&near, p->prices_of);
+    for (uint32_t k = 0; k < catalogue_providers(c); k++)
+        nearest_offer(&near, catalogue_provider_id(c, (int)k));
+    conf_note(report, CONF_ERROR, p->prices_line, p->prices_column,
+              "the catalogue has no provider '" STR_FMT "'%s" STR_FMT
+              "%s; name one that it has, `free` or `unknown`",
+              STR_ARG(conf_brief(p->prices_of)), near.best.p ? "; did you mean '" : "",
+              STR_ARG(near.best), near.best.p ? "'?" : "");
 }
 
-enum rc models_load(const struct snapshot *s, struct catalogue *built_in, struct buf *why,
+enum rc models_check(const struct snapshot *s, const struct catalogue *c, struct buf *why)
+{
+    AUTO(conf_report_fini) struct conf_report report;
+    conf_report_init(&report);
+    report.file = s->file;
+    for (uint32_t i = 0; i < s->nproviders; i++)
+        if (s->providers[i].prices == CONF_PRICES_OF &&
+            catalogue_provider(c, s->providers[i].prices_of) < 0)
+            note_missing(&s->providers[i], c, &report);
+    conf_report_write(&report, why);
+    return conf_report_failed(&report) ? RC_CONFIG : RC_OK;
+}
+
+enum rc models_load(const struct snapshot *s, struct catalogue *base, struct buf *why,
                     struct catalogue **ret)
 {
     AUTO(conf_report_fini) struct conf_report report;
@@ -66,16 +72,16 @@ enum rc models_load(const struct snapshot *s, struct catalogue *built_in, struct
     if (s->catalogue_file.n)
         rc = load_file(s->catalogue_file, &report, &c);
     else
-        c = catalogue_ref(built_in);
+        c = catalogue_ref(base);
     if (rc == RC_OK)
-        check_price_lists(s, c, &report);
-    if (rc == RC_OK && !conf_report_failed(&report)) {
+        rc = models_check(s, c, why);
+    else
+        conf_report_write(&report, why);
+    if (rc == RC_OK)
         *ret = c;
-        return RC_OK;
-    }
-    conf_report_write(&report, why);
-    catalogue_unref(c);
-    return rc == RC_NOMEM ? rc : RC_CONFIG;
+    else
+        catalogue_unref(c);
+    return rc;
 }
 
 struct catalogue *models_need(const struct snapshot *s)

@@ -66,6 +66,12 @@ static void set_models(struct process *p, struct catalogue *next)
     atomic_store(&p->world.models_error, NULL);
 }
 
+static void say_models(const struct catalogue *c)
+{
+    fprintf(stderr, "weir: catalogue in force: %u models of " STR_FMT "\n", catalogue_models(c),
+            STR_ARG(catalogue_date(c)));
+}
+
 /* ---- the catalogue alone */
 
 static void on_models_change(void *arg)
@@ -81,8 +87,7 @@ static void on_models_change(void *arg)
     }
     set_models(p, next);
     publish(p);
-    fprintf(stderr, "weir: catalogue in force: %u models of " STR_FMT "\n", catalogue_models(next),
-            STR_ARG(catalogue_date(next)));
+    say_models(next);
 }
 
 static void watch_models(struct process *p)
@@ -94,11 +99,82 @@ static void watch_models(struct process *p)
         fprintf(stderr, "weir: the catalogue cannot be watched; SIGHUP reads it again\n");
 }
 
+/* ---- the catalogue from a URL */
+
+#define FETCH_AGAIN_MS (5 * 60 * 1000) /* after a failure, where that is sooner */
+
+static void set_clock(struct process *p, bool failed)
+{
+    msec every = p->snap->catalogue_every;
+    timer_set(&p->fetch_clock,
+              loop_now(p->loop) + (failed && every > FETCH_AGAIN_MS ? FETCH_AGAIN_MS : every));
+}
+
+/* What came, checked; NULL: `said` has why it is refused. */
+static struct catalogue *fetched(struct process *p, str body, const char *why, struct buf *said)
+{
+    str url = p->snap->catalogue_url.text;
+    struct catalogue_fault fault;
+    struct catalogue *c = NULL;
+    if (why)
+        buf_addf(said, STR_FMT ": %s\n", STR_ARG(url), why);
+    else if (catalogue_new(body, false, &c, &fault) != RC_OK)
+        buf_addf(said, STR_FMT ":%u:%u: %s\n", STR_ARG(url), fault.line, fault.column, fault.text);
+    else if (models_check(p->snap, c, said) != RC_OK)
+        c = catalogue_unref(c);
+    return c;
+}
+
+static void on_fetched(void *arg, str body, const char *why)
+{
+    struct process *p = arg;
+    AUTO(buf_fini) struct buf said = BUF_INIT(TEXT_MAX);
+    if (p->stage != STAGE_SERVING)
+        return;
+    struct catalogue *next = fetched(p, body, why, &said);
+    set_clock(p, !next);
+    if (!next) {
+        refuse(p, &p->world.models_error, "catalogue", text_of(&said));
+        return;
+    }
+    catalogue_unref(p->fetched);
+    p->fetched = catalogue_ref(next);
+    set_models(p, next);
+    publish(p);
+    say_models(next);
+}
+
+static void on_fetch_clock(struct timer *t)
+{
+    struct process *p =
+        (struct process *)(void *)((char *)t - offsetof(struct process, fetch_clock));
+    set_clock(p, false); /* should nothing come of it */
+    if (p->stage == STAGE_SERVING)
+        fetch_start(p->fetch, &p->snap->catalogue_url);
+}
+
+/* The URL of the configuration is another one than before, or the first. */
+static void follow_url(struct process *p)
+{
+    p->fetched = catalogue_unref(p->fetched);
+    timer_stop(&p->fetch_clock);
+    if (p->fetch)
+        fetch_cancel(p->fetch);
+    if (!p->snap->catalogue_url.text.n)
+        return;
+    if (!p->fetch && fetch_new(p->loop, CATALOGUE_TEXT_MAX, on_fetched, p, &p->fetch) != RC_OK)
+        fprintf(stderr, "weir: out of memory: the catalogue is not fetched\n");
+    if (p->fetch)
+        on_fetch_clock(&p->fetch_clock);
+}
+
 /* ---- both */
 
 static void take(struct process *p, struct snapshot *next, struct catalogue *models)
 {
     bool moved = !str_eq(p->snap->catalogue_file, next->catalogue_file);
+    bool elsewhere = !str_eq(p->snap->catalogue_url.text, next->catalogue_url.text) ||
+                     !str_eq(p->snap->catalogue_url.target, next->catalogue_url.target);
     say_what_stays(p->snap, next);
     next->generation = ++p->generation;
     snapshot_unref(p->snap);
@@ -107,7 +183,18 @@ static void take(struct process *p, struct snapshot *next, struct catalogue *mod
     publish(p);
     if (moved)
         watch_models(p);
+    if (elsewhere)
+        follow_url(p);
+    else if (p->fetch && next->catalogue_url.text.n)
+        on_fetch_clock(&p->fetch_clock); /* who asks for all anew means this too */
     atomic_store(&p->world.reload_error, NULL);
+}
+
+/* What counts where the configuration names no file. */
+static struct catalogue *base_for(const struct process *p, const struct snapshot *next)
+{
+    bool same = str_eq(p->snap->catalogue_url.text, next->catalogue_url.text);
+    return same && p->fetched ? p->fetched : p->built_in;
 }
 
 void reload_all(struct process *p)
@@ -123,7 +210,7 @@ void reload_all(struct process *p)
     if (rc != RC_OK)
         conf_report_write(&report, &why);
     else
-        rc = models_load(next, p->built_in, &why, &models);
+        rc = models_load(next, base_for(p, next), &why, &models);
     if (rc != RC_OK) {
         snapshot_unref(next);
         refuse(p, &p->world.reload_error, "configuration", text_of(&why));
@@ -147,6 +234,16 @@ void reload_watch(struct process *p)
     if (p->snap->file.n && watch_new(p->loop, p->snap->file, on_change, p, &p->watch) != RC_OK)
         fprintf(stderr, "weir: the configuration file cannot be watched; SIGHUP reloads it\n");
     watch_models(p);
+    timer_init(&p->fetch_clock, p->loop, on_fetch_clock);
+    follow_url(p);
+}
+
+void reload_close(struct process *p)
+{
+    watch_free(p->watch);
+    watch_free(p->models_watch);
+    fetch_free(p->fetch);
+    timer_close(&p->fetch_clock, NULL);
 }
 
 /* ---- start and end */
@@ -171,6 +268,7 @@ void reload_fini(struct process *p)
 {
     snapshot_unref(p->snap);
     catalogue_unref(p->models);
+    catalogue_unref(p->fetched);
     catalogue_unref(p->built_in);
     arena_fini(&p->said);
 }

@@ -310,8 +310,7 @@ static void finish(struct process *p)
         worker_free(p->workers[i]);
         p->workers[i] = NULL; /* mail that is left must not find it */
     }
-    watch_free(p->watch);
-    watch_free(p->models_watch);
+    reload_close(p);
     for (size_t i = 0; i < SIGNALS; i++)
         signal_watch_close(&p->signals[i].watch, NULL);
     timer_close(&p->look, NULL);

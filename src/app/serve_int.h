@@ -5,6 +5,7 @@
  */
 #pragma once
 #include "app/command.h"
+#include "app/fetch.h"
 #include "app/models.h"
 #include "app/ranks.h"
 #include "app/worker.h"
@@ -29,6 +30,9 @@ struct process {
     struct loop *loop;
     struct snapshot *snap;
     struct catalogue *built_in, *models; /* models: in force, maybe the same */
+    struct catalogue *fetched;           /* the last good one of the snapshot's URL; or NULL */
+    struct fetch *fetch;                 /* NULL: no URL was ever given */
+    struct timer fetch_clock;
     uint64_t generation;
     struct gate_world world;
     struct metric_shard *shards[WORKERS_MAX];
@@ -55,4 +59,5 @@ bool reload_first(struct process *p);
 void reload_watch(struct process *p);
 /* Read both anew: a whole new generation, or the old one and a word about it. */
 void reload_all(struct process *p);
+void reload_close(struct process *p); /* what is on the loop; before it is freed */
 void reload_fini(struct process *p);

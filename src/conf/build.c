@@ -413,7 +413,7 @@ enum rc conf_build(struct builder *b)
     build_limits(b);
     build_log(b);
     TRY(build_alerts(b));
-    build_catalogue(b);
+    TRY(build_catalogue(b));
     TRY(build_providers(b));
     TRY(build_routes(b));
     if (!conf_report_failed(b->report))

@@ -95,7 +95,7 @@ enum rc build_transformer(struct builder *b, str name, const struct conf_node *o
 /* build_price.c: the models a provider serves, and whose prices it asks. */
 enum rc build_served(struct builder *b, const struct raw_provider *raw,
                      struct conf_provider *p) MUST_CHECK;
-void build_catalogue(struct builder *b);
+enum rc build_catalogue(struct builder *b) MUST_CHECK;
 
 /* build_language.c: which language a provider speaks, and where. */
 struct language {

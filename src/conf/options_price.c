@@ -4,6 +4,7 @@
 
 #include "conf/raw.h"
 
+#define HOURS(n)   ((n)*3600ull * 1000)
 #define ROWS(rows) (rows), sizeof(rows) / sizeof((rows)[0])
 
 #define UNIT_MEGA " (US dollars for a million)"
@@ -58,6 +59,11 @@ const struct section option_served = {"providers[].models[]",
 static const struct option catalogue_rows[] = {
     {"file", OPTION_TEXT, 0, AT(file),
      .help = "a catalogue instead of the built-in one; read again when it changes"},
+    {"url", OPTION_SECRET, 0, AT(url),
+     .help = "where to fetch one, at start and then regularly; the one in force stays where that "
+             "fails; nothing is fetched when left out"},
+    {"every", OPTION_MSEC, 0, AT(every), "24h", 60000, HOURS(24 * 30),
+     .help = "how often it is fetched"},
 };
 #undef AT
 

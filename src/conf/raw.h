@@ -71,6 +71,8 @@ struct raw_served {
 struct raw_catalogue {
     struct raw_at at;
     str file;
+    struct secret url;
+    msec every;
 };
 
 struct raw_aws {

@@ -145,6 +145,15 @@ struct conf_proxy {
     str text;                    /* "http://host:port", without credentials */
 };
 
+/* A document that weir fetches for itself. */
+struct conf_remote {
+    str text; /* for the log and as its identity: without query */
+    struct conf_origin origin;
+    str target;                     /* path and query */
+    const struct conf_proxy *proxy; /* NULL: direct */
+    str ca_file;                    /* as a provider's */
+};
+
 /* What the file says of a model that a provider serves. Absent, 0 or not in the set: nothing. */
 struct conf_served {
     str name;
@@ -291,7 +300,9 @@ struct snapshot {
     uint32_t nmodels;
     struct conf_routing routing;
 
-    str catalogue_file; /* absent: the built-in one. NUL behind it */
+    str catalogue_file;               /* absent: the built-in one. NUL behind it */
+    struct conf_remote catalogue_url; /* instead of either; text absent: none */
+    msec catalogue_every;
 
     const struct conf_key *keys; /* none: every caller is let in (loopback listeners only) */
     uint32_t nkeys;

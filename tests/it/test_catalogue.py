@@ -3,6 +3,7 @@
 
 import json
 import os
+import signal
 import threading
 import time
 
@@ -12,7 +13,7 @@ from fronts import CHAT
 from gateway import until
 from test_process import check
 from turns import Turn
-from upstream import says
+from upstream import says, stalls
 
 TURN = Turn(text="Hello.", input=1000, output=0)
 
@@ -201,6 +202,99 @@ def test_p3_no_call_fails_while_catalogues_change(weir, upstream, file):
     for t in asking:
         t.join()
     assert not bad
+
+
+# ---- from a URL
+
+
+def from_url(up, host, more=""):
+    return config(up, f'{{ url: "http://127.0.0.1:{host.port}/models.json?v=1" }}', more)
+
+
+def answers(**prices):
+    return lambda x: x.reply(200, json.loads(catalogue(**prices)))
+
+
+def test_a_catalogue_from_a_url(weir, upstream):
+    host = upstream(default=answers(m=5))
+    w = weir(from_url(upstream(default=says(TURN)), host))
+    until(lambda: "catalogue in force: 1 models of 2026-11-01" in w.said())
+    until(lambda: cost(w) == 0.005)
+    got = host.requests[0]
+    assert (got.method, got.target) == ("GET", "/models.json?v=1")
+    assert got.get("host") == f"127.0.0.1:{host.port}" and not got.get("authorization")
+    # asked again on SIGHUP; what is refused leaves the last good one in force
+    host.default = lambda x: x.reply(500, {"error": "no"})
+    w.signal(signal.SIGHUP)
+    until(lambda: "it answers 500" in w.said())
+    assert cost(w) == 0.005 and "models.json: it answers 500" in ready(w)
+    host.default = answers(m=6)
+    w.signal(signal.SIGHUP)
+    until(lambda: cost(w) == 0.006)
+    assert ready(w) == "ready\n"
+
+
+def cut(x):
+    text = catalogue(m=5).encode()
+    x.head(200, framing=len(text))
+    x.write(text[:-9])
+    x.close()
+
+
+def huge(x):
+    x.head(200, framing="chunked")
+    for _ in range(9):
+        x.data(b" " * (1 << 20))
+
+
+def moved(x):
+    x.reply(302, {}, [("location", "http://127.0.0.1:9/")])
+
+
+REFUSED = {
+    "moved": (moved, "a redirect; name the place it leads to"),
+    "cut": (cut, "closed or reset"),
+    "huge": (huge, "the document is too large"),
+    "no-json": (lambda x: x.reply(200, b"<html>"), "not JSON"),
+    "negative": (answers(m=-5), "cannot be a price"),
+    "gone": (None, "connection was refused"),
+}
+
+
+@pytest.mark.parametrize("how", REFUSED, ids=str)
+def test_p12_a_bad_answer_never_replaces_a_good_catalogue(weir, upstream, how):
+    answer, why = REFUSED[how]
+    host = upstream(default=answer)
+    text = from_url(upstream(default=says(TURN)), host).replace("[m]", "[gpt-4o]")
+    if not answer:
+        host.stop()
+    w = weir(text)
+    until(lambda: "the new catalogue is refused" in w.said(), 10)
+    assert why in w.said(), w.said()
+    assert cost(w, "gpt-4o") == 0.0025 and "catalogue was refused" in ready(w)
+
+
+def test_nothing_is_fetched_unless_asked_for(tmp_path):
+    """And what cannot be asked for is said."""
+    for url, says_ in (
+        ("ftp://h/x", "catalogue.url"),
+        ("https://u:p@h/x", "user and password"),
+        ("https://h/x, file: m.json", "exclude each other"),
+    ):
+        text = f"providers: [ {{ name: openai, apiKey: k }} ]\ncatalogue: {{ url: {url} }}\n"
+        text = text.replace("url: https://h/x, file", 'url: "https://h/x", file')
+        status, said = check(tmp_path, text)
+        assert status == 2 and says_ in said, said
+    text = "providers: [ { name: openai, apiKey: k } ]\ncatalogue: { url: 'http://h.example/x' }\n"
+    status, said = check(tmp_path, text)
+    assert status == 0 and "use https" in said, said
+
+
+def test_shutdown_while_fetching(weir, upstream):
+    host = upstream(default=stalls(20))
+    w = weir(from_url(upstream(default=says(TURN)), host))
+    until(lambda: host.hits)
+    w.stop(5)
 
 
 # ---- what the configuration itself says of prices
