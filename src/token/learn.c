@@ -22,7 +22,7 @@ struct lesson *lesson_of(struct lessons *l, str provider, str model)
 
     while (at < LEARN_WAYS - 1 && set[at].hash != 0 && set[at].hash != hash)
         at++;
-    found = set[at].hash == hash ? set[at] : (struct lesson){.hash = hash};
+    found = set[at].hash == hash ? set[at] : (struct lesson){.hash = hash, .prompt = LEARN_PRIOR};
     memmove(set + 1, set, at * sizeof(*set));
     set[0] = found;
     return &set[0];

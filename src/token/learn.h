@@ -18,6 +18,10 @@
 #define LEARN_WAYS  4
 #define LEARN_LEAST 400  /* thousandths */
 #define LEARN_MOST  2500 /* what is further off is another matter than a tokenizer */
+#define LEARN_SMALL \
+    256 /* tokens: smaller prompts are mostly template, and bend a count to no good */
+/* Our count is good to begin with: as if four reports had agreed with it. */
+#define LEARN_PRIOR ((struct learned_ratio){1000, 4})
 
 struct learned_ratio {
     uint16_t mille; /* 0: nothing was learned */
@@ -25,8 +29,9 @@ struct learned_ratio {
 };
 
 struct lesson {
-    uint64_t hash; /* 0: free */
-    struct learned_ratio prompt, bytes, answer;
+    uint64_t hash;               /* 0: free */
+    struct learned_ratio prompt; /* begins at LEARN_PRIOR */
+    struct learned_ratio bytes, answer;
 };
 
 struct lessons {

@@ -10,7 +10,8 @@
 #define PAGE_BYTES     ((size_t)64 * 1024)
 #define AUDIO_BYTES    4000 /* of base64 a token: ten a second of a compressed voice */
 #define URL_SIZE       ((struct image_size){1024, 768})
-#define SEALED_BYTES   5   /* of sealed thoughts a token */
+#define SEALED_BYTES   5   /* of sealed thoughts a token: Claude's */
+#define SEALED_OPENAI  9   /* … OpenAI's, whose seal is wrapped twice */
 #define CITED_DOCUMENT 560 /* Claude: the instructions for citations */
 /* What Chat wraps around tools of GPT-5 and later, and around structured output (Responses less).
  */
@@ -33,6 +34,21 @@ struct walk {
 static void tokens(struct walk *w, uint64_t n)
 {
     w->milli += n * MILLI;
+}
+
+static bool is_openai(const struct walk *w)
+{
+    return w->f->style == TOKEN_STYLE_TS;
+}
+
+static bool is_claude(const struct walk *w)
+{
+    return str_has_prefix(w->f->name, STR("CLAUDE"));
+}
+
+static bool is_system(const struct ir_message *m)
+{
+    return m->role == IR_SYSTEM || m->role == IR_DEVELOPER;
 }
 
 /* ---- text */
@@ -162,15 +178,24 @@ static void media_of(struct walk *w, const struct ir_block *b)
         document_of(w, &b->media);
 }
 
+/*
+ * Makers drop the thoughts of finished turns, but for GLM's; within a tool loop they are read
+ * again. OpenAI reads its own from the seal, and the summary not at all; Gemini's seals are no
+ * tokens.
+ */
 static void thoughts_of(struct walk *w, const struct ir_block *b)
 {
-    if (!w->loop || (b->kind == IR_REDACTED && w->f->image >= IMG_GEMINI))
-        return; /* makers drop the thoughts of finished turns; Gemini's seals are no tokens */
+    jtext sealed = b->kind == IR_THINKING ? b->thinking.signature : b->thinking.text;
+
+    if (!w->loop && !str_eq(w->f->name, STR("GLM")))
+        return;
     w->exact = false;
-    if (b->kind == IR_THINKING)
+    if (is_openai(w) && w->f->text == 0)
+        tokens(w, sealed.n / SEALED_OPENAI);
+    else if (b->kind == IR_THINKING)
         text_of(w, b->thinking.text);
-    else
-        tokens(w, b->thinking.text.n / SEALED_BYTES);
+    else if (w->f->image < IMG_GEMINI)
+        tokens(w, sealed.n / SEALED_BYTES);
 }
 
 static void call_of(struct walk *w, const struct ir_block *b)
@@ -223,25 +248,19 @@ static void blocks_of(struct walk *w, const struct ir_block *b)
 
 /* ---- the request */
 
-static bool is_openai(const struct walk *w)
+/* Empty instructions are not sent on to the model. */
+static bool is_empty(const struct ir_message *m)
 {
-    return w->f->style == TOKEN_STYLE_TS;
-}
-
-static bool is_claude(const struct walk *w)
-{
-    return str_has_prefix(w->f->name, STR("CLAUDE"));
-}
-
-static bool is_system(const struct ir_message *m)
-{
-    return m->role == IR_SYSTEM || m->role == IR_DEVELOPER;
+    return is_system(m) && (!m->blocks || (!m->blocks->next && m->blocks->kind == IR_TEXT &&
+                                           m->blocks->text.text.n == 0));
 }
 
 static void message_of(struct walk *w, const struct ir_message *m)
 {
     unsigned calls = 0;
 
+    if (is_empty(m))
+        return;
     for (const struct ir_block *b = m->blocks; b; b = b->next)
         calls += b->kind == IR_TOOL_USE;
     if (calls > 1)

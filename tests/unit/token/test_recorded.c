@@ -14,6 +14,7 @@
 #include "../dialect/drive.h"
 #include "base/mem.h"
 #include "real.h"
+#include "token/learn.h"
 #include "token/prompt.h"
 
 #define CASES_MAX 1000
@@ -48,7 +49,8 @@ static const struct {
 struct measured {
     char name[96];
     str family;
-    double want, got;
+    size_t source;
+    double want, got, corrected;
     bool exact;
 };
 
@@ -152,6 +154,7 @@ static void look_at(struct survey *s, const char *dir, size_t source)
 
         snprintf(m->name, sizeof(m->name), "%s/%s", sources[source].folder, name);
         m->family = token_family(model)->name;
+        m->source = source;
         m->want = (double)want, m->got = (double)got.tokens;
         m->exact = got.source == USAGE_COUNTED;
     } else if (want) {
@@ -167,40 +170,67 @@ static int by_value(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
-static double error_of(const struct measured *m)
+static double error_of(const struct measured *m, bool corrected)
 {
-    double e = (m->got - m->want) / m->want * 100;
+    double e = ((corrected ? m->corrected : m->got) - m->want) / m->want * 100;
 
     return e < 0 ? -e : e;
 }
 
-/* One line: how many, the median and the 95th percentile of the errors. An empty name: all. */
-static void row(const struct survey *s, str family, bool exact, double *ret_median, double *ret_p95)
+/* What was reported of the other requests to the same models of the same provider corrects each. */
+static void correct(struct survey *s)
+{
+    for (size_t i = 0; i < s->n; i++) {
+        struct measured *m = &s->all[i];
+        struct learned_ratio r = LEARN_PRIOR;
+
+        for (size_t k = 0; k < s->n && !m->exact; k++)
+            if (k != i && s->all[k].want >= LEARN_SMALL && s->all[k].source == m->source &&
+                str_eq(s->all[k].family, m->family))
+                ratio_learn(&r, (uint64_t)s->all[k].got, (uint64_t)s->all[k].want);
+        m->corrected = (double)ratio_apply(&r, (uint64_t)m->got);
+    }
+}
+
+static double percentile(const struct survey *s, str family, bool exact, bool corrected,
+                         unsigned percent, size_t *ret_n)
 {
     double errors[CASES_MAX];
     size_t n = 0;
 
     for (size_t i = 0; i < s->n; i++)
         if ((family.n == 0 || str_eq(s->all[i].family, family)) && (!exact || s->all[i].exact))
-            errors[n++] = error_of(&s->all[i]);
+            errors[n++] = error_of(&s->all[i], corrected);
+    *ret_n = n;
     if (n == 0)
-        return;
+        return 0;
     qsort(errors, n, sizeof(*errors), by_value);
-    *ret_median = errors[n / 2];
-    *ret_p95 = errors[(n * 95 + 99) / 100 - 1];
-    printf("# %-12.*s %4zu %9.1f %9.1f %9.1f\n",
-           STR_ARG(family.n ? family
-                   : exact  ? STR("counted")
-                            : STR("all")),
-           n, *ret_median, *ret_p95, errors[n - 1]);
+    return errors[(n * percent + 99) / 100 - 1];
 }
 
-static void report(const struct survey *s, double *ret_median, double *ret_p95)
+/* One line: how many, and of their errors the median and the 95th percentile. No name: all. */
+static void row(const struct survey *s, str family, bool exact, double *ret_median, double *ret_p95)
+{
+    size_t n;
+    double median = percentile(s, family, exact, false, 50, &n);
+    double p95 = percentile(s, family, exact, false, 95, &n);
+    double corrected = percentile(s, family, exact, true, 50, &n);
+    double p95_corrected = percentile(s, family, exact, true, 95, &n);
+    str name = family.n ? family : exact ? STR("counted") : STR("all");
+
+    *ret_median = median, *ret_p95 = p95;
+    printf("# %-12.*s %4zu %9.1f %9.1f %12.1f %9.1f\n", STR_ARG(name), n, median, p95, corrected,
+           p95_corrected);
+}
+
+static void report(struct survey *s, double *ret_median, double *ret_p95)
 {
     str seen[NAMES_MAX];
     size_t n = 0;
 
-    printf("# %-12s %4s %9s %9s %9s   errors in %%\n", "family", "n", "median", "p95", "worst");
+    correct(s);
+    printf("# %-12s %4s %9s %9s %12s %9s   errors in %%\n", "family", "n", "median", "p95",
+           "corrected", "p95");
     for (size_t i = 0; i < s->n; i++) {
         size_t k = 0;
 
