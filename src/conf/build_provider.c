@@ -371,6 +371,7 @@ static enum rc build_provider(struct builder *b, const struct raw_provider *raw,
     p->rates = (struct conf_rates){raw->limits.rpm, raw->limits.tpm, raw->limits.concurrency};
     p->anthropic_version = raw->anthropic_version;
     p->api_version = raw->api_version;
+    p->counts_tokens = raw->count_tokens == 1;
     p->transforms = l.transforms;
     TRY(build_transforms(b, raw->transforms, &p->transforms));
     p->auth = l.bearer && !raw->auth ? CONF_AUTH_BEARER : (enum conf_auth)raw->auth;

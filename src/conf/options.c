@@ -59,6 +59,11 @@ static const struct option_word thoughts_words[] = {
     {0},
 };
 
+static const struct option_word count_words[] = {
+    {"weir", true, "weir counts or estimates"},
+    {"provider", true, "it is asked itself, where its language is the client's"},
+    {0},
+};
 static const struct option_word mid_system_words[] = {
     {"keep", true, "as they are"},
     {"user", true, "as the user's text in <system> tags"},
@@ -294,6 +299,8 @@ static const struct option provider_rows[] = {
      .help = "Azure's api-version; with it, models are asked for as deployments"},
     {"anthropicVersion", OPTION_TEXT, 0, AT(anthropic_version),
      .help = "value of the anthropic-version header, where the client sent none"},
+    {"countTokens", OPTION_WORD, 0, AT(count_tokens), "weir", .words = count_words,
+     .help = "who answers count_tokens for its models"},
     {"quirks", OPTION_SECTION, 0, AT(quirks), .sub = &quirks_section,
      .help = "how it deviates from its dialect"},
     {"proxy", OPTION_SECRET, 0, AT(proxy),

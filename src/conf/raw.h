@@ -101,7 +101,7 @@ struct raw_provider {
     struct raw_list headers; /* raw_pair */
     struct raw_list aws;     /* raw_aws */
     struct raw_quirks quirks;
-    uint32_t auth;
+    uint32_t auth, count_tokens;
     bool enabled, tls_verify;
     const struct conf_node *transforms, *transformer, *tokenizer;
 };

@@ -190,6 +190,7 @@ struct conf_provider {
     bool demo;        /* answered by gate/ itself, without an origin or a key */
     bool models_open; /* no list was given: it may serve any name */
     bool tls_verify;
+    bool counts_tokens; /* it is asked itself for count_tokens */
     uint32_t nkeys, nmodels, nheaders;
     const struct conf_oauth *oauth;   /* its key is a token to be fetched (conf/oauth.h); or NULL */
     const struct secret *keys;        /* the key pool; none for servers that want none */

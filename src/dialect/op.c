@@ -100,6 +100,7 @@ bool op_makes_bytes(enum op_kind kind)
     case OP_EMBED_ONE:
     case OP_RERANK:
     case OP_MODERATE:
+    case OP_COUNT:
         return false;
     }
     return false;

@@ -31,6 +31,7 @@ enum op_kind {
     OP_SPEAK,
     OP_RERANK,
     OP_MODERATE,
+    OP_COUNT, /* tokens of a chat request: only where the configuration asks the provider for it */
 };
 
 /* Kinds of request bodies. */

@@ -5,10 +5,34 @@
  * The model is the first target that the name leads to, for it decides whose tokens they are; a
  * name that leads nowhere is taken for a model's own. `x-weir-tokens` says whether it was counted
  * or estimated (token/prompt.h). The first count of a worker waits until the encodings are here.
+ *
+ * Where the configuration says so (countTokens: provider), the provider of that target is asked
+ * itself, in the client's own words: then the call is an operation like embeddings (dialect/op.h).
  */
 #include "gate/gate_int.h"
 
 #include "http/h1_write.h"
+
+bool count_at_provider(struct call *c)
+{
+    const struct snapshot *snap = c->gen->snap;
+    const struct dialect *front = c->front;
+    if (c->peek.model.n > GATE_MODEL_MAX ||
+        conf_resolve(snap, c->key, c->peek.model, &c->found) != RC_OK)
+        return false;
+    const struct conf_provider *p = &snap->providers[c->found.route->targets[0].provider];
+    if (!p->counts_tokens)
+        return false;
+    op_find(c);
+    const struct op_way *way = c->op ? op_way_of(c->op->row, p->dialect) : NULL;
+    if (way && c->op->row->kind == OP_COUNT && op_is_same(c->op->row, way)) {
+        c->peek.stream = false;
+        return true;
+    }
+    c->op = NULL; /* it speaks another language: counted here */
+    c->front = front;
+    return false;
+}
 
 static struct token_count count_of(struct call *c)
 {

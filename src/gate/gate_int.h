@@ -352,6 +352,7 @@ void call_answered(struct call *c);
 void call_settle(struct call *c, bool client_gone);
 
 /* count.c: /v1/messages/count_tokens and its kin */
+bool count_at_provider(struct call *c); /* true: it is an operation now, and goes on as such */
 void count_serve(struct call *c);
 void count_go_on(struct gate *g); /* the ranks are here, or will not be */
 

@@ -167,14 +167,17 @@ void op_write_path(struct call *c, const struct back_call *bc, struct buf *to)
     c->bind->dialect->back->request_path(bc, c->cand->provider->base_path, &chat);
     str head = buf_str(&chat), query = str_from(head, str_find_char(head, '?'));
     head.n -= query.n;
-    bool beside = false;
+    bool behind = str_has_prefix(c->op->way->path, STR("+")), beside = behind;
     for (size_t i = 0; i < ARRAY_LEN(ends) && !beside; i++) {
         beside = str_has_suffix(head, ends[i]);
         if (beside)
             head.n -= ends[i].n;
     }
     buf_add(to, beside ? head : c->cand->provider->base_path);
-    op_path(c->op->way, bc->model, to);
+    if (behind)
+        buf_add(to, str_from(c->op->way->path, 1));
+    else
+        op_path(c->op->way, bc->model, to);
     if (beside)
         buf_add(to, query);
     to->failed |= chat.failed;

@@ -154,9 +154,10 @@ void tokens_fill_usage(struct call *c)
 static bool is_sample(struct call *c, const struct lesson *l)
 {
     struct gate_tokens *t = &c->gate->tokens;
-    if (t->ranks != RANKS_HERE || !c->ir || c->req->body.n > LEARN_BYTES)
+    if (t->ranks != RANKS_HERE || !c->ir || c->req->body.n > LEARN_BYTES ||
+        usage_prompt(&c->usage) < LEARN_SMALL)
         return false;
-    return l->prompt.seen == 0 || ++t->since_sample % LEARN_EVERY == 0;
+    return l->prompt.seen == LEARN_PRIOR.seen || ++t->since_sample % LEARN_EVERY == 0;
 }
 
 void tokens_learn(struct call *c)

@@ -127,3 +127,59 @@ def test_message_start_learns_from_what_was_reported(weir, upstream):
 
     assert 300 <= ask() <= 400
     assert 400 <= ask() <= 440
+
+
+# ---- countTokens: provider
+
+
+def asked(up, answer, extra="countTokens: provider", model="up"):
+    row = gateways.provider("a", up, f"[{model}]", extra)
+    return f"listen: 127.0.0.1:@PORT@\nproviders:\n{row}" + (
+        f"models:\n  - {{ name: m, targets: [ {{ use: a/{model} }} ] }}\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("dialect", "path", "sent", "answer"),
+    [
+        ("anthropic", "/v1/messages/count_tokens", "messages", {"input_tokens": 777}),
+        (
+            "openai-responses",
+            "/v1/responses/input_tokens",
+            "input",
+            {"object": "response.input_tokens", "input_tokens": 778},
+        ),
+    ],
+)
+def test_the_provider_is_asked_where_the_configuration_says_so(
+    weir, upstream, dialect, path, sent, answer
+):
+    up = upstream(dialect, default=lambda x: x.reply(200, answer))
+    w = weir(asked(up, answer))
+    body = {"model": "m", sent: [{"role": "user", "content": TEXT}]}
+    r = http1.call(w.port, "POST", path, body)
+    assert r.status == 200 and r.json == answer and r.get("x-weir-provider") == "a"
+    seen = up.requests[-1]
+    assert path.endswith(seen.target) and seen.json == {**body, "model": "up"}
+    record = w.access(r.get("x-weir-request-id"))
+    assert record["operation"] == "count_tokens" and record["usage"]["source"] == "none"
+
+
+def test_a_provider_of_another_language_is_not_asked(weir, upstream):
+    up = upstream("openai")
+    w = weir(asked(up, None))
+    tokens, how = count(w)
+    assert tokens > 0 and how in ("counted", "estimated") and not up.requests
+
+
+def test_what_the_provider_refuses_is_told(weir, upstream):
+    def answer(x):
+        x.reply(
+            400,
+            {"type": "error", "error": {"type": "invalid_request_error", "message": "no such"}},
+        )
+
+    w = weir(asked(upstream("anthropic", default=answer), None))
+    body = {"model": "m", "messages": [{"role": "user", "content": TEXT}]}
+    r = http1.call(w.port, "POST", "/v1/messages/count_tokens", body)
+    assert r.status == 400 and r.json["error"]["type"] == "invalid_request_error"
