@@ -19,6 +19,12 @@ void metric_shard_free(struct metric_shard *m)
         mem_free(p);
         p = next;
     }
+    struct metric_model *k = atomic_load(&m->models);
+    while (k) {
+        struct metric_model *next = atomic_load(&k->next);
+        mem_free(k);
+        k = next;
+    }
     mem_free(m);
 }
 
@@ -52,6 +58,50 @@ struct metric_provider *metric_provider(struct metric_shard *m, str name)
     return p;
 }
 
+/* ---- models */
+
+static struct metric_model *find_model(const struct metric_shard *m, str provider, str model)
+{
+    struct metric_model *k = atomic_load_explicit(&m->models, memory_order_acquire);
+    while (k && !(str_eq(k->model, model) && str_eq(k->provider, provider)))
+        k = atomic_load_explicit(&k->next, memory_order_acquire);
+    return k;
+}
+
+struct metric_model *metric_model(struct metric_shard *m, str provider, str model)
+{
+    struct metric_model *k = find_model(m, provider, model);
+    if (!k && m->nmodels >= METRIC_MODELS_MAX) {
+        provider = model = STR("other");
+        k = find_model(m, provider, model);
+    }
+    if (k)
+        return k;
+    k = mem_zalloc(sizeof(*k) + provider.n + model.n);
+    if (!k)
+        return NULL;
+    char *copy = (char *)(k + 1);
+    k->provider = str_of(copy, provider.n);
+    k->model = str_of(copy + provider.n, model.n);
+    memcpy(copy, provider.p, provider.n);
+    memcpy(copy + provider.n, model.p, model.n);
+    atomic_store(&k->next, atomic_load(&m->models));
+    atomic_store_explicit(&m->models, k, memory_order_release);
+    m->nmodels++;
+    return k;
+}
+
+static void add_spending(const struct metric_shard *m, str provider, struct metric_summary *ret)
+{
+    struct metric_model *k = atomic_load_explicit(&m->models, memory_order_acquire);
+    for (; k; k = atomic_load_explicit(&k->next, memory_order_acquire)) {
+        if (!str_eq(k->provider, provider))
+            continue;
+        ret->priced_tokens += metric_get(&k->counter[METRIC_M_PRICED_TOKENS]);
+        ret->cost += (nanousd)metric_get(&k->counter[METRIC_M_COST]);
+    }
+}
+
 void metric_provider_done(struct metric_provider *p, msec now, bool error)
 {
     uint64_t slot = now / METRIC_WINDOW_MS;
@@ -72,14 +122,13 @@ void metric_summarise(struct metric_shard *const *shards, unsigned n, str name, 
     *ret = (struct metric_summary){0};
     for (unsigned i = 0; i < n; i++) {
         const struct metric_provider *p = find(shards[i], name);
+        add_spending(shards[i], name, ret);
         if (!p)
             continue;
         ret->calls += metric_get(&p->counter[METRIC_P_CALLS]);
         ret->errors += metric_get(&p->counter[METRIC_P_ERRORS]);
         ret->in_flight += metric_get(&p->in_flight);
         ret->open |= metric_get(&p->circuit_open_until) > now;
-        ret->priced_tokens += metric_get(&p->counter[METRIC_P_PRICED_TOKENS]);
-        ret->cost += (nanousd)metric_get(&p->counter[METRIC_P_COST]);
         hist_view_add(&total, &p->total_ms);
         hist_view_add(&ttft, &p->ttft_ms);
         for (unsigned k = 0; k < METRIC_WINDOW_SLOTS; k++) {

@@ -13,29 +13,47 @@
 #include "obs/hist.h"
 
 #define METRIC_PROVIDERS_MAX 256
+#define METRIC_MODELS_MAX    512
 #define METRIC_WINDOW_SLOTS  6
 #define METRIC_WINDOW_MS     10000 /* of a slot: error rates look at the last minute */
 
 enum metric_counter {
 #define COUNTER(id, name, help) METRIC_##id,
 #define PROVIDER(id, name, help)
-#define PROVIDER_USD(id, name, help)
+#define MODEL(id, name, help)
+#define MODEL_USD(id, name, help)
 #include "obs/metric.def"
 #undef COUNTER
 #undef PROVIDER
-#undef PROVIDER_USD
+#undef MODEL
+#undef MODEL_USD
     METRIC_COUNT
 };
 
 enum metric_provider_counter {
 #define COUNTER(id, name, help)
-#define PROVIDER(id, name, help)     METRIC_P_##id,
-#define PROVIDER_USD(id, name, help) METRIC_P_##id,
+#define PROVIDER(id, name, help) METRIC_P_##id,
+#define MODEL(id, name, help)
+#define MODEL_USD(id, name, help)
 #include "obs/metric.def"
 #undef COUNTER
 #undef PROVIDER
-#undef PROVIDER_USD
+#undef MODEL
+#undef MODEL_USD
     METRIC_P_COUNT
+};
+
+enum metric_model_counter {
+#define COUNTER(id, name, help)
+#define PROVIDER(id, name, help)
+#define MODEL(id, name, help)     METRIC_M_##id,
+#define MODEL_USD(id, name, help) METRIC_M_##id,
+#include "obs/metric.def"
+#undef COUNTER
+#undef PROVIDER
+#undef MODEL
+#undef MODEL_USD
+    METRIC_M_COUNT
 };
 
 struct metric_window {
@@ -53,12 +71,19 @@ struct metric_provider {
     struct metric_window window[METRIC_WINDOW_SLOTS];
 };
 
+struct metric_model {
+    struct metric_model *_Atomic next;
+    str provider, model;
+    _Atomic uint64_t counter[METRIC_M_COUNT];
+};
+
 struct metric_shard {
     _Atomic uint64_t counter[METRIC_COUNT];
     _Atomic uint64_t connections, streams, in_flight; /* gauges */
     struct hist total_ms, ttft_ms, overhead_us;
     struct metric_provider *_Atomic providers;
-    unsigned nproviders;
+    struct metric_model *_Atomic models;
+    unsigned nproviders, nmodels;
 };
 
 struct metric_shard *metric_shard_new(void);
@@ -80,6 +105,8 @@ static inline uint64_t metric_get(const _Atomic uint64_t *cell)
 /* The shard's series for a provider: found or made. Past the cap all share one named "other".
  * NULL without memory. */
 struct metric_provider *metric_provider(struct metric_shard *m, str name);
+/* … for a model of it; past the cap all of all providers share one. */
+struct metric_model *metric_model(struct metric_shard *m, str provider, str model);
 void metric_provider_done(struct metric_provider *p, msec now, bool error);
 
 /* What all shards say of one provider. */

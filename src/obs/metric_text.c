@@ -9,24 +9,44 @@ struct row {
     bool usd; /* counted in nano-dollars */
 };
 
+#define NO_ROW(id, name, help)
+#define ROW(id, name, help)     {name, help, false},
+#define ROW_USD(id, name, help) {name, help, true},
+
 static const struct row counters[] = {
-#define COUNTER(id, name, help) {name, help, false},
-#define PROVIDER(id, name, help)
-#define PROVIDER_USD(id, name, help)
+#define COUNTER   ROW
+#define PROVIDER  NO_ROW
+#define MODEL     NO_ROW
+#define MODEL_USD NO_ROW
 #include "obs/metric.def"
 #undef COUNTER
 #undef PROVIDER
-#undef PROVIDER_USD
+#undef MODEL
+#undef MODEL_USD
 };
 
 static const struct row provider_counters[] = {
-#define COUNTER(id, name, help)
-#define PROVIDER(id, name, help)     {name, help, false},
-#define PROVIDER_USD(id, name, help) {name, help, true},
+#define COUNTER   NO_ROW
+#define PROVIDER  ROW
+#define MODEL     NO_ROW
+#define MODEL_USD NO_ROW
 #include "obs/metric.def"
 #undef COUNTER
 #undef PROVIDER
-#undef PROVIDER_USD
+#undef MODEL
+#undef MODEL_USD
+};
+
+static const struct row model_counters[] = {
+#define COUNTER   NO_ROW
+#define PROVIDER  NO_ROW
+#define MODEL     ROW
+#define MODEL_USD ROW_USD
+#include "obs/metric.def"
+#undef COUNTER
+#undef PROVIDER
+#undef MODEL
+#undef MODEL_USD
 };
 
 static const uint64_t ms_limits[] = {5,    10,   25,    50,    100,   250,    500,    1000,
@@ -119,16 +139,6 @@ static uint64_t provider_sum(struct metric_shard *const *shards, unsigned n, str
     return sum;
 }
 
-static void value(struct buf *to, const struct row *r, uint64_t v)
-{
-    char text[FMT_USD_MAX];
-    if (r->usd)
-        buf_add(to, str_of(text, fmt_usd(text, v < INT64_MAX ? (nanousd)v : INT64_MAX)));
-    else
-        buf_add_u64(to, v);
-    buf_add_char(to, '\n');
-}
-
 static void write_providers(struct metric_shard *const *shards, unsigned n, struct buf *to)
 {
     for (unsigned c = 0; c < METRIC_P_COUNT; c++) {
@@ -141,10 +151,71 @@ static void write_providers(struct metric_shard *const *shards, unsigned n, stru
                     continue;
                 buf_addf(to, "%s{provider=\"", provider_counters[c].name);
                 label(to, p->name);
-                buf_lit(to, "\"} ");
-                value(to, &provider_counters[c], provider_sum(shards, n, p->name, c));
+                buf_addf(to, "\"} %llu\n", (unsigned long long)provider_sum(shards, n, p->name, c));
             }
         }
+    }
+}
+
+/* ---- models: what one shard says of a pair of names, the first one that has it says for all */
+
+static const struct metric_model *next_model(const struct metric_model *k)
+{
+    return atomic_load_explicit(&k->next, memory_order_acquire);
+}
+
+static const struct metric_model *first_model(const struct metric_shard *m)
+{
+    return atomic_load_explicit(&m->models, memory_order_acquire);
+}
+
+/* Of shards from `from` to before `to`; *ret_seen: whether any has the pair. */
+static uint64_t model_sum(struct metric_shard *const *shards, unsigned from, unsigned to,
+                          const struct metric_model *like, unsigned c, bool *ret_seen)
+{
+    uint64_t sum = 0;
+    *ret_seen = false;
+    for (unsigned i = from; i < to; i++)
+        for (const struct metric_model *k = first_model(shards[i]); k; k = next_model(k))
+            if (str_eq(k->model, like->model) && str_eq(k->provider, like->provider)) {
+                sum += metric_get(&k->counter[c]);
+                *ret_seen = true;
+            }
+    return sum;
+}
+
+static void value(struct buf *to, const struct row *r, uint64_t v)
+{
+    char text[FMT_USD_MAX];
+    if (r->usd)
+        buf_add(to, str_of(text, fmt_usd(text, v < INT64_MAX ? (nanousd)v : INT64_MAX)));
+    else
+        buf_add_u64(to, v);
+    buf_add_char(to, '\n');
+}
+
+static void write_model(struct metric_shard *const *shards, unsigned n, unsigned at,
+                        const struct metric_model *k, unsigned c, struct buf *to)
+{
+    bool seen;
+    (void)model_sum(shards, 0, at, k, c, &seen);
+    if (seen)
+        return;
+    buf_addf(to, "%s{provider=\"", model_counters[c].name);
+    label(to, k->provider);
+    buf_lit(to, "\",model=\"");
+    label(to, k->model);
+    buf_lit(to, "\"} ");
+    value(to, &model_counters[c], model_sum(shards, at, n, k, c, &seen));
+}
+
+static void write_models(struct metric_shard *const *shards, unsigned n, struct buf *to)
+{
+    for (unsigned c = 0; c < METRIC_M_COUNT; c++) {
+        head(to, &model_counters[c], "counter");
+        for (unsigned i = 0; i < n; i++)
+            for (const struct metric_model *k = first_model(shards[i]); k; k = next_model(k))
+                write_model(shards, n, i, k, c, to);
     }
 }
 
@@ -159,6 +230,7 @@ void metric_write(struct metric_shard *const *shards, unsigned n, struct buf *to
     write_counters(shards, n, to);
     write_gauges(shards, n, to);
     write_providers(shards, n, to);
+    write_models(shards, n, to);
     histogram(to, &(struct row){"gen_ai_server_request_duration_seconds", "model call duration"},
               &total, ms_limits, ARRAY_LEN(ms_limits), 1e3);
     histogram(

@@ -50,10 +50,17 @@ static void test_text_has_every_series(void **state)
     metric_add(&q->counter[METRIC_P_CALLS], 3);
     metric_count(m[0], REQUESTS);
     metric_count(m[1], REQUESTS);
+    metric_add(&metric_model(m[0], STR("a"), STR("x"))->counter[METRIC_M_COST], 1);
+    metric_add(&metric_model(m[1], STR("a"), STR("x"))->counter[METRIC_M_COST], 1500000000);
+    metric_add(&metric_model(m[1], STR("a"), STR("y"))->counter[METRIC_M_COST], 0);
     struct buf b = BUF_INIT(1 << 20);
     metric_write(m, 2, &b);
     str text = buf_str(&b);
     assert_true(str_find(text, STR("\nweir_requests_total 2\n")) != SIZE_MAX);
+    assert_true(str_find(text, STR("\nweir_cost_usd_total{provider=\"a\",model=\"x\"} "
+                                   "1.500000001\n")) != SIZE_MAX);
+    assert_true(str_find(text, STR("\nweir_cost_usd_total{provider=\"a\",model=\"y\"} 0\n")) !=
+                SIZE_MAX);
     assert_true(str_find(text, STR("weir_provider_attempts_total{provider=\"open\\\"ai\"} 5\n")) !=
                 SIZE_MAX);
     assert_true(
@@ -62,6 +69,26 @@ static void test_text_has_every_series(void **state)
     buf_fini(&b);
     metric_shard_free(m[0]);
     metric_shard_free(m[1]);
+}
+
+static void test_models_are_capped(void **state)
+{
+    (void)state;
+    struct metric_shard *m = metric_shard_new();
+    struct metric_summary sum;
+    char name[16];
+    for (unsigned i = 0; i < METRIC_MODELS_MAX + 9; i++) {
+        int n = snprintf(name, sizeof(name), "m%u", i);
+        struct metric_model *k = metric_model(m, STR("a"), str_of(name, (size_t)n));
+        assert_ptr_equal(k, metric_model(m, STR("a"), str_of(name, (size_t)n)));
+        metric_add(&k->counter[METRIC_M_COST], 2);
+    }
+    assert_str(metric_model(m, STR("a"), STR("one more"))->model, "other");
+    metric_summarise(&m, 1, STR("a"), 1, &sum);
+    assert_int_equal(sum.cost, 2 * METRIC_MODELS_MAX);
+    metric_summarise(&m, 1, STR("other"), 1, &sum);
+    assert_int_equal(sum.cost, 2 * 9);
+    metric_shard_free(m);
 }
 
 static void test_window(void **state)
@@ -198,10 +225,15 @@ static void test_p11_full_disk(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_hist_error),  cmocka_unit_test(test_quantiles),
-        cmocka_unit_test(test_window),      cmocka_unit_test(test_text_has_every_series),
-        cmocka_unit_test(test_log_threads), cmocka_unit_test(test_names_are_capped),
-        cmocka_unit_test(test_p29_reopen),  cmocka_unit_test(test_p11_full_disk),
+        cmocka_unit_test(test_hist_error),
+        cmocka_unit_test(test_quantiles),
+        cmocka_unit_test(test_window),
+        cmocka_unit_test(test_models_are_capped),
+        cmocka_unit_test(test_text_has_every_series),
+        cmocka_unit_test(test_log_threads),
+        cmocka_unit_test(test_names_are_capped),
+        cmocka_unit_test(test_p29_reopen),
+        cmocka_unit_test(test_p11_full_disk),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
