@@ -14,11 +14,14 @@
  */
 #include "gate/gate_int.h"
 
+#include <stdio.h>
+
 #include "http/url.h"
 #include "json/write.h"
 
-#define BODY_MAX (4u << 20)
-#define NO_DATE  "1970-01-01T00:00:00Z" /* nobody says when a model was made */
+#define BODY_MAX  (4u << 20)
+#define PER_TOKEN UINT64_C(1000000000000000) /* 10^9 times a million */
+#define NO_DATE   "1970-01-01T00:00:00Z"     /* nobody says when a model was made */
 
 enum shape { SHAPE_OPENAI, SHAPE_ANTHROPIC, SHAPE_GEMINI, SHAPE_OLLAMA };
 
@@ -50,6 +53,39 @@ static void put_count(struct json_writer *w, const char *key, uint64_t value)
         return;
     json_key_str(w, str_c(key));
     json_put_u64(w, value);
+}
+
+/* Dollars for one token, as text: OpenRouter's way. A price is nano-dollars for a million. */
+static void put_price(struct json_writer *w, const char *key, const struct price_set *set,
+                      enum price_class class)
+{
+    char text[48];
+    uint64_t v;
+    if (!price_of_class(set, class, &v))
+        return;
+    int n = snprintf(text, sizeof(text), "%u.%015llu", (unsigned)(v / PER_TOKEN),
+                     (unsigned long long)(v % PER_TOKEN));
+    while (text[n - 1] == '0' && text[n - 2] != '.')
+        n--;
+    put_text(w, key, str_of(text, (size_t)n));
+}
+
+/* What OpenAI's list has no place for stands where OpenRouter's has it: agents look there. */
+static void put_facts(struct model_list *l, const struct card *card)
+{
+    const struct price_period *now = card_price(card, loop_unix_ms(l->c->gate->loop));
+    struct json_writer *w = l->w;
+    put_count(w, "context_length", card->context);
+    put_count(w, "max_completion_tokens", card->max_output);
+    if (!now)
+        return;
+    json_key(w, "pricing");
+    json_begin_object(w);
+    put_price(w, "prompt", &now->base, PRICE_INPUT);
+    put_price(w, "completion", &now->base, PRICE_OUTPUT);
+    put_price(w, "input_cache_read", &now->base, PRICE_CACHE_READ);
+    put_price(w, "input_cache_write", &now->base, PRICE_CACHE_WRITE);
+    json_end(w);
 }
 
 static void put_openai(struct json_writer *w, const struct entry *e)
@@ -108,6 +144,7 @@ static void put_model(struct model_list *l, const struct entry *e)
     switch (l->shape) {
     case SHAPE_OPENAI:
         put_openai(l->w, e);
+        put_facts(l, card);
         break;
     case SHAPE_ANTHROPIC:
         put_anthropic(l->w, e, card);

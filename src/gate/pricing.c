@@ -107,7 +107,7 @@ static enum rc look_up(struct pricing *p, uint32_t provider, str model, struct a
     return RC_OK;
 }
 
-static const struct known *remember(struct pricing *p, uint32_t provider, str model)
+static struct known *remember(struct pricing *p, uint32_t provider, str model)
 {
     struct known *k = arena_new(&p->memory, struct known);
     str name = arena_dup(&p->memory, model);
@@ -118,10 +118,10 @@ static const struct known *remember(struct pricing *p, uint32_t provider, str mo
     return k;
 }
 
-const struct known *pricing_find(struct pricing *p, uint32_t provider, str model, struct arena *a)
+struct known *pricing_find(struct pricing *p, uint32_t provider, str model, struct arena *a)
 {
     CHECK(provider < p->snap->nproviders);
-    const struct known *k = map_get(&p->seen[provider], model);
+    struct known *k = map_get(&p->seen[provider], model);
     if (!k && p->nseen < PRICING_MODELS_MAX)
         k = remember(p, provider, model);
     if (k)

@@ -11,6 +11,7 @@
 #include "base/map.h"
 #include "conf/snapshot.h"
 #include "ir/usage.h"
+#include "obs/metric.h"
 #include "price/catalogue.h"
 #include "price/cost.h"
 
@@ -32,7 +33,8 @@ struct pricing {
 /* What is known of a model at a provider. */
 struct known {
     struct card card;
-    enum price_source source; /* of the card's prices: BY_NOBODY, BY_CATALOGUE or BY_CONFIG */
+    enum price_source source;    /* of the card's prices: BY_NOBODY, BY_CATALOGUE or BY_CONFIG */
+    struct metric_model *series; /* of what was charged for it; NULL before the first time */
 };
 
 /* What a call costs. */
@@ -48,7 +50,7 @@ void pricing_fini(struct pricing *p); /* accepts a zeroed one */
 
 /* What is known of a model at a provider; NULL: nothing, or no memory. Valid until `a` dies or the
  * pricing does, whichever is first: where it is not remembered it lies in `a`. */
-const struct known *pricing_find(struct pricing *p, uint32_t provider, str model, struct arena *a);
+struct known *pricing_find(struct pricing *p, uint32_t provider, str model, struct arena *a);
 /* The charge for `u` of a model at a time. The configuration's word counts most, then the
  * provider's own where that is known to be dollars, then the catalogue's. */
 struct charge pricing_charge(const struct pricing *p, uint32_t provider, const struct known *k,

@@ -29,30 +29,37 @@ static void complete_usage(struct call *c)
         tokens_fill_usage(c);
 }
 
+/* Of a model that is remembered the series is looked for once, and only when there is something to
+ * count: names of models that nobody served never become labels. */
+static void count_charge(struct call *c, const struct attempt_record *t, struct known *k)
+{
+    struct metric_model *m = k ? k->series : NULL;
+    if (!m)
+        m = metric_model(c->gate->set.metrics, t->provider->name, t->model);
+    if (k)
+        k->series = m;
+    if (!m)
+        return;
+    metric_add(&m->counter[METRIC_M_CALLS], 1);
+    metric_add(&m->counter[METRIC_M_COST], (uint64_t)c->charge.cost.usd);
+    if (c->charge.source != PRICE_BY_NOBODY)
+        metric_add(&m->counter[METRIC_M_PRICED_TOKENS], usage_prompt(&c->usage) + c->usage.output);
+    if (c->charge.cost.missing)
+        metric_add(&m->counter[METRIC_M_UNPRICED], 1);
+}
+
 /* The charge of the call, once its usage is known. Failed attempts brought no tokens to charge. */
-static void complete_charge(struct call *c)
+static void charge(struct call *c)
 {
     if (c->usage.source == USAGE_NONE || !c->attempts)
         return;
     const struct attempt_record *t = &c->tried[c->attempts - 1];
     struct pricing *p = &c->gen->pricing;
     uint32_t at = t->provider->index;
-    const struct known *k = pricing_find(p, at, t->model, &c->req->arena);
+    struct known *k = pricing_find(p, at, t->model, &c->req->arena);
     c->charge = pricing_charge(p, at, k, &c->usage, loop_unix_ms(c->gate->loop));
     c->charged = true;
-}
-
-static void count_charge(struct call *c)
-{
-    const struct usage *u = &c->usage;
-    _Atomic uint64_t *p = c->bind->metric->counter;
-    if (!c->charged)
-        return;
-    metric_add(&p[METRIC_P_COST], (uint64_t)c->charge.cost.usd);
-    if (c->charge.source != PRICE_BY_NOBODY)
-        metric_add(&p[METRIC_P_PRICED_TOKENS], usage_prompt(u) + u->output);
-    if (c->charge.cost.missing)
-        metric_add(&p[METRIC_P_UNPRICED], 1);
+    count_charge(c, t, k);
 }
 
 static void count_usage(struct call *c)
@@ -64,7 +71,6 @@ static void count_usage(struct call *c)
     metric_add(&p[METRIC_P_CACHE_WRITE_TOKENS], u->cache_write_5m + u->cache_write_1h);
     metric_add(&p[METRIC_P_OUTPUT_TOKENS], u->output);
     metric_add(&p[METRIC_P_REASONING_TOKENS], u->reasoning);
-    count_charge(c);
 }
 
 static void count_call(struct call *c, unsigned status, bool gone, uint64_t ms)
@@ -273,7 +279,7 @@ void call_settle(struct call *c, bool gone)
     if (gone)
         c->reply_error = ERR_CLIENT_GONE;
     complete_usage(c);
-    complete_charge(c);
+    charge(c);
     if (c->front)
         count_call(c, status, gone, ms);
     if (c->gate->set.access && (c->front || status >= 400))

@@ -36,7 +36,9 @@ def get(w, path, *headers, method="GET"):
 def test_openai(w, path):
     got = get(w, path, BEARER).json
     assert got["object"] == "list" and [m["id"] for m in got["data"]] == ALL
-    assert got["data"][0] == {"id": "smart", "object": "model", "created": 0, "owned_by": "weir"}
+    first = {"id": "smart", "object": "model", "created": 0, "owned_by": "weir"}
+    assert got["data"][0].items() >= first.items()
+    assert got["data"][0]["context_length"] == 128000
     assert got["data"][1]["owned_by"] == "openai"
 
 

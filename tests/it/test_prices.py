@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What calls cost: in the access log, the metrics and /health. Unknown is said, never zero."""
 
+import re
 from decimal import Decimal
 
 import http1
@@ -28,10 +29,10 @@ def raw_log(w, request_id):
 
 
 def metric(w, name):
-    """Labels to values of one metric, as decimals."""
+    """(provider, model) to the value of one metric, as a decimal."""
     text = http1.call(w.port, "GET", "/metrics").text
-    rows = [line.rsplit(" ", 1) for line in text.splitlines() if line.startswith(name + "{")]
-    return {key[len(name) :]: Decimal(value) for key, value in rows}
+    rows = re.findall(rf'^{name}{{provider="(.*?)",model="(.*?)"}} (\S+)$', text, re.M)
+    return {(provider, model): Decimal(value) for provider, model, value in rows}
 
 
 CASES = [
@@ -53,9 +54,9 @@ def test_cost_in_the_access_log(weir, upstream, dialect, name, model, usd, strea
     assert f'"cost_usd":{usd},' in raw_log(w, record["id"])  # exact, as decimal text
     assert record["price"] == "catalogue" and "unpriced" not in record
     assert record["usage"]["source"] == "reported"
-    assert metric(w, "weir_cost_usd_total") == {f'{{provider="{name}"}}': Decimal(usd)}
-    assert metric(w, "weir_priced_tokens_total") == {f'{{provider="{name}"}}': 3100}
-    assert metric(w, "weir_price_unknown_total") == {f'{{provider="{name}"}}': 0}
+    assert metric(w, "weir_cost_usd_total") == {(name, model): Decimal(usd)}
+    assert metric(w, "weir_priced_tokens_total") == {(name, model): 3100}
+    assert metric(w, "weir_price_unknown_total") == {(name, model): 0}
 
 
 def test_sums_stay_exact(weir, upstream):
@@ -63,7 +64,7 @@ def test_sums_stay_exact(weir, upstream):
     w = weir(priced(up, "openai", "gpt-4o-mini"))
     for _ in range(40):
         assert CHAT.ask(w.port, model="gpt-4o-mini").status == 200
-    assert metric(w, "weir_cost_usd_total") == {'{provider="openai"}': Decimal("0.00003")}
+    assert metric(w, "weir_cost_usd_total") == {("openai", "gpt-4o-mini"): Decimal("0.00003")}
 
 
 def test_p14_an_unknown_price_is_said(weir, upstream):
@@ -72,8 +73,8 @@ def test_p14_an_unknown_price_is_said(weir, upstream):
     r = CHAT.ask(w.port)
     record = w.access(r.get("x-weir-request-id"))
     assert record["cost_usd"] is None and record["price"] == "unknown"
-    assert metric(w, "weir_cost_usd_total") == {'{provider="a"}': 0}
-    assert metric(w, "weir_price_unknown_total") == {'{provider="a"}': 1}
+    assert metric(w, "weir_cost_usd_total") == {("a", "up"): 0}
+    assert metric(w, "weir_price_unknown_total") == {("a", "up"): 1}
     health = http1.call(w.port, "GET", "/health").json["providers"]["a"]
     assert health["cost_per_token"] is None
 
@@ -95,7 +96,7 @@ def test_a_class_without_a_price_is_named(weir, upstream):
     record = w.access(r.get("x-weir-request-id"))
     assert record["unpriced"] == ["search"] and record["price"] == "catalogue"
     assert record["cost_usd"] > 0
-    assert metric(w, "weir_price_unknown_total") == {'{provider="anthropic"}': 1}
+    assert list(metric(w, "weir_price_unknown_total").values()) == [1]
 
 
 def test_health_tells_the_cost_of_a_token(weir, upstream):
@@ -104,6 +105,22 @@ def test_health_tells_the_cost_of_a_token(weir, upstream):
     CHAT.ask(w.port, model="gpt-4o")
     health = http1.call(w.port, "GET", "/health").json["providers"]["openai"]
     assert health["cost_per_token"] == 0.00000625  # (2.5 + 10) / 2 for a million
+
+
+def test_names_that_nobody_served_are_no_labels(weir, upstream):
+    up = upstream(default=refuses(404))
+    w = weir(priced(up, "openai", "gpt-4o").replace(", models: [gpt-4o]", ""))
+    for n in range(5):
+        CHAT.ask(w.port, model=f"openai/made-up-{n}")
+    assert metric(w, "weir_charged_calls_total") == {}
+
+
+def test_the_list_of_models_shows_prices(weir, upstream):
+    w = weir(priced(upstream(), "openai", "gpt-4o"))
+    listed = http1.call(w.port, "GET", "/v1/models").json["data"][0]
+    assert (listed["context_length"], listed["max_completion_tokens"]) == (128000, 16384)
+    assert listed["pricing"]["prompt"] == "0.0000025"
+    assert listed["pricing"]["completion"] == "0.00001"
 
 
 def test_the_providers_word_counts_where_it_is_dollars(weir, upstream):
