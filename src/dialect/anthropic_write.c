@@ -8,6 +8,7 @@
  */
 #include "base/num.h"
 #include "dialect/anthropic_int.h"
+#include "dialect/free_text.h"
 #include "dialect/model_name.h"
 #include "dialect/schema.h"
 
@@ -18,9 +19,6 @@
 #define FIRST_ONE_KNOB 401 /* temperature or top_p, not both */
 #define FIRST_DISPLAY  407 /* thoughts are hidden unless display is asked for */
 #define EMPTY_SCHEMA   "{\"type\":\"object\",\"properties\":{}}"
-#define TEXT_SCHEMA                                                                        \
-    "{\"type\":\"object\",\"properties\":{\"input\":{\"type\":\"string\"}},\"required\":[" \
-    "\"input\"]}"
 
 /* ---- tools --------------------------------------------------------------------------------------
  */
@@ -80,7 +78,9 @@ static void put_tool(struct anthropic_writer *aw, const struct ir_tool *t, unsig
     }
     json_key(w, "input_schema");
     if (t->kind == IR_TOOL_CUSTOM) {
-        json_put_text(w, STR(TEXT_SCHEMA));
+        struct free_text f = free_text_of(t, aw->arena);
+
+        free_text_put_schema(w, &f);
         anthropic_lose(aw, STR("tools.custom"));
     } else {
         anthropic_put_schema(aw, t->schema);

@@ -261,7 +261,7 @@ static void put_text_call(struct chat_writer *cw, const struct ir_block *b)
 
 static void put_call(struct chat_writer *cw, const struct ir_block *b)
 {
-    bool custom = b->is_custom && !cw->ways->plain_tools;
+    bool custom = b->is_custom && chat_takes_custom(cw);
     struct json_writer *w = &cw->w;
 
     json_begin_object(w);

@@ -31,6 +31,10 @@ enum rc chat_read_messages(struct decoding *d, jval v, void *to,
 enum rc chat_encode_request(const struct ir_request *r, const struct back_call *c, struct arena *a,
                             struct rope *out, struct ir_lossy *lossy, struct fail *f) MUST_CHECK;
 
+/* Does this provider know tools that take free text? */
+struct chat_writer;
+bool chat_takes_custom(const struct chat_writer *cw);
+
 /* openai_chat_history.c: one canonical message as the Chat messages that say the same */
 /* How a language that is Chat but for some words says them. All zero: as OpenAI. */
 struct chat_ways {

@@ -6,6 +6,7 @@
  * is asked for) is in dialect_opts. What the target refuses altogether has been taken out of the
  * request before it comes here (dialect/quirk.h).
  */
+#include "dialect/free_text.h"
 #include "dialect/openai_chat_int.h"
 #include "dialect/schema.h"
 
@@ -49,6 +50,51 @@ static void put_function(struct chat_writer *cw, const struct ir_tool *t)
         chat_lose(cw, STR("cache_control"));
 }
 
+bool chat_takes_custom(const struct chat_writer *cw)
+{
+    return !cw->ways->plain_tools && (cw->c->opts->accepted & REFUSES(CUSTOM_TOOLS)) != 0;
+}
+
+/* A tool that takes free text; to servers that know none, a function with one string. */
+static void put_custom(struct chat_writer *cw, const struct ir_tool *t)
+{
+    struct json_writer *w = &cw->w;
+    struct free_text f = free_text_of(t, cw->arena);
+    bool custom = chat_takes_custom(cw);
+
+    json_begin_object(w);
+    json_key(w, "type");
+    json_put_raw_str(w, custom ? STR("custom") : STR("function"));
+    json_key_str(w, custom ? STR("custom") : STR("function"));
+    json_begin_object(w);
+    json_key(w, "name");
+    json_put_raw_str(w, t->name);
+    if (t->description.n) {
+        json_key(w, "description");
+        json_put_raw_str(w, t->description);
+    }
+    if (!custom) {
+        json_key(w, "parameters");
+        free_text_put_schema(w, &f);
+        chat_lose(cw, STR("tools.custom"));
+    } else if (f.definition.n) {
+        json_key(w, "format");
+        json_begin_object(w);
+        json_key(w, "type");
+        json_put_lit(w, "grammar");
+        json_key(w, "grammar");
+        json_begin_object(w);
+        json_key(w, "syntax");
+        json_put_raw_str(w, f.syntax);
+        json_key(w, "definition");
+        json_put_raw_str(w, f.definition);
+        json_end(w);
+        json_end(w);
+    }
+    json_end(w);
+    json_end(w);
+}
+
 /* A tool that only its own vendor can run. */
 static void lose_tool(struct chat_writer *cw, const struct ir_tool *t)
 {
@@ -59,8 +105,26 @@ static void lose_tool(struct chat_writer *cw, const struct ir_tool *t)
 
 static bool is_ours(const struct chat_writer *cw, const struct ir_tool *t)
 {
-    return t->kind == IR_TOOL_FUNCTION ||
+    return t->kind != IR_TOOL_SERVER ||
            (!cw->ways->plain_tools && str_eq(cw->r->family, STR(CHAT_FAMILY)));
+}
+
+static void put_named(struct chat_writer *cw, jtext name)
+{
+    struct json_writer *w = &cw->w;
+    bool custom = false;
+
+    for (const struct ir_tool *t = cw->r->tools; t; t = t->next)
+        custom |= t->kind == IR_TOOL_CUSTOM && str_eq(t->name, name) && chat_takes_custom(cw);
+    json_begin_object(w);
+    json_key(w, "type");
+    json_put_raw_str(w, custom ? STR("custom") : STR("function"));
+    json_key_str(w, custom ? STR("custom") : STR("function"));
+    json_begin_object(w);
+    json_key(w, "name");
+    json_put_raw_str(w, name);
+    json_end(w);
+    json_end(w);
 }
 
 static void put_choice(struct chat_writer *cw, const struct ir_tool_choice *c)
@@ -82,15 +146,7 @@ static void put_choice(struct chat_writer *cw, const struct ir_tool_choice *c)
         json_put_raw_str(w, cw->ways->required.n ? cw->ways->required : STR("required"));
         break;
     case IR_CHOICE_NAMED:
-        json_begin_object(w);
-        json_key(w, "type");
-        json_put_lit(w, "function");
-        json_key(w, "function");
-        json_begin_object(w);
-        json_key(w, "name");
-        json_put_raw_str(w, c->name);
-        json_end(w);
-        json_end(w);
+        put_named(cw, c->name);
         break;
     }
     if (c->parallel != IR_UNSET) {
@@ -116,6 +172,8 @@ static void put_tools(struct chat_writer *cw)
         }
         if (t->kind == IR_TOOL_FUNCTION)
             put_function(cw, t);
+        else if (t->kind == IR_TOOL_CUSTOM)
+            put_custom(cw, t);
         else
             json_put_text(&cw->w, t->raw);
     }

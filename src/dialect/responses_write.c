@@ -11,6 +11,7 @@
  * (dialect/quirk.h).
  */
 #include "base/num.h"
+#include "dialect/free_text.h"
 #include "dialect/openai_chat_int.h"
 #include "dialect/responses_int.h"
 #include "dialect/schema.h"
@@ -65,28 +66,23 @@ static void put_function(struct responses_writer *rw, const struct ir_tool *t)
         responses_lose(rw, STR("cache_control"));
 }
 
-/* Chat says {"custom":{"format":{"grammar":{…}}}}, this language the same without the wrappings. */
 static void put_custom(struct responses_writer *rw, const struct ir_tool *t)
 {
     struct json_writer *w = &rw->w;
-    struct json_doc doc;
-    jval format = JVAL_NONE, grammar;
+    struct free_text f = free_text_of(t, rw->arena);
 
-    if (json_parse(rw->arena, t->raw, &doc, NULL) == RC_OK)
-        format = json_path(json_root(&doc), "custom", "format", NULL);
-    grammar = json_get_lit(format, "grammar");
     json_begin_object(w);
     json_key(w, "type");
     json_put_lit(w, "custom");
     put_text(rw, STR("name"), t->name);
     put_text(rw, STR("description"), t->description);
-    if (json_is(grammar, JSON_OBJECT)) {
+    if (f.definition.n) {
         json_key(w, "format");
         json_begin_object(w);
         json_key(w, "type");
         json_put_lit(w, "grammar");
-        put_text(rw, STR("syntax"), json_raw(json_get_lit(grammar, "syntax")));
-        put_text(rw, STR("definition"), json_raw(json_get_lit(grammar, "definition")));
+        put_text(rw, STR("syntax"), f.syntax);
+        put_text(rw, STR("definition"), f.definition);
         json_end(w);
     }
     json_end(w);

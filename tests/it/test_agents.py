@@ -216,3 +216,96 @@ def test_opencode_carries_out_a_multi_tool_turn(weir, upstream, npm, work, tmp_p
     out = run([opencode, "run", "Do what is needed."], work, env)
     assert_played(scene, out, work)
     assert all(r.target == "/v1/messages" for r in up.requests)
+
+
+def codex_env(tmp_path, port, model="m"):
+    """Codex with weir as a provider of its own; what it needs lies in a home made for it."""
+    home = tmp_path / "codex"
+    home.mkdir()
+    (home / "config.toml").write_text(f"""
+model = "{model}"
+model_provider = "weir"
+[model_providers.weir]
+name = "weir"
+base_url = "http://127.0.0.1:{port}/v1"
+env_key = "WEIR_KEY"
+wire_api = "responses"
+supports_websockets = true
+""")
+    return gateway.environment(tmp_path, {"CODEX_HOME": str(home), "WEIR_KEY": "client-key"})
+
+
+def codex_command(npm):
+    # On the machine of the test, in a folder that no repository holds, and nobody to ask.
+    return [
+        program(npm / ".bin/codex"),
+        "exec",
+        "--skip-git-repo-check",
+        "--dangerously-bypass-approvals-and-sandbox",
+        "Do what is needed.",
+    ]
+
+
+def codex_play(work):
+    """As `play`, with the one tool Codex has for all of it."""
+
+    def shell(call, cmd):
+        return Tool(call, "exec_command", {"cmd": cmd})
+
+    return Play(
+        Turn(
+            thinking="First a look.",
+            text="I'll look first.",
+            tools=(shell("call_01AAAAAAAAAAAAAAAA", "echo weir-$((40+2)) > a.txt; cat a.txt"),),
+        ),
+        Turn(
+            tools=(
+                shell("call_01BBBBBBBBBBBBBBBB", "printf 'gr\u00fc\u00dfe \"b\"\\n' > b.txt"),
+                shell("call_01CCCCCCCCCCCCCCCC", "cat a.txt"),
+            )
+        ),
+        lambda done: Turn(
+            text="Finished with " + done[0]["call_01AAAAAAAAAAAAAAAA"].split()[-1] + "."
+        ),
+        needs=("exec_command",),
+    )
+
+
+def test_codex_carries_out_a_multi_tool_turn(weir, upstream, npm, work, tmp_path, back):
+    scene = codex_play(work)
+    up = upstream(back, default=scene)
+    w = weir(up, extra=KEYED, workers=2)
+    out = run(codex_command(npm), work, codex_env(tmp_path, w.port))
+    assert_played(scene, out, work)
+    assert all(r.streamed for r in up.requests if r.body)
+    log = w.log()
+    assert [r["status"] for r in log if r["method"] == "GET"][:1] == [426], "the WebSocket probe"
+    assert all(r["status"] == 200 for r in log if r["path"] == "/v1/responses" and r["method"] == "POST")
+    if back == "anthropic":  # what Claude thought came back to it, signed
+        thoughts = [
+            block
+            for message in scene.seen[-1][1]["messages"]
+            for block in message["content"]
+            if isinstance(block, dict) and block.get("type") == "thinking"
+        ]
+        assert [t["thinking"] for t in thoughts] == ["First a look."] and thoughts[0]["signature"]
+
+
+PATCH = "*** Begin Patch\n*** Add File: b.txt\n+gr\u00fc\u00dfe \"b\"\n*** End Patch\n"
+
+
+def test_codex_edits_with_a_free_text_tool(weir, upstream, npm, work, tmp_path, back):
+    """Codex offers its own models a tool that takes a patch as free text. Other providers are shown
+    a function with one string, and Codex gets the text that stands in it."""
+    scene = Play(
+        Turn(tools=(Tool("call_01AAAAAAAAAAAAAAAA", "apply_patch", {"input": PATCH}),)),
+        Turn(tools=(Tool("call_01BBBBBBBBBBBBBBBB", "exec_command", {"cmd": "cat b.txt"}),)),
+        lambda done: Turn(text="Finished with " + done[1]["call_01BBBBBBBBBBBBBBBB"][-11:].strip()),
+        needs=("apply_patch", "exec_command"),
+    )
+    up = upstream(back, default=scene)
+    w = weir(up, extra=KEYED, workers=2)
+    out = run(codex_command(npm), work, codex_env(tmp_path, w.port, model="gpt-5.5"))
+    assert (work / "b.txt").read_text() == 'gr\u00fc\u00dfe "b"\n'
+    assert 'gr\u00fc\u00dfe "b"' in out, out
+    assert "Success" in scene.results["call_01AAAAAAAAAAAAAAAA"], scene.results
