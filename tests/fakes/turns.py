@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """turns - what a model says in one answer, and the exact shapes in which providers write it.
 
-A Turn is the meaning (thinking, text, tool calls, stop, token counts); `chat_*` and `anthropic_*`
-write it as OpenAI Chat Completions and Anthropic Messages do, streamed or whole. The shapes follow
+A Turn is the meaning (thinking, text, tool calls, stop, token counts); `chat_*`, `anthropic_*` and
+`responses_*` write it as OpenAI Chat Completions, Anthropic Messages and OpenAI Responses do, streamed
+or whole. The shapes follow
 recorded traffic, with the turns that trip translators up:
 
   chat       role in the first chunk; with tools, content is null and the first call sits in that
@@ -20,6 +21,8 @@ own, for agents tell a repeated message from a new one by it.
 import itertools
 import json
 from dataclasses import dataclass
+
+import responses
 
 _numbers = itertools.count(1)
 
@@ -321,25 +324,43 @@ def anthropic_error(status, message="it failed", kind=None):
     }
 
 
-# ---- either
+# ---- OpenAI Responses (the shapes are in responses.py)
+
+
+def responses_stream(turn, model="m"):
+    listed = responses.events(turn, model, new_id, split)
+    return [
+        event({"type": kind, **data, "sequence_number": number}, kind)
+        for number, (kind, data) in enumerate(listed)
+    ]
+
+
+# ---- any of them
 
 
 def whole(dialect, turn, model="m"):
-    return anthropic_message(turn, model) if dialect == "anthropic" else chat_message(turn, model)
+    if dialect == "anthropic":
+        return anthropic_message(turn, model)
+    if dialect == "openai-responses":
+        return responses.whole(turn, model, new_id)
+    return chat_message(turn, model)
 
 
 def stream(dialect, turn, model="m", usage=True):
-    return (
-        anthropic_stream(turn, model) if dialect == "anthropic" else chat_stream(turn, model, usage)
-    )
+    if dialect == "anthropic":
+        return anthropic_stream(turn, model)
+    if dialect == "openai-responses":
+        return responses_stream(turn, model)
+    return chat_stream(turn, model, usage)
 
 
 def error(dialect, status, message="it failed", kind=None, code=None):
     if dialect == "anthropic":
         return anthropic_error(status, message, kind)
-    return chat_error(status, message, kind, code)
+    return chat_error(status, message, kind, code)  # Responses has Chat's
 
 
 def prelude(dialect, turn=Turn(text="x")):
     """The leading events of a stream that carry no content yet."""
-    return stream(dialect, turn)[: 3 if dialect == "anthropic" else 1]
+    lengths = {"anthropic": 3, "openai-responses": responses.PRELUDE}
+    return stream(dialect, turn)[: lengths.get(dialect, 1)]

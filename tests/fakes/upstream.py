@@ -334,7 +334,7 @@ def stalls(seconds=30.0):
 
 
 class Upstream:
-    """A provider of one dialect ("openai" or "anthropic"). `script` answers go first, one each."""
+    """A provider of one dialect ("openai", "openai-responses" or "anthropic"). `script` answers go first, one each."""
 
     def __init__(
         self, dialect="openai", *script, default=None, tls=None, on_accept=None, backlog=512
@@ -357,7 +357,7 @@ class Upstream:
     def base(self):
         """The base URL as a config names it."""
         scheme, host = ("https", "localhost") if self.tls else ("http", "127.0.0.1")
-        return f"{scheme}://{host}:{self.port}" + ("/v1" if self.dialect == "openai" else "")
+        return f"{scheme}://{host}:{self.port}" + ("/v1" if self.dialect.startswith("openai") else "")
 
     @property
     def hits(self):

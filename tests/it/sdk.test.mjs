@@ -149,8 +149,74 @@ const messages = {
     event.type === 'content_block_delta' && event.delta.type === 'text_delta' && event.delta.text,
 };
 
-const FRONTS = [chat, messages];
+const responses = {
+  name: 'openai.responses',
+  client: chat.client,
+  body: (input, fields) => ({
+    model: MODEL,
+    input,
+    store: false,
+    include: ['reasoning.encrypted_content'],
+    reasoning: { effort: 'medium', summary: 'auto' },
+    tools: ['add', 'now'].map((name) => ({
+      type: 'function',
+      name,
+      description: name,
+      parameters: SCHEMA,
+      strict: false,
+    })),
+    ...fields,
+  }),
+  result(r) {
+    const of = (type) => r.output.filter((item) => item.type === type);
+    const calls = of('function_call');
+    const why = r.incomplete_details?.reason;
+    return {
+      text: r.output_text,
+      thinking: of('reasoning')
+        .flatMap((item) => item.summary)
+        .map((part) => part.text)
+        .join(''),
+      tools: calls.map((c) => [c.call_id, c.name, JSON.parse(c.arguments)]),
+      finish: why === 'max_output_tokens' ? 'length' : calls.length ? 'tool_calls' : 'stop',
+      input: r.usage.input_tokens,
+      output: r.usage.output_tokens,
+      items: r.output,
+    };
+  },
+  async whole(client, input) {
+    return this.result(await client.responses.create(this.body(input)));
+  },
+  // The helper checks the order of the events, and that each belongs to an item that is there.
+  async stream(client, input) {
+    const s = client.responses.stream(this.body(input));
+    let text = '';
+    let next = 0;
+    for await (const event of s) {
+      assert.equal(event.sequence_number, next++, event.type);
+      if (event.type === 'response.output_text.delta') text += event.delta;
+    }
+    const got = this.result(await s.finalResponse());
+    assert.equal(got.text, text);
+    return got;
+  },
+  // The items go back as they came, parsed_arguments and all that the helper added left out.
+  toolRound: (got, results) => [
+    ...got.items.map(({ parsed_arguments: _, ...item }) => item),
+    ...got.tools.map(([id], i) => ({
+      type: 'function_call_output',
+      call_id: id,
+      output: results[i],
+    })),
+  ],
+  raw: (client, fields, options) =>
+    client.responses.create(responses.body([{ role: 'user', content: 'hi' }], fields), options),
+  isText: (event) => event.type === 'response.output_text.delta' && event.delta,
+};
+
+const FRONTS = [chat, messages, responses];
 const BACKS = ['openai', 'anthropic'];
+const ALL_BACKS = [...BACKS, 'openai-responses']; // for what depends on how an answer is written
 
 function each(title, run, backs = BACKS) {
   for (const front of FRONTS) {
@@ -186,7 +252,7 @@ each('text, whole and streamed', async ({ front, a, client }) => {
       how,
     );
   }
-});
+}, ALL_BACKS);
 
 each('parallel tools and reasoning, whole and streamed', async ({ front, a, client }) => {
   await a.always({ says: TURN });
@@ -212,7 +278,7 @@ each('parallel tools and reasoning, whole and streamed', async ({ front, a, clie
     sent.tools.map((tool) => tool.name ?? tool.function.name),
     ['add', 'now'],
   );
-});
+}, ALL_BACKS);
 
 each('a round of tool results', async ({ front, back, a, client }) => {
   await a.script({ says: TURN }, { says: { text: 'Both are done.' } });
@@ -222,8 +288,23 @@ each('a round of tool results', async ({ front, back, a, client }) => {
   const got = await front.stream(c, [...start, ...front.toolRound(first, ['three', 'noon "é"'])]);
   assert.equal(got.text, 'Both are done.');
 
-  const { messages: list } = (await a.requests())[1].body;
-  if (back === 'openai') {
+  const { messages: list, input: items } = (await a.requests())[1].body;
+  if (back === 'openai-responses') {
+    assert.deepEqual(
+      items.filter((item) => item.type === 'function_call').map((item) => item.call_id),
+      ['call_01AAAA', 'call_01BBBB'],
+    );
+    assert.deepEqual(
+      items.slice(-2).map((item) => [item.type, item.call_id, item.output]),
+      [
+        ['function_call_output', 'call_01AAAA', 'three'],
+        ['function_call_output', 'call_01BBBB', 'noon "é"'],
+      ],
+    );
+    // What the model thought comes back sealed wherever the client's language has a place for it.
+    const thought = items.find((item) => item.type === 'reasoning');
+    if (front !== chat) assert.equal(thought.encrypted_content, 'gAAAAABseal');
+  } else if (back === 'openai') {
     assert.deepEqual(
       list.map((m) => m.role),
       ['user', 'assistant', 'tool', 'tool'],
@@ -255,17 +336,17 @@ each('a round of tool results', async ({ front, back, a, client }) => {
     );
     assert.match(JSON.stringify(list[2].content[1].content), /noon \\"é\\"/);
   }
-  if (front.name === 'anthropic' && back === 'anthropic') {
+  if (front !== chat && back === 'anthropic') {
     const thinking = list[1].content.find((b) => b.type === 'thinking');
     assert.deepEqual([thinking.thinking, thinking.signature], [TURN.thinking, 'c2lnbmF0dXJl']);
   }
-});
+}, ALL_BACKS);
 
 each('the answer was cut by its limit', async ({ front, a, client }) => {
   await a.always({ says: { text: 'and so', stop: 'length' } });
   for (const how of ['whole', 'stream'])
     assert.equal((await front[how](client(), [{ role: 'user', content: 'hi' }])).finish, 'length');
-});
+}, ALL_BACKS);
 
 // ---- errors
 
@@ -296,22 +377,30 @@ for (const front of FRONTS) {
     const e = await caught(front.raw(front.client(w, { apiKey: 'wrong' })));
     assert.deepEqual([e.constructor.name, e.status], ['AuthenticationError', 401]);
     const unknown = await caught(front.raw(front.client(w), { model: 'nobody-has-it' }));
-    assert.deepEqual([unknown.constructor.name, unknown.status], ['NotFoundError', 404]);
+    const gone = front === responses ? ['BadRequestError', 400] : ['NotFoundError', 404];
+    assert.deepEqual([unknown.constructor.name, unknown.status], gone);
     assert.equal((await a.requests()).length, 0);
   });
+}
+
+// Of a response that failed the SDK throws nothing: it is an event like others, and its reader's to see.
+function told(event) {
+  if (event.type === 'response.failed') throw Object.assign(new Error(), event.response);
 }
 
 each('a stream that breaks throws after its text', async ({ front, back, a, client }) => {
   await a.always({
     cut: { text: 'one two three four' },
-    after: back === 'anthropic' ? 5 : 3,
+    after: back === 'openai' ? 3 : 5,
     end: 'rst',
   });
   let text = '';
   const e = await caught(
     (async () => {
-      for await (const event of await front.raw(client(), { stream: true }))
+      for await (const event of await front.raw(client(), { stream: true })) {
         text += front.isText(event) || '';
+        told(event);
+      }
     })(),
   );
   assert.ok(text && 'one two three four'.startsWith(text), text);
@@ -319,7 +408,7 @@ each('a stream that breaks throws after its text', async ({ front, back, a, clie
     `${e.constructor.name} ${e.message} ${JSON.stringify(e.error ?? '')}`,
     /api_error|server_error|upstream|provider/i,
   );
-});
+}, ALL_BACKS);
 
 each(
   'an overload in mid-stream is an error of that kind',
@@ -352,7 +441,7 @@ each(
     });
     const e = await caught(
       (async () => {
-        for await (const _ of await front.raw(client(), { stream: true }));
+        for await (const event of await front.raw(client(), { stream: true })) told(event);
       })(),
     );
     assert.match(`${e.message} ${JSON.stringify(e.error ?? '')}`, /overloaded/i);
