@@ -195,6 +195,7 @@ static const struct {
     {"stop ", "stop stop_sequences"},
     {"format ", "response_format"},
     {"choice ", "tool_choice"},
+    {"max_tokens ", "max_tokens"},
 };
 
 static bool has_any(str losses, const char *names)
@@ -267,11 +268,45 @@ static void there_and_back(struct drive *d, const char *path, const struct diale
     compare(path, tell(d, &after), tell(d, &before), losses);
 }
 
+/* What only OpenAI's service can do is refused in translation, and says which field it was. */
+static bool is_refused(struct drive *d, str body)
+{
+    static const char *const fields[] = {"previous_response_id", "conversation", "prompt",
+                                         "background"};
+    jval root = drive_json(d, body);
+    struct ir_request r;
+    for (size_t i = 0; i < ARRAY_LEN(fields); i++) {
+        jval v = json_get(root, str_c(fields[i]));
+        if (json_is_nothing(v) || json_is(v, JSON_FALSE))
+            continue;
+        assert_int_equal(drive_decode(d, &dialect_responses, body, &r), RC_SYNTAX);
+        assert_int_equal(d->fail.kind, ERR_UNSUPPORTED);
+        return true;
+    }
+    return false;
+}
+
+static void check_responses(struct drive *d, const char *path, str body)
+{
+    const struct dialect *from = &dialect_responses;
+    if (is_refused(d, body))
+        return;
+    there_and_back(d, path, from, body, from, "gpt-4o", "gpt-4o");
+    there_and_back(d, path, from, body, from, "gpt-5.1", "gpt-5.1");
+    there_and_back(d, path, from, body, &dialect_openai_chat, "gpt-5.1", "gpt-4o");
+    there_and_back(d, path, from, body, &dialect_openai_chat, "qwen3", "gpt-4o");
+    there_and_back(d, path, from, body, &dialect_anthropic, "claude-opus-4-8", "gpt-4o");
+}
+
 static void check(struct drive *d, const char *path, const struct dialect *from, str body)
 {
     bool chat = from == &dialect_openai_chat;
     struct ir_request before;
     str again;
+    if (from == &dialect_responses) {
+        check_responses(d, path, body);
+        return;
+    }
     if (drive_decode(d, from, body, &before) != RC_OK)
         fail_msg("%s: refused: " STR_FMT, path, STR_ARG(fail_message(&d->fail)));
     /* its own dialect, by way of the canonical form */
@@ -283,6 +318,8 @@ static void check(struct drive *d, const char *path, const struct dialect *from,
         there_and_back(d, path, from, body, &dialect_anthropic, "claude-opus-4-8", "gpt-5");
     else
         there_and_back(d, path, from, body, &dialect_openai_chat, "qwen3", "claude-opus-4-8");
+    there_and_back(d, path, from, body, &dialect_responses, "gpt-4o",
+                   chat ? "qwen3" : "claude-opus-4-8");
 }
 
 static unsigned each(const char *pattern_of, const struct dialect *dialect, const char *member)
@@ -301,14 +338,18 @@ static unsigned each(const char *pattern_of, const struct dialect *dialect, cons
             jval root = drive_json(&d, body);
             str path = json_raw(json_get_lit(root, "path"));
             bool anthropic = str_has_prefix(path, STR("/v1/messages"));
+            bool responses = str_eq(path, STR("/v1/responses"));
             body = json_text(json_get(root, str_c(member)));
-            dialect = anthropic ? &dialect_anthropic : &dialect_openai_chat;
-            if (!anthropic && str_find(path, STR("/chat/completions")) == SIZE_MAX)
+            dialect = anthropic   ? &dialect_anthropic
+                      : responses ? &dialect_responses
+                                  : &dialect_openai_chat;
+            if (!anthropic && !responses && str_find(path, STR("/chat/completions")) == SIZE_MAX)
                 body = STR_NONE;
             if (str_find(path, STR("count_tokens")) != SIZE_MAX)
                 body = STR_NONE;
         }
-        if (str_find(body, STR("\"messages\"")) != SIZE_MAX &&
+        const char *turns = dialect == &dialect_responses ? "\"input\"" : "\"messages\"";
+        if (str_find(body, str_c(turns)) != SIZE_MAX &&
             str_find(body, STR("\"requests\"")) == SIZE_MAX && /* a batch, a count of tokens */
             (dialect != &dialect_anthropic || str_find(body, STR("\"max_tokens\"")) != SIZE_MAX) &&
             !strstr(g.gl_pathv[i], "/error-")) {
@@ -343,6 +384,13 @@ static void test_j11_recorded_messages_requests(void **state)
         skip();
 }
 
+static void test_j11_recorded_responses_requests(void **state)
+{
+    (void)state;
+    if (each("fixtures/wire/openai-responses/*/request.json", &dialect_responses, NULL) == 0)
+        skip();
+}
+
 static void test_requests_of_real_clients(void **state)
 {
     (void)state;
@@ -355,6 +403,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_j11_recorded_chat_requests),
         cmocka_unit_test(test_j11_recorded_messages_requests),
+        cmocka_unit_test(test_j11_recorded_responses_requests),
         cmocka_unit_test(test_requests_of_real_clients),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
