@@ -255,6 +255,21 @@ static void ask_usage(struct splice *s, jval root, struct arena *a)
         splice_into(s, root, STR("\"stream_options\":{\"include_usage\":true}"), a);
 }
 
+/* A count may have the whole request inside it, which names the model once more. */
+static enum rc splice_gemini_count(jval root, str model, struct arena *a, struct rope *out)
+{
+    jval old = json_path(root, "generateContentRequest", "model", NULL);
+    str name = splice_quote(a, arena_strf(a, "models/" STR_FMT, STR_ARG(model)));
+    struct splice s;
+    splice_init(&s, root);
+    if (json_has(old))
+        splice_replace(&s, old, name);
+    if (arena_is_full(a))
+        return RC_NOMEM;
+    splice_write(&s, out);
+    return rope_failed(out) ? RC_LIMIT : RC_OK;
+}
+
 enum rc op_splice(const struct op *op, const struct op_way *way, jval root,
                   const struct back_call *c, struct arena *a, struct rope *out)
 {
@@ -263,6 +278,8 @@ enum rc op_splice(const struct op *op, const struct op_way *way, jval root,
     struct splice s;
     if (!model.p)
         return RC_NOMEM;
+    if (op->kind == OP_COUNT && str_eq(way->words, STR("gemini")))
+        return splice_gemini_count(root, c->model, a, out);
     if (str_eq(way->words, STR("gemini"))) /* it stands in the path, and in each of the requests */
         return embed_splice_gemini(root, c->model, a, out);
     splice_init(&s, root);

@@ -2,16 +2,20 @@
 /* prompt - one walk over a request; thousandths of a token are added up. See the header. */
 #include "token/prompt.h"
 
+#include "base/b64.h"
 #include "token/estimate.h"
 #include "token/tools_text.h"
 
 #define MILLI          1000
 #define KIND_SQUEEZED  4 /* of memo: the text was measured without its blanks */
+#define KIND_FILE      8 /* … of a file in base64 */
+#define BASE64_BYTES   5 /* of such a file a token, where it cannot be decoded */
 #define PAGE_BYTES     ((size_t)64 * 1024)
 #define AUDIO_BYTES    4000 /* of base64 a token: ten a second of a compressed voice */
 #define URL_SIZE       ((struct image_size){1024, 768})
 #define SEALED_BYTES   5   /* of sealed thoughts a token: Claude's */
 #define SEALED_OPENAI  9   /* … OpenAI's, whose seal is wrapped twice */
+#define SEALED_GEMINI  7   /* … of Gemini's third generation, with a call */
 #define CITED_DOCUMENT 560 /* Claude: the instructions for citations */
 /* What Chat wraps around tools of GPT-5 and later, and around structured output (Responses less).
  */
@@ -153,10 +157,30 @@ static void image_of(struct walk *w, const struct ir_media *m)
     tokens(w, image_tokens(w->f->image, size, str_eq(m->detail, STR("low"))));
 }
 
+/* Text that came as a file in base64. */
+static bool is_text_file(const struct ir_media *m)
+{
+    return m->src == IR_MEDIA_BASE64 && (str_has_prefix(m->media_type, STR("text/")) ||
+                                         str_has_suffix(m->media_type, STR("json")));
+}
+
+static uint64_t measure_file(struct walk *w, str base64)
+{
+    struct buf *b = w->c->text;
+
+    buf_clear(b);
+    if (b64_decode(b, base64) == RC_OK && !b->failed)
+        return measure(w, buf_str(b));
+    w->exact = false;
+    return base64.n / BASE64_BYTES;
+}
+
 static void document_of(struct walk *w, const struct ir_media *m)
 {
     if (m->src == IR_MEDIA_TEXT)
         text_of(w, m->data);
+    else if (is_text_file(m))
+        w->milli += by_family(w, remember(w, m->data, KIND_FILE, measure_file));
     else if (m->src == IR_MEDIA_BLOCKS)
         blocks_of(w, m->blocks);
     else
@@ -206,6 +230,8 @@ static void call_of(struct walk *w, const struct ir_block *b)
         text_of(w, b->use.args);
     else
         json_of(w, b->use.args);
+    if (w->loop && str_eq(w->f->name, STR("GEMINI_3")))
+        tokens(w, b->use.sealed.n / SEALED_GEMINI);
     tokens(w, w->f->call);
 }
 

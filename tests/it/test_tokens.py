@@ -165,6 +165,22 @@ def test_the_provider_is_asked_where_the_configuration_says_so(
     assert record["operation"] == "count_tokens" and record["usage"]["source"] == "none"
 
 
+def test_gemini_is_asked_and_the_model_inside_is_its_own(weir, upstream):
+    answer = {"totalTokens": 5, "promptTokensDetails": [{"modality": "TEXT", "tokenCount": 5}]}
+    up = upstream("gemini", default=lambda x: x.reply(200, answer))
+    w = weir(asked(up, answer))
+    contents = [{"role": "user", "parts": [{"text": TEXT}]}]
+    path = "/v1beta/models/{}:countTokens"
+    r = http1.call(w.port, "POST", path.format("m"), {"contents": contents})
+    assert r.status == 200 and r.json == answer
+    assert path.format("up").endswith(up.requests[-1].target)
+    assert up.requests[-1].json == {"contents": contents}
+    inner = {"model": "models/m", "contents": contents}
+    r = http1.call(w.port, "POST", path.format("m"), {"generateContentRequest": inner})
+    assert r.json == answer
+    assert up.requests[-1].json == {"generateContentRequest": {**inner, "model": "models/up"}}
+
+
 def test_a_provider_of_another_language_is_not_asked(weir, upstream):
     up = upstream("openai")
     w = weir(asked(up, None))

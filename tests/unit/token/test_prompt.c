@@ -256,6 +256,25 @@ static void test_media_and_calls_are_estimates(void **state)
     assert_int_equal(count(f, "gpt-4o").tokens, 3 + 4 + 85 + 4 + 1 + 7 + 4 + 4 + 2 + 2);
 }
 
+/* A file of text is its text, a file of anything else so many pages. */
+static void test_documents(void **state)
+{
+    struct fixture *f = *state;
+    struct ir_block *b = add(f, IR_USER, IR_DOCUMENT);
+    b->media.src = IR_MEDIA_BASE64;
+    b->media.media_type = STR("text/csv");
+    b->media.data = STR("YSxiLGMK"); /* a,b,c and a line end */
+    assert_int_equal(count(f, "claude-opus-4-1").tokens, 3 + 4 + 6);
+    b->media.data = STR("no base64");
+    assert_in_range(count(f, "claude-opus-4-1").tokens, 3 + 4 + 1, 3 + 4 + 9);
+    b->media.media_type = STR("application/pdf");
+    assert_int_equal(count(f, "claude-opus-4-1").tokens, 3 + 4 + 1600);
+    b->media.src = IR_MEDIA_TEXT;
+    b->media.data = STR("plain");
+    b->media.title = STR("title");
+    assert_int_equal(count(f, "claude-opus-4-1").tokens, 3 + 4 + 10);
+}
+
 /* Finished turns' thoughts are dropped by their makers; within a tool loop they are read again. */
 static void test_thoughts_count_in_a_tool_loop_only(void **state)
 {
@@ -283,7 +302,8 @@ static void test_families(void **state)
     family("o1-preview", "O");
     family("us.anthropic.claude-sonnet-4-5-20250929-v1:0", "CLAUDE_45");
     family("claude-opus-4-1", "CLAUDE_4");
-    family("models/gemini-2.5-flash", "GEMINI_2");
+    family("models/gemini-2.5-flash", "GEMINI_25");
+    family("gemini-1.5-pro", "GEMINI_2");
     family("accounts/fireworks/models/qwen3-coder", "QWEN");
     family("something-else", "OTHER");
     family("o", "OTHER");
@@ -318,6 +338,7 @@ int main(void)
         TEST(test_hostile_schemas),
         TEST(test_squeeze),
         TEST(test_media_and_calls_are_estimates),
+        TEST(test_documents),
         TEST(test_thoughts_count_in_a_tool_loop_only),
         TEST(test_families),
         TEST(test_memo_makes_room_for_what_is_used),
