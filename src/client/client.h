@@ -106,6 +106,7 @@ struct exchange {
     size_t niov;
     struct exchange_limits limits;
     bool to_head; /* the request is a HEAD */
+    bool once;    /* not repeated even in an idle race: on_fail tells of it */
     /* private to client/ */
     struct up_conn *conn;
     struct deferred later;

@@ -36,7 +36,7 @@ void exchange_failed(struct exchange *x, enum rc rc, const char *what)
 
 void exchange_lost(struct exchange *x, enum rc rc, const char *what)
 {
-    bool race = x->reused && !x->replayed && rc == RC_RESET && x->phase < EXCHANGE_HEAD;
+    bool race = x->reused && !x->replayed && !x->once && rc == RC_RESET && x->phase < EXCHANGE_HEAD;
     if (!race) {
         exchange_failed(x, rc, what);
         return;

@@ -177,6 +177,13 @@ static void set_own(const struct snapshot *s, struct conf_target t, struct conf_
     ret->route = &ret->own;
 }
 
+void conf_found_provider(const struct snapshot *s, const struct conf_provider *p, str model,
+                         struct conf_found *ret)
+{
+    set_own(s, (struct conf_target){p->index, 1, model}, ret);
+    ret->how = CONF_BY_PROVIDER;
+}
+
 static bool try_direct(const struct snapshot *s, const struct conf_key *key, str name,
                        enum direct_trust trust, struct conf_found *ret)
 {

@@ -340,6 +340,9 @@ struct conf_found {
  * be NULL; a route it may not call is not found. No allocation, no lock. RC_NOTFOUND. */
 enum rc conf_resolve(const struct snapshot *s, const struct conf_key *key, str model,
                      struct conf_found *ret) MUST_CHECK;
+/* One provider, without a choice: its own API is meant. `model` must outlive ret. */
+void conf_found_provider(const struct snapshot *s, const struct conf_provider *p, str model,
+                         struct conf_found *ret);
 /* May this key (NULL: anyone) call the route? To be asked for each fallback route. */
 bool conf_key_allows(const struct conf_key *key, const struct conf_route *route);
 /* The known name nearest to `model`, for a "not found" answer; absent when none is near. */

@@ -186,11 +186,13 @@ static bool wants_websocket(const struct h1_head *h)
 
 static bool admit_call(struct call *c)
 {
+    if (call_passes(c) && !pass_admit(c))
+        return false;
     if (wants_websocket(c->req->head))
         return refuse(c, ERR_UPGRADE, STR_NONE, STR_NONE);
     if (c->froute.op == FRONT_ABSENT)
         return refuse(c, ERR_NOT_FOUND, c->froute.why, STR("not_found"));
-    if (c->req->head->method != H1_POST)
+    if (c->req->head->method != H1_POST && !call_passes(c))
         return refuse(c, ERR_METHOD, STR("Use POST here."), STR_NONE);
     if (!body_is_welcome(c))
         return false;

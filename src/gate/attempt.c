@@ -29,7 +29,9 @@ void attempt_begin(struct call *c)
     CHECK(!c->record_open && c->attempts < GATE_ATTEMPTS_MAX);
     c->attempt_began = loop_now(c->gate->loop);
     c->tried[c->attempts++] = (struct attempt_record){
-        .provider = c->cand->provider, .model = c->cand->target->model, .error = ERR_COUNT};
+        .provider = c->cand->provider,
+        .model = call_passes(c) && c->peek.model.n ? c->peek.model : c->cand->target->model,
+        .error = ERR_COUNT};
     metric_add(&c->bind->metric->counter[METRIC_P_CALLS], 1);
     metric_add(&c->bind->metric->in_flight, 1);
     c->record_open = true;
@@ -77,6 +79,8 @@ static void send_request(struct call *c)
         .idle_ms = t->idle,
         .deadline = total < c->deadline ? total : c->deadline,
     };
+    if (call_passes(c))
+        pass_limit_exchange(c);
     c->on_wire = true;
     own_time_stop(c);
     exchange_start(c->gate->client, &c->x);
@@ -234,6 +238,8 @@ static void learn(struct call *c, const struct attempt_failure *f)
         return;
     metric_add(&m->counter[METRIC_P_ERRORS], 1);
     metric_provider_done(m, now, bad);
+    if (f->end == ATTEMPT_STATUS && call_passes(c))
+        return; /* of a path that the client chose: no news of anything else */
     if (retry_is_refusal(f)) {
         health_refuse(c->cand->credential, now);
     } else if (f->kind == ERR_RATE_LIMITED) {
@@ -342,11 +348,18 @@ void attempt_failed(struct call *c, const struct attempt_failure *f, const struc
     if (fail->kind == ERR_RATE_LIMITED) /* U11: the shortest wait of all that were asked */
         c->fail.retry_after_ms = c->retry_after_ms;
     fail_for_client(&c->fail);
+    if (call_passes(c) && !pass_may_repeat(c, f))
+        rule.where = RETRY_NOWHERE;
     if (may_retry(c, rule.where, fail) && retry_budget_take(&g->budget, loop_now(g->loop))) {
         c->phase = CALL_SENDING;
         if (try_elsewhere(c) || try_again_here(c, &rule))
             return;
         retry_budget_return(&g->budget);
+    }
+    if (call_passes(c) && f->end == ATTEMPT_STATUS) {
+        c->reply_error = f->kind;
+        pass_reply_whole(c, buf_str(&c->whole));
+        return;
     }
     call_fail(c, &c->fail);
 }
@@ -361,7 +374,8 @@ bool attempt_cut_by_client(const struct call *c, enum err kind)
 void attempt_answers(struct call *c)
 {
     health_answers(c->cand->health);
-    health_answers(c->cand->credential);
+    if (!call_passes(c))
+        health_answers(c->cand->credential);
     atomic_store_explicit(&c->bind->metric->circuit_open_until, 0, memory_order_relaxed);
 }
 
@@ -372,7 +386,8 @@ void attempt_served(struct call *c)
     end_record(c, ERR_COUNT);
     attempt_answers(c);
     health_success(c->cand->health);
-    health_success(c->cand->credential);
+    if (!call_passes(c))
+        health_success(c->cand->credential);
     metric_provider_done(c->bind->metric, loop_now(c->gate->loop), false);
 }
 

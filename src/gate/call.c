@@ -92,6 +92,8 @@ void call_release(struct call *c)
     attempt_release(c);
     wire_give(g, c->wire);
     c->wire = NULL;
+    if (call_passes(c))
+        pass_stop(c);
     frame_fini(&c->frames);
     chain_fini(c->chain);
     c->chain = NULL;
@@ -309,7 +311,9 @@ enum step stage_resolve(struct call *c)
         call_fail_kind(c, ERR_NOT_FOUND, STR("No model has a name as long as that."), STR_NONE);
         return STEP_DONE;
     }
-    if (conf_resolve(snap, c->key, c->peek.model, &c->found) != RC_OK) {
+    if (call_passes(c)) {
+        pass_resolve(c);
+    } else if (conf_resolve(snap, c->key, c->peek.model, &c->found) != RC_OK) {
         call_fail_unknown_model(c, c->peek.model);
         return STEP_DONE;
     }

@@ -85,9 +85,12 @@ struct gate_tokens {
 
 struct demo;
 
+struct pass;
+
 /* What a call has besides, when it is no chat (dialect/op.h). */
 struct operation {
     const struct op *row;
+    struct pass *pass;           /* to one provider's own API; NULL: an operation of the table */
     const struct op_way *way;    /* of the candidate under way */
     str path_model;              /* where the path names one */
     struct op_form form;         /* the body, when it is one */
@@ -280,6 +283,26 @@ enum answer_mode op_mode(struct call *c, const struct h1_head *h);
  * holds nothing that can be used. */
 enum rc op_answer(struct call *c, jval root, struct rope *to, bool *ret_as_is);
 void op_complete_usage(struct call *c);
+
+/* pass.c: one provider's own API */
+bool pass_find(struct call *c);  /* c->op and c->front, where the path leads there */
+bool pass_admit(struct call *c); /* false: answered */
+enum step pass_decode(struct call *c);
+void pass_resolve(struct call *c);
+bool pass_may_repeat(const struct call *c, const struct attempt_failure *f);
+void pass_limit_exchange(struct call *c);
+void pass_write_target(const struct call *c, struct buf *to); /* path and query */
+void pass_write_headers(struct call *c, const struct back_call *bc, struct buf *to);
+enum answer_mode pass_mode(struct call *c, const struct h1_head *h);
+void pass_hear(struct call *c, str piece); /* bytes that go on: the usage in them */
+void pass_heard_all(struct call *c);
+void pass_stop(struct call *c); /* no more of this answer; idempotent */
+void pass_reply_lines(const struct call *c, struct buf *to);
+void pass_reply_whole(struct call *c, str body); /* with the provider's status */
+static inline bool call_passes(const struct call *c)
+{
+    return c->op && c->op->pass;
+}
 
 /* access.c: who may come in. True: go on; false: answered. */
 bool access_admit(struct call *c);

@@ -22,6 +22,8 @@ void op_find(struct call *c)
 {
     struct arena *a = &c->req->arena;
     str model;
+    if (pass_find(c))
+        return;
     const struct op *row = op_route(c->req->head->path, &model);
     struct operation *op = row ? arena_new(a, struct operation) : NULL;
     if (!op)
@@ -36,7 +38,7 @@ void op_find(struct call *c)
 
 bool op_takes_type(const struct call *c, str type)
 {
-    return (c->op->row->bodies & OP_FORM) && multipart_is_form(type);
+    return c->op->pass || ((c->op->row->bodies & OP_FORM) && multipart_is_form(type));
 }
 
 static enum rc decode_form(struct call *c, str type, struct fail *f)
@@ -64,6 +66,8 @@ enum step op_decode(struct call *c)
     struct json_error e;
     str type = h1_get(c->req->head, H1_CONTENT_TYPE);
     enum rc rc;
+    if (c->op->pass)
+        return pass_decode(c);
     if (multipart_is_form(type)) {
         rc = decode_form(c, type, &f);
     } else {
@@ -90,6 +94,8 @@ static bool finds_way(struct call *c, const struct candidate *to)
 {
     struct operation *op = c->op;
     const struct conf_provider *p = to->provider;
+    if (op->pass)
+        return true;
     /* A provider that is configured with one endpoint only has no other. */
     op->way = p->demo || p->endpoint.n ? NULL : op_way_of(op->row, p->dialect);
     op->no_way |= !op->way;
@@ -107,8 +113,8 @@ struct candidate *op_plan_next(struct call *c)
 
 void op_start(struct call *c)
 {
-    CHECK(c->op->way);
-    c->same = op_is_same(c->op->row, c->op->way);
+    CHECK(c->op->way || c->op->pass);
+    c->same = c->op->pass || op_is_same(c->op->row, c->op->way);
     c->reader = &op_reader;
 }
 
@@ -147,6 +153,10 @@ enum rc op_write_body(struct call *c, const struct back_call *bc, struct rope *t
 {
     struct operation *op = c->op;
     enum rc rc;
+    if (op->pass) {
+        rope_put(to, c->req->body);
+        return RC_OK;
+    }
     if (op->form.boundary.n) {
         rc = op_splice_form(&op->form, bc->model, to);
         if (rc == RC_SYNTAX)
@@ -213,6 +223,10 @@ static void write_form_type(const struct op_form *form, struct buf *to)
 void op_write_headers(struct call *c, const struct back_call *bc, struct buf *to)
 {
     const struct operation *op = c->op;
+    if (op->pass) {
+        pass_write_headers(c, bc, to);
+        return;
+    }
     if (op->form.boundary.n)
         write_form_type(&op->form, to);
     else
@@ -243,7 +257,7 @@ static bool is_page(str type)
            str_eq_nocase(type, STR("application/xhtml+xml"));
 }
 
-enum answer_mode op_mode(struct call *c, const struct h1_head *h)
+static enum answer_mode mode_of(struct call *c, const struct h1_head *h)
 {
     struct operation *op = c->op;
     str said = h1_get(h, H1_CONTENT_TYPE), type = media_type(said);
@@ -260,6 +274,11 @@ enum answer_mode op_mode(struct call *c, const struct h1_head *h)
     c->raw = !events;
     op->answer_type = type.n ? arena_dup(&c->req->arena, said) : STR("application/octet-stream");
     return op->answer_type.p ? ANSWER_STREAM : ANSWER_UNKNOWN;
+}
+
+enum answer_mode op_mode(struct call *c, const struct h1_head *h)
+{
+    return c->op->pass ? pass_mode(c, h) : mode_of(c, h);
 }
 
 /* The model's name as JSON text. */
@@ -305,6 +324,8 @@ void op_complete_usage(struct call *c)
 {
     struct usage *u = &c->usage;
     enum op_counts counts = c->op->row->counts;
+    if (c->op->pass)
+        return; /* what its API charges is for its API to say */
     u->characters = c->peek.characters;
     if (counts == OP_COUNTS_NONE || (u->has & USAGE_HAS_INPUT))
         return;

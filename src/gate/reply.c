@@ -65,6 +65,8 @@ void call_reply_lines(struct call *c, str content_type, struct buf *b)
     }
     if (c->route && c->route != c->found.route)
         h1_write_header(b, STR("x-weir-fallback"), c->route->name);
+    if (call_passes(c))
+        pass_reply_lines(c, b);
 }
 
 /* The head of a stream, once: with the first content, or with the first ping of a long wait. */
@@ -74,10 +76,10 @@ bool stream_reply_begin(struct call *c)
         return true;
     own_time_stop(c);
     call_reply_lines(c, c->op ? c->op->answer_type : c->front->front->stream_type, &c->gate->lines);
-    c->reply_status = 200;
+    c->reply_status = call_passes(c) ? c->status : 200;
     c->stream_out = true;
     metric_add(&c->gate->set.metrics->streams, 1);
-    return reply_start(c->req, 200, buf_str(&c->gate->lines));
+    return reply_start(c->req, c->reply_status, buf_str(&c->gate->lines));
 }
 
 static void error_lines(struct call *c, const struct fail *f, const struct front_error *e,
@@ -95,7 +97,9 @@ static void error_lines(struct call *c, const struct fail *f, const struct front
     if (f->kind == ERR_UPGRADE) /* RFC 9110, 15.5.22: what may be spoken instead */
         buf_lit(b, "upgrade: HTTP/1.1\r\n");
     if (f->kind == ERR_METHOD)
-        buf_add(b, c->front ? STR("allow: POST\r\n") : STR("allow: GET, HEAD\r\n"));
+        buf_add(b, call_passes(c) ? STR("allow: GET, HEAD, OPTIONS, POST, PUT, PATCH, DELETE\r\n")
+                   : c->front     ? STR("allow: POST\r\n")
+                                  : STR("allow: GET, HEAD\r\n"));
 }
 
 void call_answered(struct call *c)

@@ -192,6 +192,8 @@ static void take_raw(struct call *c, str piece, bool stays)
         c->ttft_ms = loop_now(c->gate->loop) - c->req->began;
     }
     forward(c, piece, stays);
+    if (call_passes(c))
+        pass_hear(c, piece);
 }
 
 static void take_events(struct call *c, str piece, bool stays)
@@ -365,6 +367,14 @@ void stream_end(struct call *c)
     if (c->collect) {
         attempt_served(c);
         collect_reply(c);
+        return;
+    }
+    if (call_passes(c))
+        pass_heard_all(c);
+    if (c->status == 204 || c->status == 205) { /* of a provider's own API: there is no body */
+        c->committed = true;
+        attempt_served(c);
+        pass_reply_whole(c, STR(""));
         return;
     }
     if (!stream_commit(c)) /* an empty answer is an answer */

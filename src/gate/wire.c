@@ -150,11 +150,11 @@ static void sign(struct call *c, const struct back_call *bc, str target)
 {
     const struct dialect_back *back = c->bind->dialect->back;
     uint8_t digest[DIGEST_SHA256];
-    if (!back->sign || c->op || !bc->aws.access_key_id.n)
+    if (!back->sign || (c->op && !call_passes(c)) || !bc->aws.access_key_id.n)
         return;
     digest_body(c, digest);
     size_t mark = str_find_char(target, '?');
-    struct back_signing s = {.method = STR("POST"),
+    struct back_signing s = {.method = call_passes(c) ? c->req->head->method_text : STR("POST"),
                              .path = str_head(target, mark),
                              .query = mark == SIZE_MAX ? STR_NONE : str_from(target, mark + 1),
                              .host = c->cand->provider->origin.authority,
@@ -168,15 +168,19 @@ static void write_head(struct call *c, const struct back_call *bc)
     const struct conf_provider *p = c->cand->provider;
     struct buf *b = &c->wire->head;
     buf_clear(b);
-    buf_lit(b, "POST ");
+    bool passes = call_passes(c);
+    buf_add(b, passes ? c->req->head->method_text : STR("POST"));
+    buf_add_char(b, ' ');
     size_t target = buf_size(b);
-    if (c->op)
+    if (passes)
+        pass_write_target(c, b);
+    else if (c->op)
         op_write_path(c, bc, b);
     else if (p->endpoint.n)
         buf_add(b, p->endpoint);
     else
         c->bind->dialect->back->request_path(bc, p->base_path, b);
-    if (p->query.n) {
+    if (p->query.n && !passes) {
         buf_add_char(b, str_find_char(buf_str(b), '?') == SIZE_MAX ? '?' : '&');
         buf_add(b, p->query);
     }
@@ -194,7 +198,8 @@ static void write_head(struct call *c, const struct back_call *bc)
         h1_write_header(b, p->headers[i].name, secret_reveal(&p->headers[i].value));
     transform_headers(c, b);
     sign(c, bc, str_from(str_head(buf_str(b), target_end), target));
-    h1_write_length(b, rope_size(&c->wire->body));
+    if (rope_size(&c->wire->body) || !passes || c->req->head->method == H1_POST)
+        h1_write_length(b, rope_size(&c->wire->body));
     h1_write_end(b);
 }
 

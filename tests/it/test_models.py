@@ -87,7 +87,10 @@ def test_a_single_one_that_is_on_no_list(w, name):
     assert get(w, f"/v1/models/{name}", BEARER).json["id"] == name
 
 
-@pytest.mark.parametrize("name", ["zzz", "%2e%2e", "..%2fmetrics", "a%00b", "%ff", "%zz", "x" * 400])
+ODD = ["zzz", "%2e%2e", "..%2fmetrics", "a%00b", "%ff", "%zz", "x" * 400]
+
+
+@pytest.mark.parametrize("name", ODD)
 def test_no_such_model(w, name):
     for headers, front in ([BEARER], CHAT), ([BEARER, ANTHROPIC], MESSAGES):
         assert_error(front, get(w, f"/v1/models/{name}", *headers), "not_found")
