@@ -8,6 +8,7 @@
  */
 #include "dialect/media.h"
 #include "dialect/openai_chat_int.h"
+#include "dialect/search_result.h"
 
 #define TEXT_GAP "\\n\\n" /* between blocks that become one string; escaped */
 
@@ -221,21 +222,16 @@ static void put_audio(struct chat_writer *cw, const struct ir_media *m)
 /* A block of the source dialect's own. Search results are text in all but name. */
 static void put_opaque(struct chat_writer *cw, const struct ir_block *b)
 {
-    struct json_doc doc;
-    struct json_iter it;
-    jval root;
+    struct search_result found;
 
-    if (!str_eq(b->opaque.type, STR("search_result")) ||
-        json_parse(cw->arena, b->raw, &doc, NULL) != RC_OK) {
+    if (!search_result_read(b, cw->arena, &found)) {
         chat_lose(cw, b->opaque.type);
         return;
     }
-    root = json_root(&doc);
-    put_text_part(&cw->w, json_raw(json_get_lit(root, "title")));
-    put_text_part(&cw->w, json_raw(json_get_lit(root, "source")));
-    it = json_iter(json_get_lit(root, "content"));
-    while (json_next(&it))
-        put_text_part(&cw->w, json_raw(json_get_lit(it.val, "text")));
+    put_text_part(&cw->w, found.title);
+    put_text_part(&cw->w, found.source);
+    while (json_next(&found.content))
+        put_text_part(&cw->w, json_raw(json_get_lit(found.content.val, "text")));
 }
 
 void chat_put_part(struct chat_writer *cw, const struct ir_block *b)

@@ -36,6 +36,8 @@ static const struct {
     {"azure-openai", &dialect_azure_responses},
     {"bedrock-converse", &dialect_bedrock},
     {"bedrock-invoke", &dialect_bedrock_invoke},
+    {"cohere", &dialect_cohere},
+    {"ollama", &dialect_ollama},
 };
 
 static const struct front_opts opts = {
@@ -66,6 +68,9 @@ static bool is_chat(const struct dialect *dialect, str body)
     if (is_gemini(dialect))
         return str_find(body, STR("\"candidates\"")) != SIZE_MAX ||
                str_find(body, STR("\"promptFeedback\"")) != SIZE_MAX;
+    if (dialect == &dialect_cohere || dialect == &dialect_ollama)
+        return str_find(body, STR("\"message\"")) != SIZE_MAX &&
+               str_find(body, STR("\"response_id\"")) == SIZE_MAX; /* Cohere's first API */
     return str_find(body, STR("\"choices\"")) != SIZE_MAX;
 }
 
@@ -99,7 +104,8 @@ static unsigned each(const char *file, bool stream, case_fn fn)
 
 static unsigned each_stream(case_fn fn)
 {
-    return each("response.sse", true, fn) + each("response.eventstream", true, fn);
+    return each("response.sse", true, fn) + each("response.eventstream", true, fn) +
+           each("response.ndjson", true, fn);
 }
 
 /* The first line that differs, for whole answers do not fit a message. */
@@ -281,8 +287,9 @@ static str without_done(str stream)
 
 static void passes(struct drive *d, const char *path, const struct answer *a)
 {
-    str want =
-        str_eq(a->dialect->family, dialect_responses.family) ? without_done(a->bytes) : a->bytes;
+    bool ends_before = str_eq(a->dialect->family, dialect_responses.family) ||
+                       a->dialect == &dialect_cohere; /* its last event is not [DONE] */
+    str want = ends_before ? without_done(a->bytes) : a->bytes;
     struct buf raw = BUF_INIT(64u << 20);
     struct ir_collect c;
     ir_collect_init(&c, &d->arena, false);

@@ -1,0 +1,8 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Cohere's v2 chat, a back: see dialect_fuzz.h. */
+#include "dialect_fuzz.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    return fuzz_dialect(&dialect_cohere, data, size);
+}
