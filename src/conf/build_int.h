@@ -65,6 +65,11 @@ enum rc build_aws_keys(struct builder *b, const struct raw_provider *raw, const 
                        struct conf_provider *p) MUST_CHECK;
 bool build_region_is_known(const struct builder *b); /* from the environment alone */
 
+/* build_vertex.c: the address of a provider on Vertex AI, where its URL does not say it all. False:
+ * it cannot be reached, and that was noted. Nothing for all others. */
+bool build_vertex(struct builder *b, const struct raw_provider *raw, struct language *l,
+                  struct conf_provider *p);
+
 /* What claude-code-router's `transformer` says about the language. */
 struct ccr_language {
     str dialect; /* wire dialect or preset; absent: nothing said */

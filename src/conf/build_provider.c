@@ -391,6 +391,8 @@ static enum rc build_provider(struct builder *b, const struct raw_provider *raw,
         return RC_OK;
     }
     p->dialect = l.wire;
+    if (!build_vertex(b, raw, &l, p))
+        return RC_OK;
     if (!l.url.n) {
         BUILD_FAULT(b, place_of(raw->at.node, NULL),
                     "provider '" STR_FMT "' needs a baseURL; add it", STR_ARG(conf_brief(p->name)));

@@ -278,7 +278,11 @@ static const struct option provider_rows[] = {
          "name when left out"},
     {"enabled", OPTION_BOOL, 0, AT(enabled), "true", .help = "false takes it out of all routes"},
     {"region", OPTION_TEXT, 0, AT(region),
-     .help = "where it runs; of Bedrock the AWS region (`us-east-1`), which makes its address"},
+     .help = "where it runs; of Bedrock the AWS region (`us-east-1`), of Vertex AI the location "
+             "(`global` when left out), which makes its address"},
+    {"project", OPTION_TEXT, 0, AT(project),
+     .help = "the Google Cloud project, for Vertex AI; taken from GOOGLE_CLOUD_PROJECT when left "
+             "out"},
     {"aws", OPTION_SECTIONS, 0, AT(aws), .sub = &aws_section,
      .help = "AWS keys instead of an apiKey, for Bedrock; taken from AWS_ACCESS_KEY_ID, "
              "AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN when both are left out"},

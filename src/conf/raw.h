@@ -91,7 +91,7 @@ struct raw_provider {
     struct raw_at at;
     struct secret service_account;
     struct raw_entra entra;
-    str name, dialect, base_url, region, ca_file, anthropic_version, api_version, prices;
+    str name, dialect, base_url, region, project, ca_file, anthropic_version, api_version, prices;
     str endpoint_url; /* claude-code-router's api_base_url */
     struct secret proxy;
     struct raw_secrets keys, ccr_keys;

@@ -515,10 +515,11 @@ static void note_dropped(struct anthropic_writer *aw, const struct ir_message *m
 void anthropic_put_messages(struct anthropic_writer *aw)
 {
     const struct ir_message *m = first_turn(aw->r);
+    bool only_system = !m && aw->r->messages;
     str role = STR_NONE;
 
     json_begin_array(&aw->w);
-    if (!m && aw->r->messages) { /* only system text: put it to the model as a question */
+    if (only_system) { /* only system text: put it to the model as a question */
         anthropic_lose(aw, STR("messages.role"));
         begin_turn(aw, STR("user"));
         for (m = aw->r->messages; m; m = m->next)
@@ -544,6 +545,11 @@ void anthropic_put_messages(struct anthropic_writer *aw)
             role = next;
         }
         put_turn(aw, m);
+    }
+    if (!role.n && !only_system) { /* turns there were, but none with a word in it */
+        begin_turn(aw, STR("user"));
+        put_note(aw, STR("(The user sent an empty message.)"), STR("messages.role"));
+        role = STR("user");
     }
     if (role.n)
         end_turn(aw);

@@ -350,13 +350,13 @@ static enum rc read_part(struct gemini_reading *r, jval v, const struct field_at
 static enum rc read_parts(struct gemini_reading *r, jval v, const struct field_at *up,
                           struct ir_block ***tail, bool model)
 {
-    struct field_at here = {.up = up, .name = "parts"};
+    struct field_at here = {.up = up, .name = "parts", .index = -1};
     struct gemini_list l = gemini_list_of(v);
     jval part;
 
     if (json_has(v) && !json_is(v, JSON_ARRAY) && !json_is(v, JSON_OBJECT))
         return field_bad(&r->d, &here, "must be an array", "invalid_type");
-    for (; gemini_list_next(&l, &part); here.index++)
+    for (here.index = 0; gemini_list_next(&l, &part); here.index++)
         TRY(read_part(r, part, &here, tail, model));
     return RC_OK;
 }

@@ -217,19 +217,25 @@ static bool is_system(const struct ir_message *m)
     return m->role == IR_SYSTEM || m->role == IR_DEVELOPER;
 }
 
-static bool is_gemini_seal(const struct ir_block *b)
-{
-    return (b->kind == IR_THINKING || b->kind == IR_REDACTED) &&
-           str_eq(b->thinking.format, STR(SEAL_GEMINI)) &&
-           (b->kind == IR_REDACTED ? b->thinking.text : b->thinking.signature).n;
-}
-
+/* A thought that Gemini signed goes back as it was; a seal alone is put onto a part that follows. */
 static void take_thought(struct history *h, const struct ir_block *b)
 {
-    if (is_gemini_seal(b))
-        h->seal = b->kind == IR_REDACTED ? b->thinking.text : b->thinking.signature;
-    else
+    struct json_writer *w = &h->gw->w;
+    bool own = str_eq(b->thinking.format, STR(SEAL_GEMINI));
+
+    if (own && b->kind == IR_REDACTED && b->thinking.text.n) {
+        h->seal = b->thinking.text;
+    } else if (own && b->thinking.signature.n) {
+        json_begin_object(w);
+        json_key(w, "text");
+        json_put_raw_str(w, b->thinking.text);
+        json_key(w, "thought");
+        json_put_bool(w, true);
+        gemini_put_member(w, STR("thoughtSignature"), b->thinking.signature);
+        json_end(w);
+    } else {
         gemini_lose(h->gw, STR("thinking"));
+    }
 }
 
 /* Is this the last text of its message, with no call behind it? Then it takes a lone signature. */
@@ -414,10 +420,11 @@ void gemini_put_contents(struct gemini_writer *gw)
 {
     const struct ir_message *m = first_turn(gw->r);
     struct history h = {.gw = gw};
+    bool only_system = !m && gw->r->messages;
     str role = STR_NONE;
 
     json_begin_array(&gw->w);
-    if (!m && gw->r->messages)
+    if (only_system)
         put_only_system(gw);
     for (; m; m = m->next) {
         str next = m->role == IR_ASSISTANT ? STR("model") : STR("user");
@@ -443,6 +450,11 @@ void gemini_put_contents(struct gemini_writer *gw)
             }
         }
         put_turn(&h, m);
+    }
+    if (!role.n && !only_system) { /* there must be a turn, and it may say nothing */
+        begin_turn(gw, STR("user"));
+        gemini_put_text(gw, STR(""), STR_NONE);
+        role = STR("user");
     }
     if (role.n)
         end_turn(gw);

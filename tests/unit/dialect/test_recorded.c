@@ -32,6 +32,7 @@ static const struct {
     {"anthropic", &dialect_anthropic},
     {"gemini", &dialect_gemini},
     {"vertex", &dialect_vertex},
+    {"vertex", &dialect_vertex_anthropic},
     {"openai-responses", &dialect_responses},
     {"azure-openai", &dialect_azure_responses},
     {"bedrock-converse", &dialect_bedrock},
@@ -61,7 +62,7 @@ static bool is_chat(const struct dialect *dialect, str body)
         return str_find(body, STR("\"output\"")) != SIZE_MAX;
     if (dialect == &dialect_bedrock_invoke) /* other makers' models have languages of their own */
         return str_find(body, STR("\"type\":\"message\"")) != SIZE_MAX;
-    if (dialect == &dialect_anthropic)
+    if (str_eq(dialect->family, dialect_anthropic.family))
         return (str_find(body, STR("\"assistant\"")) != SIZE_MAX &&
                 !str_has_prefix(body, STR("{\"custom_id\""))) || /* the result of a batch */
                str_find(body, STR("event: error")) != SIZE_MAX;
