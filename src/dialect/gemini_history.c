@@ -217,7 +217,8 @@ static bool is_system(const struct ir_message *m)
     return m->role == IR_SYSTEM || m->role == IR_DEVELOPER;
 }
 
-/* A thought that Gemini signed goes back as it was; a seal alone is put onto a part that follows. */
+/* A thought that Gemini signed goes back as it was; a seal alone is put onto a part that follows.
+ */
 static void take_thought(struct history *h, const struct ir_block *b)
 {
     struct json_writer *w = &h->gw->w;

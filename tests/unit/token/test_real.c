@@ -34,7 +34,7 @@ static void test_golden_counts(void **state)
         struct json_iter it = json_iter(json_root(&d));
         assert_true(json_next(&it) && json_str(it.val, &a, &text) == RC_OK);
         for (size_t i = 0; i < 2; i++) {
-            uint64_t want, got = bpe_count(e->bpe[i], e->work, text);
+            uint64_t want = 0, got = bpe_count(e->bpe[i], e->work, text);
             assert_true(json_next(&it) && json_u64(it.val, &want) == RC_OK);
             if (got != want)
                 fail_msg("%lu for " STR_FMT, (unsigned long)got, STR_ARG(line));
