@@ -230,34 +230,6 @@ static const struct section quirks_section = {
     "(docs/providers.md)",
     sizeof(struct raw_quirks), ROWS(quirks_rows)};
 
-#define AT(field) offsetof(struct raw_aws, field)
-static const struct option aws_rows[] = {
-    {"accessKeyId", OPTION_TEXT, OPTION_REQUIRED, AT(access_key_id), .help = "`AKIA...`"},
-    {"secretAccessKey", OPTION_SECRET, OPTION_REQUIRED, AT(secret_access_key),
-     .help = "its secret: requests are signed with it, it is never sent"},
-    {"sessionToken", OPTION_SECRET, 0, AT(session_token), .help = "of temporary credentials"},
-    {"region", OPTION_TEXT, 0, AT(region), .help = "as the provider's `region`"},
-};
-#undef AT
-static const struct section aws_section = {"providers[].aws[]",
-                                           "AWS keys, for Bedrock. One, or a list: a key pool",
-                                           sizeof(struct raw_aws), ROWS(aws_rows)};
-
-#define AT(field) offsetof(struct raw_entra, field)
-static const struct option entra_rows[] = {
-    {"tenantId", OPTION_TEXT, OPTION_REQUIRED, AT(tenant), .help = "the directory"},
-    {"clientId", OPTION_TEXT, OPTION_REQUIRED, AT(client), .help = "the application"},
-    {"clientSecret", OPTION_SECRET, OPTION_REQUIRED, AT(secret), .help = "its secret"},
-    {"scope", OPTION_TEXT, 0, AT(scope),
-     .help = "what the token is for; `https://cognitiveservices.azure.com/.default` when left out"},
-    {"authority", OPTION_TEXT, 0, AT(authority),
-     .help = "`https://login.microsoftonline.com` when left out"},
-};
-#undef AT
-static const struct section entra_section = {
-    "providers[].entra", "Tokens of Microsoft Entra instead of an apiKey, for Azure",
-    sizeof(struct raw_entra), ROWS(entra_rows)};
-
 #define AT(field) offsetof(struct raw_provider, field)
 static const struct option provider_rows[] = {
     {"name", OPTION_TEXT, OPTION_REQUIRED, AT(name),
@@ -283,7 +255,7 @@ static const struct option provider_rows[] = {
     {"project", OPTION_TEXT, 0, AT(project),
      .help = "the Google Cloud project, for Vertex AI; taken from GOOGLE_CLOUD_PROJECT when left "
              "out"},
-    {"aws", OPTION_SECTIONS, 0, AT(aws), .sub = &aws_section,
+    {"aws", OPTION_SECTIONS, 0, AT(aws), .sub = &option_aws,
      .help = "AWS keys instead of an apiKey, for Bedrock; taken from AWS_ACCESS_KEY_ID, "
              "AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN when both are left out"},
     {"limits", OPTION_SECTION, OPTION_LATER, AT(limits), .sub = &provider_rates_section,
@@ -294,7 +266,7 @@ static const struct option provider_rows[] = {
      .help =
          "Google's service account instead of an apiKey, for Vertex: the path of its JSON file, "
          "or the JSON itself"},
-    {"entra", OPTION_SECTION, 0, AT(entra), .sub = &entra_section,
+    {"entra", OPTION_SECTION, 0, AT(entra), .sub = &option_entra,
      .help = "tokens of Microsoft Entra instead of an apiKey, for Azure"},
     {"auth", OPTION_WORD, 0, AT(auth), "dialect", .words = auth_words,
      .help = "how the key is sent"},
