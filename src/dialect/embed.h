@@ -82,7 +82,7 @@ enum rc embed_splice_gemini(jval root, str model, struct arena *a, struct rope *
  * False: they are in that form already, and nothing was written. */
 bool embed_reform(jval root, enum embed_form form, struct rope *out);
 /* What encoding_format asks for. */
-enum embed_form embed_form_of(jval openai_request);
+enum embed_form embed_form_of(jval root);
 
 /* ---- for the languages' own files */
 

@@ -39,7 +39,8 @@ static void init(void *state, const struct ir_filter_setup *setup, enum ir_filte
     st->close_tag = kind == IR_FILTER_THINK ? STR("</think>") : STR("</reasoning_content>");
 }
 
-static void open(struct think_state *st, struct ir_sink to, uint32_t choice, enum ir_kind kind)
+static void open_block(struct think_state *st, struct ir_sink to, uint32_t choice,
+                       enum ir_kind kind)
 {
     struct ir_event like = text_like;
     like.choice = choice;
@@ -52,7 +53,7 @@ static void say(struct think_state *st, struct ir_sink to, uint32_t choice, str 
     if (!text.n)
         return;
     if (!st->out.choice[choice].open)
-        open(st, to, choice, kind);
+        open_block(st, to, choice, kind);
     out_say(&st->out, to, choice, IR_D_TEXT, text);
 }
 
@@ -117,7 +118,7 @@ static void think(struct think_state *st, struct ir_sink to, uint32_t choice, in
         return;
     t->nheld = t->matched = 0;
     if (!st->out.choice[choice].open) /* an empty thought */
-        open(st, to, choice, IR_THINKING);
+        open_block(st, to, choice, IR_THINKING);
     out_close(&st->out, to, choice);
     t->where = BEHIND;
 }
@@ -173,7 +174,7 @@ static void on_stop(struct think_state *st, struct ir_sink to, const struct ir_e
         t->where = SAYING;
     let_go(st, to, ev->choice);
     if (said_nothing) /* an empty block stays one */
-        open(st, to, ev->choice, IR_TEXT);
+        open_block(st, to, ev->choice, IR_TEXT);
     out_close(&st->out, to, ev->choice);
 }
 

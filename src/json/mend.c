@@ -50,7 +50,7 @@ static void finish(struct json_mend *m)
     m->long_word = false;
 }
 
-static void open(struct json_mend *m, char c, struct buf *out)
+static void open_bracket(struct json_mend *m, char c, struct buf *out)
 {
     if (m->depth == JSON_DEPTH_MAX) { /* deeper than anybody reads: no more of it */
         buf_lit(out, "null");
@@ -232,7 +232,7 @@ static bool on_value(struct json_mend *m, char c, struct buf *out)
     }
     if (c == '{' || c == '[') {
         put_comma(m, out);
-        open(m, c, out);
+        open_bracket(m, c, out);
         return true;
     }
     begin_word(m, false, out);
@@ -369,7 +369,7 @@ static bool on_byte(struct json_mend *m, char c, struct buf *out)
     switch (m->state) {
     case MEND_BEFORE:
         if (c == '{')
-            open(m, c, out);
+            open_bracket(m, c, out);
         return true;
     case MEND_KEY:
         return on_key(m, c, out);

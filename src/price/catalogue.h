@@ -42,7 +42,7 @@ struct catalogue_fault {
  * cards were checked by the project's tests, not at every start. On failure *ret is untouched:
  * RC_NOMEM, or what the fault says. */
 enum rc catalogue_new(str text, bool built_in, struct catalogue **ret,
-                      struct catalogue_fault *fault) MUST_CHECK;
+                      struct catalogue_fault *why) MUST_CHECK;
 struct catalogue *catalogue_ref(struct catalogue *c);   /* returns c */
 struct catalogue *catalogue_unref(struct catalogue *c); /* returns NULL; accepts NULL */
 

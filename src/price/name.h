@@ -20,5 +20,5 @@
 
 /* The next spelling, shorter than the last one; *step counts from 0. False: there is none. */
 bool name_shorten(str *name, unsigned *step);
-str name_tail(str name);    /* behind the last slash; itself where there is none */
-str name_at_home(str name); /* without a region; itself where there is none */
+str name_tail(str s);    /* behind the last slash; itself where there is none */
+str name_at_home(str s); /* without a region; itself where there is none */
