@@ -198,21 +198,11 @@ static enum rc read_models(struct entry *x, const struct conf_node *n)
 static const struct {
     const char *name;
     unsigned bit;
-    bool active;
 } remedies[] = {
-#define REMEDY(bit, id, name, active, help) {name, CONF_REMEDY_##id, active},
+#define REMEDY(bit, id, name, help) {name, CONF_REMEDY_##id},
 #include "conf/remedies.def"
 #undef REMEDY
 };
-
-static void add_remedy(struct entry *x, unsigned bit, const struct conf_node *at)
-{
-    x->t.remedies |= bit;
-    for (size_t i = 0; i < ARRAY_LEN(remedies); i++)
-        if (remedies[i].bit == bit && !remedies[i].active)
-            BUILD_WARN(x->b, place_of(at, NULL), "transform '%s': accepted, not active yet",
-                       remedies[i].name);
-}
 
 static const struct {
     const char *name;
@@ -306,7 +296,7 @@ static enum rc add_transformer(struct entry *x, str name, const struct conf_node
         const struct conf_node *off = option_of(options, "enable");
         bool is_off = conf_is(off, CONF_SCALAR) && str_eq(off->text, STR("false"));
         if (!is_off && transformer_others[i].remedy)
-            add_remedy(x, transformer_others[i].remedy, at);
+            x->t.remedies |= transformer_others[i].remedy;
         if (transformer_others[i].options && conf_is(options, CONF_MAP))
             TRY(read_map(x, options, transformer_others[i].op));
     }
@@ -321,7 +311,7 @@ static enum rc add_named(struct entry *x, str name, const struct conf_node *opti
     nearest_init(&near, name);
     for (size_t i = 0; i < ARRAY_LEN(remedies); i++) {
         if (str_eq_nocase(name, str_c(remedies[i].name))) {
-            add_remedy(x, remedies[i].bit, at);
+            x->t.remedies |= remedies[i].bit;
             return RC_OK;
         }
         nearest_offer(&near, str_c(remedies[i].name));

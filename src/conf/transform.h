@@ -22,7 +22,7 @@
 
 enum conf_remedy {
     CONF_REMEDY_NONE = 0,
-#define REMEDY(bit, id, name, active, help) CONF_REMEDY_##id = 1u << (bit),
+#define REMEDY(bit, id, name, help) CONF_REMEDY_##id = 1u << (bit),
 #include "conf/remedies.def"
 #undef REMEDY
 };
