@@ -10,6 +10,8 @@
 
 #include "json/write.h"
 
+#define OUT_KEEP (1u << 20)
+
 bool body_bytes(struct call *c, const char *p, size_t n)
 {
     size_t most = c->mode == ANSWER_ERROR ? GATE_ERROR_BODY_MAX : GATE_ANSWER_MAX;
@@ -123,14 +125,20 @@ void collect_reply(struct call *c)
     reply_rope(c, r);
 }
 
-/* The client asked for a stream and the provider answered with a body: one burst of events. */
+/* The client asked for a stream and the provider answered with a body: one burst of events. However
+ * large it is, it waits only once: the provider's bytes go, and the request takes over what the
+ * client does not take at once. */
 static void reply_as_stream(struct call *c)
 {
+    struct buf *out = &c->gate->out;
     if (!stream_commit(c))
         return;
     attempt_served(c);
     call_answered(c);
-    reply_data(c->req, buf_str(&c->gate->out), true);
+    buf_fini(&c->whole);
+    reply_last(c->req, out);
+    if (out->cap > OUT_KEEP) /* the worker's own again, and seldom so large */
+        buf_fini(out);
 }
 
 static void reply_as_is(struct call *c)

@@ -70,9 +70,9 @@ struct sock {
     bool tell_open, tell_error; /* set while `later` waits */
 };
 
-#define SOCK_QUEUE_MAX                                                        \
-    (8u << 20) /* a copied queue never grows past it; owners stop long before \
-                */
+/* With so many copied bytes in the queue no more are taken; owners stop long before. One write is
+ * never cut by it: a picture in one event may be larger, and it is the owner who bounds events. */
+#define SOCK_QUEUE_MAX (8u << 20)
 
 /* Server side: take an accepted fd (non-blocking). tls may be NULL. on_open follows (later). The fd
  * is taken also on failure (RC_NOMEM, RC_IO), after which `s` needs no close. */

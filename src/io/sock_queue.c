@@ -137,8 +137,6 @@ static size_t fill_last(struct sock_queue *q, const char *p, size_t n)
 
 static enum rc add_copy(struct sock_queue *q, const char *p, size_t n)
 {
-    if (q->copied + n > SOCK_QUEUE_MAX)
-        return RC_LIMIT;
     size_t part = fill_last(q, p, n);
     p += part;
     n -= part;
@@ -188,6 +186,8 @@ enum rc sock_enqueue(struct sock *s, const struct iovec *iov, size_t n, size_t s
     struct sock_queue *q = need_queue(s);
     if (!q)
         return RC_NOMEM;
+    if (mode == SOCK_COPY && q->copied >= SOCK_QUEUE_MAX)
+        return RC_LIMIT;
     for (size_t i = 0; i < n; i++) {
         if (skip >= iov[i].iov_len) {
             skip -= iov[i].iov_len;

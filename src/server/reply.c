@@ -2,8 +2,9 @@
 /*
  * reply - what goes back to the client: one writev a reply, one a flush of a stream.
  *
- * A whole reply leaves as head and body together. Large bodies are sent by reference, for the
- * request (and its arena) lives until the last byte is gone; small remainders are copied by sock.
+ * A whole reply leaves as head and body together. Large bodies, and large ends of streams, are sent
+ * by reference, for the request (and its arena) lives until the last byte is gone; small remainders
+ * are copied by sock.
  */
 #include "server/server_int.h"
 
@@ -120,13 +121,14 @@ bool reply_start(struct request *r, unsigned status, str lines)
     return false;
 }
 
-bool reply_data(struct request *r, str bytes, bool last)
+#define PIECES_MAX 4 /* head, chunk size, bytes, end of the chunk */
+
+/* The pieces of a write of `bytes`; a chunk's size is printed to `size`. How many there are. */
+static size_t frame(struct request *r, str bytes, bool last, char *size, struct iovec *iov)
 {
-    CHECK(r->streaming && !r->draining && !r->gone);
-    struct iovec iov[4];
     size_t n = 0;
-    char size[H1_CHUNK_PREFIX_MAX];
     bool mute = r->head->method == H1_HEAD;
+    CHECK(r->streaming && !r->draining && !r->gone);
     if (!r->head_sent)
         iov[n++] = str_iov(r->held_head);
     r->head_sent = true;
@@ -141,11 +143,47 @@ bool reply_data(struct request *r, str bytes, bool last)
     } else if (r->chunked && last) {
         iov[n++] = str_iov(H1_CHUNK_LAST);
     }
+    ASSERT(n <= PIECES_MAX);
+    return n;
+}
+
+bool reply_data(struct request *r, str bytes, bool last)
+{
+    struct iovec iov[PIECES_MAX];
+    char size[H1_CHUNK_PREFIX_MAX];
+    size_t n = frame(r, bytes, last, size, iov);
     if (n && !push(r, iov, n, SOCK_COPY))
         return false;
     if (last)
         finish(r);
     return !last;
+}
+
+/* All pieces go by reference: the head and the chunk's size lie in the arena, the rest is static.
+ */
+void reply_last(struct request *r, struct buf *bytes)
+{
+    struct iovec iov[PIECES_MAX];
+    str all = buf_str(bytes);
+    if (all.n < BY_REF_MIN) {
+        reply_data(r, all, true);
+        return;
+    }
+    char *size = arena_alloc(&r->arena, H1_CHUNK_PREFIX_MAX);
+    struct buf *kept = arena_new(&r->arena, struct buf);
+    if (!size || !kept) {
+        conn_close(r->conn);
+        return;
+    }
+    if (!push(r, iov, frame(r, all, true, size, iov), SOCK_REF))
+        return;
+    if (sock_queued(&r->conn->sock)) {
+        CHECK(!r->last);
+        *kept = *bytes;
+        *bytes = BUF_INIT(kept->max);
+        r->last = kept;
+    }
+    finish(r);
 }
 
 bool reply_flush(struct request *r)

@@ -34,6 +34,8 @@ void request_free(struct request *r)
     struct server *s = r->conn->server;
     if (r->body_cap)
         body_give(s->bodies, r->body_mem, r->body_cap);
+    if (r->last) /* the queue that referred to it is empty, or was dropped */
+        buf_fini(r->last);
     s->nrequests--;
     if (s->nfree >= FREE_REQUESTS) {
         arena_fini(&r->arena);

@@ -21,6 +21,7 @@
  */
 #pragma once
 #include "base/arena.h"
+#include "base/buf.h"
 #include "base/rope.h"
 #include "http/h1.h"
 #include "io/sock.h"
@@ -65,10 +66,11 @@ struct request {
     struct h1_head *own_head; /* what `head` points to */
     char *body_mem;           /* of the arena, or, with body_cap, of the body pool */
     size_t body_len, body_cap;
-    str held_head;  /* reply head that waits for the first body bytes */
-    bool known;     /* the handler was called with it */
-    bool replied;   /* a head was given */
-    bool head_sent; /* to the socket */
+    str held_head;    /* reply head that waits for the first body bytes */
+    struct buf *last; /* in the arena: the queue refers to these bytes; NULL: to none of ours */
+    bool known;       /* the handler was called with it */
+    bool replied;     /* a head was given */
+    bool head_sent;   /* to the socket */
     bool streaming, chunked;
     bool draining; /* everything was given; the queue is not empty yet */
     bool gone;     /* the client is gone: on_gone was or will be called */
@@ -132,6 +134,11 @@ static inline void reply_text(struct request *r, unsigned status, str header_lin
 bool reply_start(struct request *r, unsigned status, str header_lines) MUST_CHECK;
 /* Some bytes; copied if they cannot leave at once. `last` ends the reply in the same write. */
 bool reply_data(struct request *r, str bytes, bool last);
+/* The last bytes of a stream, as many as there are, in the same write as its end. Few are copied;
+ * many are sent by reference and leave in pieces as the client takes them, so what waits is never
+ * there twice: the request then takes the memory of *bytes over, and *bytes is empty. Else it stays
+ * the caller's. The request may be over on return: touch it no more. */
+void reply_last(struct request *r, struct buf *bytes);
 bool reply_flush(struct request *r); /* send a held head alone */
 size_t reply_queued(const struct request *r);
 /* Cut the connection without a proper end: the only way left to say that a stream is broken. */

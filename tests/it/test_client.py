@@ -10,7 +10,7 @@ import pytest
 
 import http1
 from fronts import CHAT, assert_error, assert_served
-from turns import Turn
+from turns import Turn, dumps, whole
 from turns import stream as stream_of
 from upstream import says, stalls
 from gateway import sanitized, until
@@ -117,6 +117,49 @@ def test_D5_a_reader_that_stops(weir, upstream, front, back):
     left = time.monotonic()
     conn.close()
     assert up.wait_closed(0) - left < 1.0
+
+
+def read_all(conn):
+    """The rest of a chunked answer, in one go: 20 MB in a small window are many reads."""
+    parts = [conn.buffer]
+    while not parts[-1].endswith(b"\r\n0\r\n\r\n"):
+        parts.append(conn.sock.recv(1 << 20))
+        assert parts[-1], "the answer was cut"
+        if len(parts[-1]) < 7 and len(parts) > 1:
+            parts[-2:] = [parts[-2] + parts[-1]]
+    conn.buffer = b"".join(parts)
+
+
+def test_D5_U46_a_made_stream_larger_than_any_queue(weir, upstream, front, back):
+    """20 MB of JSON for a client that asked for a stream and reads slowly: it comes whole, and what
+    waits for the client waits once."""
+    big = Turn(text="sixteen letters." * (20 << 16))
+    answer = dumps(whole(back, big)).encode()
+    up = upstream(back, default=lambda x: x.reply(200, answer))
+    w = weir(up)
+
+    def ask():
+        conn = http1.Conn(w.port, receive_buffer=4096)
+        conn.request("POST", front.path, front.body(stream=True), front.auth(None))
+        assert conn.more()
+        return conn
+
+    ask().reset()
+    w.wait_log(lambda r: r.get("status") == 499)
+    before = w.rss()
+    conn = ask()
+    time.sleep(0.5)
+    if not sanitized():
+        assert w.rss() - before < (30 << 20), f"{w.rss() - before >> 20} MiB more"
+    for _ in range(10):
+        assert conn.more()
+        time.sleep(0.05)
+    read_all(conn)
+    r = conn.response()
+    assert_served(front, r, big.text)
+    assert w.access(r.get("x-weir-request-id"))["status"] == 200
+    if not sanitized():
+        until(lambda: w.rss() - before < (12 << 20), 5, "the memory goes back")
 
 
 def test_D5_a_reader_without_progress_is_cut(weir, upstream):

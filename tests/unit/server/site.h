@@ -8,6 +8,7 @@
  *     /big?N     N bytes of the pattern, by reference
  *     /events?N  a stream of N events, all given at once
  *     /flow?N    a stream of N bytes of the pattern, given as the client takes them
+ *     /last?N    a stream that begins, and whose N last bytes come all at once
  *     /later     as /echo, on the loop's next turn
  *     /wait      nothing until site_answer
  *     /open      the beginning of a stream; goes on with site_say and site_answer
@@ -58,6 +59,7 @@ struct site {
     int kernel_buf;      /* of accepted sockets, each way, when not 0 */
     /* what happened */
     unsigned known, heads, requests, sent, gone, drains, refused[8], depth, deepest;
+    bool taken_over; /* /last: the request owns the bytes now */
     size_t most_queued;
     char last_target[256]; /* of the newest request that ended */
 };
@@ -141,6 +143,20 @@ static inline void job_sum(struct job *j)
                           (unsigned long long)hash_of(r->body.p, r->body.n)));
 }
 
+/* What the request does not take over stays the handler's. */
+static inline void job_last(struct job *j)
+{
+    struct request *r = j->r;
+    struct site *s = site_of(r);
+    struct buf b = BUF_INIT(PATTERN_MAX);
+    buf_add(&b, str_of(s->pattern, (size_t)arg_of(r)));
+    const char *mem = b.p;
+    if (reply_data(r, STR("first\n"), false))
+        reply_last(r, &b);
+    s->taken_over = mem && !b.p;
+    buf_fini(&b);
+}
+
 static inline bool job_stream(struct job *j)
 {
     struct request *r = j->r;
@@ -153,6 +169,8 @@ static inline bool job_stream(struct job *j)
     } else if (str_eq(path, STR("/flow"))) {
         j->flow_left = arg_of(r);
         job_flow(j);
+    } else if (str_eq(path, STR("/last"))) {
+        job_last(j);
     } else if (str_eq(path, STR("/abort"))) {
         if (reply_data(r, STR("data: 1\n\n"), false))
             reply_abort(r);
@@ -181,7 +199,8 @@ static inline void site_serve(struct job *j)
     else if (str_eq(path, STR("/closeall")))
         server_close_all(s->server);
     else if (str_eq(path, STR("/events")) || str_eq(path, STR("/flow")) ||
-             str_eq(path, STR("/abort")) || str_eq(path, STR("/open")))
+             str_eq(path, STR("/last")) || str_eq(path, STR("/abort")) ||
+             str_eq(path, STR("/open")))
         job_stream(j);
     else
         job_echo(j);

@@ -7,7 +7,8 @@
 
 #include "../io/certs.h"
 
-#define MB (1u << 20)
+#define MB        (1u << 20)
+#define BY_REF_AT (16u << 10) /* from here on by reference */
 
 static void test_head_and_204(void **state)
 {
@@ -99,6 +100,70 @@ static void test_flow(void **state)
     assert_memory_equal(a.body.p, s.pattern, 8000000);
     assert_true(s.drains > 5);
     assert_true(s.most_queued < FLOW_QUEUE + 40000);
+    all_quiet(&s, &c);
+}
+
+/* The end of a stream, larger than any queue: it waits once, by reference, and comes as the reader
+ * takes it (D5); one that the kernel takes at once costs nothing. */
+static void test_d5_last_bytes_of_a_stream(void **state)
+{
+    (void)state;
+    static const struct {
+        size_t n;
+        bool waits;
+    } cases[] = {{20 * MB, true}, {0, false}, {100, false}, {BY_REF_AT, false}};
+    struct site s;
+    struct cli c;
+    struct answer a;
+    site_open(&s);
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        char req[64];
+        if (cases[i].waits)
+            cli_open_small(&c, &s);
+        else
+            cli_open(&c, &s);
+        snprintf(req, sizeof(req), "GET /last?%zu HTTP/1.1\r\nHost: a\r\n\r\n", cases[i].n);
+        cli_put(&c, req);
+        c.stopped = true;
+        run_for(&s, &c, 20);
+        assert_int_equal(s.taken_over, cases[i].waits);
+        assert_int_equal(s.sent, cases[i].waits ? i : i + 1);
+        c.stopped = false;
+        EXPECT(&c, &a, 200);
+        assert_true(a.whole);
+        assert_int_equal(a.body.n, 6 + cases[i].n);
+        assert_memory_equal(a.body.p, "first\n", 6);
+        assert_memory_equal(a.body.p + 6, s.pattern, cases[i].n);
+        cli_close(&c);
+    }
+    cli_open(&c, &s);
+    all_quiet(&s, &c);
+}
+
+/* Its memory goes also when the client does, and a HEAD request is owed none of it. */
+static void test_d5_last_bytes_nobody_takes(void **state)
+{
+    (void)state;
+    struct site s;
+    struct cli c;
+    struct answer a;
+    site_open(&s);
+    cli_open_small(&c, &s);
+    cli_put(&c, "GET /last?20000000 HTTP/1.1\r\nHost: a\r\n\r\n");
+    c.stopped = true;
+    run_for(&s, &c, 20);
+    assert_true(s.taken_over);
+    cli_reset(&c);
+    UNTIL(&s, NULL, s.gone == 1);
+    cli_open(&c, &s);
+    cli_put(&c, "HEAD /last?20000000 HTTP/1.1\r\nHost: a\r\n\r\n");
+    UNTIL(&s, &c, cli_next(&c, true, &a));
+    run_for(&s, &c, 2);
+    assert_int_equal(c.n, c.taken);
+    assert_int_equal(s.sent, 1);
+    cli_put(&c, "GET /last?3000000 HTTP/1.0\r\n\r\n");
+    EXPECT(&c, &a, 200);
+    assert_int_equal(a.body.n, 6 + 3000000);
     all_quiet(&s, &c);
 }
 
@@ -312,6 +377,8 @@ int main(void)
         cmocka_unit_test(test_date),
         cmocka_unit_test(test_big_reply_slow_reader),
         cmocka_unit_test(test_flow),
+        cmocka_unit_test(test_d5_last_bytes_of_a_stream),
+        cmocka_unit_test(test_d5_last_bytes_nobody_takes),
         cmocka_unit_test(test_abort),
         cmocka_unit_test(test_close_all_inside),
         cmocka_unit_test(test_drain),
