@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * bedrock_cite.c - citations of Converse in the canonical form, which is Anthropic's.
+ * bedrock_cite.c - citations of Converse in the canonical form, which is Anthropic's, and back.
  *
  *     {"title","source","sourceContent":[{"text"}],"location":{"documentChar":{…}}}
  *
@@ -95,5 +95,77 @@ bool bedrock_read_citation(jval citation, struct buf *to)
         add_location(to, &locations[i], where, citation);
         return true;
     }
+    return false;
+}
+
+/* ---- and back ----------------------------------------------------------------------------------
+ */
+
+#define CITE_NODES 64 /* of one citation: a dozen members */
+
+/* `"key":` of a member that is not the first, then the text as it stands. */
+static void copy_member(struct buf *to, bool *any, const char *key, jval v)
+{
+    if (json_is_nothing(v))
+        return;
+    buf_add(to, *any ? STR(",\"") : STR("\""));
+    buf_add(to, str_c(key));
+    buf_lit(to, "\":");
+    dialect_add_line(to, json_text(v));
+    *any = true;
+}
+
+static void write_location(struct buf *to, const struct location *l, jval c)
+{
+    bool any = false;
+
+    buf_lit(to, "\"location\":{\"");
+    buf_add(to, str_c(l->name));
+    buf_lit(to, "\":{");
+    if (l->index) {
+        copy_member(to, &any, l->index, json_get(c, l->index_as));
+        copy_member(to, &any, "start", json_get(c, l->start_as));
+        copy_member(to, &any, "end", json_get(c, l->end_as));
+    } else {
+        copy_member(to, &any, "url", json_get_lit(c, "url"));
+    }
+    buf_lit(to, "}}");
+}
+
+static void write_citation(struct buf *to, const struct location *l, jval c)
+{
+    jval cited = json_get_lit(c, "cited_text");
+    bool any = false;
+
+    buf_add_char(to, '{');
+    copy_member(to, &any, "title", json_get(c, l->title_as));
+    copy_member(to, &any, "source", json_get_lit(c, "source"));
+    if (json_raw(cited).n) {
+        buf_add(to,
+                any ? STR(",\"sourceContent\":[{\"text\":") : STR("\"sourceContent\":[{\"text\":"));
+        dialect_add_line(to, json_text(cited));
+        buf_lit(to, "}]");
+        any = true;
+    }
+    if (any)
+        buf_add_char(to, ',');
+    write_location(to, l, c);
+    buf_add_char(to, '}');
+}
+
+bool bedrock_write_citation(str canonical, struct buf *to)
+{
+    struct json_node nodes[CITE_NODES];
+    struct json_doc doc;
+    jval c;
+
+    if (json_parse_into(nodes, CITE_NODES, canonical, &doc, NULL) != RC_OK)
+        return false;
+    c = json_root(&doc);
+    for (size_t i = 0; i < ARRAY_LEN(locations); i++)
+        if (json_str_is(json_get_lit(c, "type"), locations[i].type)) {
+            write_citation(to, &locations[i], c);
+            return true;
+        }
     return false;
 }

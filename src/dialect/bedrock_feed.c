@@ -26,6 +26,7 @@ struct bedrock_decoder {
     enum ir_kind kind;
     uint32_t block; /* of the open block, or the next one */
     uint64_t wire;  /* its contentBlockIndex */
+    str image_type; /* of the picture that is to come; static */
     struct usage usage;
 };
 
@@ -126,14 +127,6 @@ static bool is_base64_text(str s)
     return s.n > 0;
 }
 
-/* "\/" is the one escape that base64 may have. */
-static void add_unescaped(struct buf *to, jtext t)
-{
-    for (size_t i = 0; i < t.n; i++)
-        if (t.p[i] != '\\')
-            buf_add_char(to, t.p[i]);
-}
-
 void bedrock_unseal(jtext base64, struct buf *to)
 {
     size_t at = buf_size(to);
@@ -148,19 +141,26 @@ void bedrock_unseal(jtext base64, struct buf *to)
     buf_add(to, base64);
 }
 
-void bedrock_seal(jtext data, struct buf *to)
+void bedrock_seal(str mark, jtext data, struct buf *to)
 {
-    struct buf plain = BUF_INIT(data.n + 1);
+    char group[3]; /* base64 goes by three bytes, and there are two pieces */
+    unsigned n = 0;
 
     if (str_has_prefix(data, STR(BEDROCK_BLOB))) {
         buf_add(to, str_from(data, sizeof BEDROCK_BLOB - 1));
         return;
     }
-    add_unescaped(&plain, data);
-    if (plain.failed)
-        to->failed = true;
-    b64_encode(to, buf_str(&plain));
-    buf_fini(&plain);
+    for (size_t i = 0; i < mark.n + data.n; i++) {
+        char c = i < mark.n ? mark.p[i] : data.p[i - mark.n];
+
+        if (c != '\\') /* "\/" is the one escape that base64 may have */
+            group[n++] = c;
+        if (n == sizeof group) {
+            b64_encode(to, str_of(group, n));
+            n = 0;
+        }
+    }
+    b64_encode(to, str_of(group, n));
 }
 
 static void put_sealed(struct feeding *f, jtext blob, uint64_t wire)
@@ -322,6 +322,22 @@ static uint64_t wire_index(const struct feeding *f, jval root)
     return wire;
 }
 
+/* The media type of an image's format word; `otherwise` where there is none. */
+static str image_type(jval format, str otherwise)
+{
+    static const struct {
+        str format, type;
+    } rows[] = {{STR("png"), STR("image/png")},
+                {STR("jpeg"), STR("image/jpeg")},
+                {STR("gif"), STR("image/gif")},
+                {STR("webp"), STR("image/webp")}};
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+        if (json_str_is(format, rows[i].format))
+            return rows[i].type;
+    return otherwise;
+}
+
 static enum feed_result on_block_start(struct feeding *f, jval root)
 {
     jval begin = json_get_lit(root, "start"), use = json_get_lit(begin, "toolUse");
@@ -363,23 +379,17 @@ static void take_citation(struct feeding *f, jval citation)
         delta(f, IR_D_CITATION, buf_str(b));
 }
 
+/* In a stream the format stands in the block's start. */
 static void put_image(struct feeding *f, jval image, uint64_t wire)
 {
-    static const struct {
-        str format, type;
-    } rows[] = {{STR("png"), STR("image/png")},
-                {STR("jpeg"), STR("image/jpeg")},
-                {STR("gif"), STR("image/gif")},
-                {STR("webp"), STR("image/webp")}};
-    struct ir_media m = {.src = IR_MEDIA_BASE64, .media_type = rows[0].type};
+    str known = f->st->image_type.n ? f->st->image_type : STR("image/png");
+    struct ir_media m = {.src = IR_MEDIA_BASE64};
     struct ir_event ev;
 
     m.data = json_raw(json_path(image, "source", "bytes", NULL));
+    m.media_type = image_type(json_get_lit(image, "format"), known);
     if (!m.data.n)
         return;
-    for (size_t i = 0; i < ARRAY_LEN(rows); i++)
-        if (json_str_is(json_get_lit(image, "format"), rows[i].format))
-            m.media_type = rows[i].type;
     ev = begin_block(f, IR_IMAGE, wire);
     ev.open.media = &m;
     ir_emit(f->sink, &ev);

@@ -47,7 +47,7 @@ static void put_sealed(struct bedrock_writer *bw, jtext data)
     struct buf b = BUF_INIT(2 * data.n + 64);
     str blob;
 
-    bedrock_seal(data, &b);
+    bedrock_seal(STR(""), data, &b);
     blob = b.failed ? STR("") : arena_dup(bw->a.arena, buf_str(&b));
     buf_fini(&b);
     json_key(&bw->a.w, "redactedContent");

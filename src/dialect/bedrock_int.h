@@ -9,6 +9,8 @@
  *     bedrock_write.c      back: canonical → request; bedrock_extra.c: what models take besides;
  *                          bedrock_history.c: messages; bedrock_media.c: images and documents
  *     bedrock_feed.c       back: answer → events; bedrock_cite.c: citations; bedrock_usage.c
+ *     bedrock_read.c       front: request → canonical; bedrock_block.c: its content blocks
+ *     bedrock_say.c        front: events → stream; bedrock_body.c: a collected answer → body
  *     bedrock_invoke.c     the table of `bedrock-invoke`: Claude's own language through InvokeModel
  */
 #pragma once
@@ -83,10 +85,14 @@ void bedrock_put_document(struct bedrock_writer *bw, const struct ir_block *b);
 
 /* bedrock_usage.c: false: nothing usable in it */
 bool bedrock_read_usage(jval usage, struct usage *to);
+#define BEDROCK_USAGE_MAX 320
+void bedrock_write_usage(const struct usage *u, struct buf *out); /* the object */
 
 /* bedrock_cite.c: a citation of Converse's in the canonical form (Anthropic's). False: it says not
  * where. */
 bool bedrock_read_citation(jval citation, struct buf *to);
+/* … and the way back. False: it is none that Converse has words for. */
+bool bedrock_write_citation(str canonical, struct buf *to);
 
 /* bedrock_feed.c */
 #define BEDROCK_DECODER_SIZE 256 /* checked against the struct there */
@@ -99,6 +105,34 @@ void bedrock_decode_body(jval root, struct dialect_scratch *s, struct ir_sink si
 /* Sealed thoughts are a blob here, which JSON holds as base64: what Claude's own API calls `data`
  * is the blob. One that is no text keeps its base64 behind this mark. */
 #define BEDROCK_BLOB "bedrock:"
-/* redactedContent to canonical data, and the way back; both append to `to`. */
+/* redactedContent to canonical data, and the way back with another maker's mark (dialect/seal.h) in
+ * front; both append to `to`. */
 void bedrock_unseal(jtext base64, struct buf *to);
-void bedrock_seal(jtext data, struct buf *to);
+void bedrock_seal(str mark, jtext data, struct buf *to);
+
+/* ---- front -------------------------------------------------------------------------------------
+ */
+
+/* bedrock_read.c */
+enum rc bedrock_peek(jval root, const struct front_route *route, struct arena *a,
+                     struct ir_peek *ret, struct fail *f) MUST_CHECK;
+enum rc bedrock_decode_request(jval root, const struct front_route *route, struct arena *a,
+                               struct ir_request *ret, struct fail *f) MUST_CHECK;
+
+/* bedrock_block.c: an array of blocks, appended at *tail; a cache point as the marker it is
+ * elsewhere */
+enum rc bedrock_read_content(struct decoding *d, jval v, const struct field_at *at,
+                             struct ir_block ***tail) MUST_CHECK;
+str bedrock_read_cache(jval point);
+
+/* bedrock_say.c */
+#define BEDROCK_STREAM_SIZE 512 /* checked against the struct there */
+void bedrock_stream_init(void *state, const struct front_opts *o);
+void bedrock_encode_event(void *state, const struct ir_event *ev, struct buf *out);
+str bedrock_stop_word(enum ir_finish f, bool refused);
+
+/* bedrock_body.c */
+void bedrock_encode_body(const struct ir_response *r, const struct front_opts *o, struct rope *out);
+
+/* bedrock.c */
+void bedrock_encode_stream_error(const struct fail *f, str request_id, struct buf *out);

@@ -79,10 +79,10 @@ static bool is_name_char(char c)
 {
     char l = (char)(c | 0x20);
 
-    return (l >= 'a' && l <= 'z') || (c >= '0' && c <= '9') || (c && strchr("()[]", c));
+    return (l >= 'a' && l <= 'z') || (c >= '0' && c <= '9') || (c && strchr("()[]_-", c));
 }
 
-/* Letters, digits, brackets, and a hyphen for each run of anything else. */
+/* Letters, digits, brackets, single blanks, and a hyphen for each run of anything else. */
 static str tame(struct arena *a, str title)
 {
     char *p = arena_alloc(a, NAME_MAX_BYTES);
@@ -91,12 +91,14 @@ static str tame(struct arena *a, str title)
     if (!p)
         return STR("document");
     for (size_t i = 0; i < title.n && n < NAME_MAX_BYTES; i++) {
-        if (is_name_char(title.p[i]))
-            p[n++] = title.p[i];
-        else if (n && p[n - 1] != '-')
-            p[n++] = '-';
+        char c = title.p[i];
+
+        if (is_name_char(c))
+            p[n++] = c;
+        else if (n && p[n - 1] != '-' && p[n - 1] != ' ')
+            p[n++] = c == ' ' ? ' ' : '-';
     }
-    while (n && p[n - 1] == '-')
+    while (n && (p[n - 1] == '-' || p[n - 1] == ' '))
         n--;
     return n ? str_of(p, n) : STR("document");
 }
@@ -116,7 +118,7 @@ static str extension_of(str title)
     return dot == SIZE_MAX || title.n - dot > 6 ? STR_NONE : str_from(title, dot + 1);
 }
 
-/* "Annual report.pdf" to "Annual-report", the second one of that name to "Annual-report-2". */
+/* "Annual report.pdf" to "Annual report", the second one of that name to "Annual report-2". */
 static str name_of(struct bedrock_writer *bw, str title)
 {
     str ext = extension_of(title);
@@ -129,6 +131,8 @@ static str name_of(struct bedrock_writer *bw, str title)
         return STR("document");
     *n = (struct bedrock_name){bw->names, name};
     bw->names = n;
+    if (title.n && !str_eq(name, title))
+        anthropic_lose(&bw->a, STR("document.title"));
     return name;
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * bedrock_usage.c - the usage object of Converse.
+ * bedrock_usage.c - the usage object of Converse, read and written.
  *
  *     {"inputTokens","outputTokens","totalTokens","cacheReadInputTokens","cacheWriteInputTokens",
  *      "cacheDetails":[{"ttl":"1h","inputTokens"}]}
@@ -73,4 +73,30 @@ bool bedrock_read_usage(jval u, struct usage *to)
     now.source = USAGE_REPORTED;
     *to = now;
     return true;
+}
+
+static void member(struct buf *out, str key, uint64_t v)
+{
+    buf_add(out, key);
+    buf_add_u64(out, v);
+}
+
+void bedrock_write_usage(const struct usage *u, struct buf *out)
+{
+    uint64_t written = u->cache_write_5m + u->cache_write_1h;
+
+    member(out, STR("{\"inputTokens\":"), u->input_uncached);
+    member(out, STR(",\"outputTokens\":"), u->output);
+    member(out, STR(",\"totalTokens\":"), usage_prompt(u) + u->output);
+    if (u->has & USAGE_HAS_CACHE) {
+        member(out, STR(",\"cacheReadInputTokens\":"), u->cache_read);
+        member(out, STR(",\"cacheWriteInputTokens\":"), written);
+    }
+    if (u->cache_write_1h) {
+        member(out, STR(",\"cacheDetails\":[{\"ttl\":\"1h\",\"inputTokens\":"), u->cache_write_1h);
+        if (u->cache_write_5m)
+            member(out, STR("},{\"ttl\":\"5m\",\"inputTokens\":"), u->cache_write_5m);
+        buf_lit(out, "}]");
+    }
+    buf_add_char(out, '}');
 }

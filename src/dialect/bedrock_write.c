@@ -335,8 +335,11 @@ static void put_tools(struct bedrock_writer *bw)
             anthropic_lose(&bw->a, name.p ? name : STR("tools"));
             continue;
         }
-        if (mute)
+        if (mute) {
+            anthropic_lose(&bw->a, STR("tools"));
+            anthropic_lose(&bw->a, STR("tool_choice"));
             continue;
+        }
         begin_tools(bw, &any);
         put_tool(bw, t);
     }

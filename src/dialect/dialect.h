@@ -160,6 +160,7 @@ struct front_error { /* how to answer a failed call */
     unsigned retry_after_s; /* 0: none */
     uint64_t retry_after_ms;
     bool should_retry_no; /* send x-should-retry: false */
+    str aws_type;         /* value of x-amzn-errortype; absent: none */
 };
 
 struct dialect_front {

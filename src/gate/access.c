@@ -97,11 +97,23 @@ static void recognise(struct call *c)
     c->key = conf_find_key(c->gen->snap, sha);
 }
 
+/* AWS's clients sign unless they have a bearer token. */
+static bool is_signed(const struct h1_head *h)
+{
+    return str_has_prefix(h1_get(h, H1_AUTHORIZATION), STR("AWS4-HMAC-SHA256"));
+}
+
 static bool authenticate(struct call *c)
 {
     recognise(c);
     if (c->key || !c->gen->snap->nkeys)
         return true;
+    if (is_signed(c->req->head))
+        return refuse(
+            c, ERR_FORBIDDEN,
+            STR("A signature by an AWS key can't be checked here: give the client a key of "
+                "this gateway as its Bedrock API key (AWS_BEARER_TOKEN_BEDROCK)."),
+            STR_NONE);
     return refuse(c, ERR_AUTH,
                   credential(c->req->head).n
                       ? STR("The API key is not valid.")
@@ -150,15 +162,16 @@ static bool body_is_welcome(struct call *c)
     return true;
 }
 
-/* A path with one meaning. The name at the end of a local path is compared and no more, so it may
- * hold an escaped slash ("openai%2Fgpt-5", as SDKs write it). */
+/* A path with one meaning. A model's name in it is compared and no more, so it may hold an escaped
+ * slash ("openai%2Fgpt-5", as SDKs write it): at the end of a local path, or where a front has
+ * found one. */
 static bool path_is_clear(const struct call *c)
 {
     str path = c->req->head->path;
     if (url_path_is_canonical(path))
         return true;
     const struct local_endpoint *local = c->front ? NULL : local_find(path);
-    return local && local_takes_name(local);
+    return c->froute.model.n || (local && local_takes_name(local));
 }
 
 /* A path with one meaning, and no page of another site behind it. */

@@ -94,6 +94,8 @@ static void error_lines(struct call *c, const struct fail *f, const struct front
     }
     if (e->should_retry_no)
         buf_lit(b, "x-should-retry: false\r\n");
+    if (e->aws_type.n)
+        h1_write_header(b, STR("x-amzn-errortype"), e->aws_type);
     if (f->kind == ERR_UPGRADE) /* RFC 9110, 15.5.22: what may be spoken instead */
         buf_lit(b, "upgrade: HTTP/1.1\r\n");
     if (f->kind == ERR_METHOD)

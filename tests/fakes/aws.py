@@ -32,6 +32,25 @@ def message(kind, payload, exception=False):
     return whole + struct.pack(">I", zlib.crc32(whole))
 
 
+def messages(data):
+    """(kind, value) of each message of a stream, both checksums checked; an exception's kind is
+    what :exception-type says."""
+    while data:
+        size, heads, crc = struct.unpack(">III", data[:12])
+        whole, data = data[:size], data[size:]
+        assert crc == zlib.crc32(whole[:8])
+        assert struct.unpack(">I", whole[-4:])[0] == zlib.crc32(whole[:-4])
+        pairs, rest = {}, whole[12 : 12 + heads]
+        while rest:
+            n = rest[0]
+            name, kind = rest[1 : 1 + n].decode(), rest[1 + n]
+            m = struct.unpack(">H", rest[2 + n : 4 + n])[0]
+            assert kind == 7  # a string
+            pairs[name], rest = rest[4 + n : 4 + n + m].decode(), rest[4 + n + m :]
+        kind = pairs.get(":exception-type") or pairs[":event-type"]
+        yield kind, json.loads(whole[12 + heads : -4])
+
+
 def converse(text, tools=(), usage=(7, 5), stop=None):
     """The messages of a ConverseStream answer."""
     listing = [("messageStart", {"role": "assistant", "p": "abcdef"})]

@@ -7,6 +7,7 @@ import json
 import time
 
 import aws
+import http1
 import pytest
 
 from fronts import CHAT, FRONTS, MESSAGES, assert_error, assert_served, assert_stream_error
@@ -278,3 +279,77 @@ def test_an_exception_in_chunks(weir, upstream, front):
     got = front.read(front.ask(weir(config(up, dialect="bedrock-invoke")).port, stream=True))
     assert got.text == "Bonjour."
     assert_stream_error(front, got, "upstream")
+
+
+# ---- Converse's clients
+
+HELLO = {"messages": [{"role": "user", "content": [{"text": "hi"}]}]}
+FREE = "listen: 127.0.0.1:@PORT@\nworkers: 1\n"
+
+
+def converse(gateway, action="converse", model="m", headers=(), body=None):
+    return http1.call(
+        gateway.port, "POST", f"/model/{model}/{action}", body or HELLO, list(headers)
+    )
+
+
+def openai(up, keys=""):
+    row = f'  - {{ name: a, dialect: openai, baseURL: "{up.base}", apiKey: k, models: [up] }}\n'
+    return (
+        FREE + keys + "providers:\n" + row + "models: [ { name: m, targets: [ { use: a/up } ] } ]\n"
+    )
+
+
+@pytest.mark.parametrize("model", ("m", "a%2Fup"))
+def test_converse_is_answered(weir, upstream, model):
+    up = upstream("openai", default=says(B))
+    got = converse(weir(openai(up)), model=model)
+    assert got.status == 200 and got.get("x-amzn-requestid")
+    assert got.json["output"]["message"] == {"role": "assistant", "content": [{"text": B.text}]}
+    assert got.json["stopReason"] == "end_turn" and got.json["usage"]["outputTokens"] > 0
+    assert up.requests[0].json["messages"] == [{"role": "user", "content": "hi"}]
+
+
+def test_converse_stream_is_answered(weir, upstream):
+    up = upstream("openai", default=says(B))
+    got = converse(weir(openai(up)), "converse-stream")
+    assert got.status == 200 and got.get("content-type") == aws.STREAM
+    said = list(aws.messages(got.body))
+    text = [e["delta"]["text"] for kind, e in said if kind == "contentBlockDelta"]
+    assert "".join(text) == B.text
+    assert [kind for kind, _ in said][0] == "messageStart" and said[-1][0] == "metadata"
+
+
+@pytest.mark.parametrize("action", ("converse", "converse-stream"))
+def test_j1_converse_to_converse_is_untouched(weir, upstream, action):
+    up = upstream("bedrock", default=answers())
+    gateway = weir(config(up, how="apiKey: k"))
+    body = json.dumps(dict(HELLO, later={"a": [1.50, "\\u00e9"]}), indent=1).encode()
+    got = converse(gateway, action, body=body)
+    assert got.status == 200 and up.requests[0].body == body
+    if action == "converse":
+        assert got.json == aws.converse_body("Hello.")
+    else:
+        assert got.body == b"".join(aws.converse("Hello."))
+
+
+def test_clients_that_sign_are_told_what_to_do(weir, upstream):
+    up = upstream("openai", default=says(B))
+    gateway = weir(openai(up, "keys: [ { name: me, key: sk-weir-me } ]\n"))
+    signed = [("Authorization", "AWS4-HMAC-SHA256 Credential=AKIA/x/y/bedrock/aws4_request")]
+    got = converse(gateway, headers=signed)
+    assert got.status == 403 and got.get("x-amzn-errortype") == "AccessDeniedException"
+    assert "AWS_BEARER_TOKEN_BEDROCK" in got.json["message"]
+    assert converse(gateway).status == 403
+    assert converse(gateway, headers=[("Authorization", "Bearer sk-weir-me")]).status == 200
+
+
+def test_converse_errors(weir, upstream):
+    up = upstream("openai", default=says(B))
+    gateway = weir(openai(up))
+    for got, status, kind in (
+        (converse(gateway, model="no"), 404, "ResourceNotFoundException"),
+        (converse(gateway, body={"messages": 1}), 400, "ValidationException"),
+        (converse(gateway, "invoke"), 404, "ResourceNotFoundException"),
+    ):
+        assert (got.status, got.get("x-amzn-errortype")) == (status, kind) and got.json["message"]

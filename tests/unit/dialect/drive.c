@@ -413,7 +413,8 @@ str drive_meaning(struct drive *d, const struct answer *a)
 enum rc drive_decode(struct drive *d, const struct dialect *from, str body, struct ir_request *ret)
 {
     struct front_route route = {.op = FRONT_CHAT};
-    if (str_eq(from->family, STR("gemini"))) /* which has the model in its path */
+    if (str_eq(from->family, STR("gemini")) ||
+        str_eq(from->family, STR("bedrock"))) /* in the path */
         route.model = STR("m");
     d->fail = (struct fail){0};
     return from->front->decode_request(drive_json(d, body), &route, &d->arena, ret, &d->fail);

@@ -8,6 +8,7 @@
 
 #include "dialect/aws.h"
 #include "dialect/bedrock_int.h"
+#include "http/eventstream.h"
 
 /* ---- paths and headers -------------------------------------------------------------------------
  */
@@ -255,14 +256,14 @@ static void test_names_of_documents(void **state)
                                                                                                                                            "application/zip") "]}]}",
         "anthropic.claude-v2", "messages",
         "[{\"role\":\"user\",\"content\":["
-        "{\"document\":{\"format\":\"pdf\",\"name\":\"R-port-(1)-v2\",\"source\":{\"bytes\":"
+        "{\"document\":{\"format\":\"pdf\",\"name\":\"R-port (1)-v2\",\"source\":{\"bytes\":"
         "\"QUJD\"}}},"
         "{\"document\":{\"format\":\"csv\",\"name\":\"a\",\"source\":{\"bytes\":\"QUJD\"}}},"
         "{\"document\":{\"format\":\"csv\",\"name\":\"a-2\",\"source\":{\"bytes\":\"QUJD\"}}},"
         "{\"document\":{\"format\":\"md\",\"name\":\"document\",\"source\":{\"bytes\":\"QUJD\"}}"
         "},"
         "{\"text\":\"[a file was here of a kind that this model can't read]\"}]}]",
-        "document");
+        "document.title, document");
     /* a document alone needs words beside it */
     expect(&d,
            "{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":[" FILE_PART(
@@ -271,7 +272,7 @@ static void test_names_of_documents(void **state)
            "[{\"role\":\"user\",\"content\":["
            "{\"document\":{\"format\":\"pdf\",\"name\":\"a\",\"source\":{\"bytes\":\"QUJD\"}}},"
            "{\"text\":\"See the document.\"}]}]",
-           "");
+           "document.title");
     drive_fini(&d);
 }
 
@@ -317,12 +318,71 @@ static void test_sealed_thoughts_there_and_back(void **state)
         struct buf data = BUF_INIT(256), blob = BUF_INIT(256);
         buf_lit(&data, "x"); /* both append */
         bedrock_unseal(str_c(blobs[i]), &data);
-        bedrock_seal(str_from(buf_str(&data), 1), &blob);
+        bedrock_seal(STR(""), str_from(buf_str(&data), 1), &blob);
         assert_str(buf_str(&blob), blobs[i]);
         if (i == 0)
             assert_str(buf_str(&data), "xEtkECkgIBxABGAI");
         buf_fini(&data);
         buf_fini(&blob);
+    }
+}
+
+/* ---- the front ----------------------------------------------------------------------------------
+ */
+
+static void test_routes(void **state)
+{
+    static const struct {
+        const char *path, *model;
+        enum { NO, YES, STREAM, ABSENT } is;
+    } t[] = {
+        {"/model/m/converse", "m", YES},
+        {"/model/openai%2Fgpt-5/converse-stream", "openai%2Fgpt-5", STREAM},
+        {"/model/m/invoke", "", ABSENT},
+        {"/model/m/converse/", NULL, NO},
+        {"/model/a/b/converse", NULL, NO},
+        {"/model//converse", NULL, NO},
+        {"/model/converse", NULL, NO},
+        {"/v1/model/m/converse", NULL, NO},
+    };
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(t); i++) {
+        struct front_route r = {0};
+        bool is = dialect_bedrock.front->route(str_c(t[i].path), STR(""), &r);
+        if (is != (t[i].is != NO))
+            fail_msg("%s", t[i].path);
+        if (!is)
+            continue;
+        assert_int_equal(r.op == FRONT_ABSENT, t[i].is == ABSENT);
+        assert_int_equal(r.stream, t[i].is == STREAM);
+        assert_str(r.model, t[i].model);
+    }
+}
+
+/* The constant is what the writer writes. */
+static void test_the_ping_is_a_message(void **state)
+{
+    struct buf b = BUF_INIT(256);
+    size_t at = eventstream_begin(&b, EVENTSTREAM_EVENT, STR("ping"));
+    (void)state;
+    buf_lit(&b, "{}");
+    eventstream_end(&b, at);
+    assert_true(str_eq(buf_str(&b), dialect_bedrock.front->ping));
+    buf_fini(&b);
+}
+
+static void test_every_error_has_a_name(void **state)
+{
+    (void)state;
+    for (unsigned kind = 0; kind < ERR_COUNT; kind++) {
+        struct fail f = {.kind = (enum err)kind};
+        struct front_error head = {0};
+        struct buf body = BUF_INIT(512);
+        dialect_bedrock.front->encode_error(&f, STR("r"), &head, &body);
+        assert_in_range(head.status, 400, 599);
+        assert_true(head.aws_type.n > 0);
+        assert_true(str_has_prefix(buf_str(&body), STR("{\"message\":\"")));
+        buf_fini(&body);
     }
 }
 
@@ -428,6 +488,9 @@ int main(void)
         cmocka_unit_test(test_names_of_documents),
         cmocka_unit_test(test_blank_text_and_long_ids),
         cmocka_unit_test(test_sealed_thoughts_there_and_back),
+        cmocka_unit_test(test_routes),
+        cmocka_unit_test(test_the_ping_is_a_message),
+        cmocka_unit_test(test_every_error_has_a_name),
         cmocka_unit_test(test_envelope_of_a_clients_own_bytes),
         cmocka_unit_test(test_chunks_become_the_clients_frames),
     };

@@ -188,14 +188,14 @@ static str without(struct drive *d, str meaning, const char *word)
     return out;
 }
 
-/* Gemini's calls may have no id, then one is made of ours: "call_test_1", "toolu_test_1". */
+/* Gemini's calls may have no id, then one is made of ours: "call_test_1", "tooluse_test_1". */
 static str without_made_ids(struct drive *d, str meaning)
 {
     struct buf b = BUF_INIT(64u << 20);
     while (meaning.p) {
         str line = str_cut(&meaning, '\n');
         size_t at = str_find(line, STR("_test_"));
-        if (str_has_prefix(line, STR("call ")) && at < 12) {
+        if (str_has_prefix(line, STR("call ")) && at < 14) {
             line = str_from(line, at);
             buf_lit(&b, "call  ");
             line = str_from(line, str_find_char(line, ' ') + 1);
@@ -216,13 +216,28 @@ static str comparable(struct drive *d, const struct answer *a, str want)
     return str_find(want, STR("\nprompt ")) == SIZE_MAX ? without(d, got, "prompt 0 read 0") : got;
 }
 
-/* Gemini has no word for a refusal of the model's, nor for what was written to a cache; Messages
- * and Responses none for the seal of a text. */
+/* Converse doesn't count the tokens of thoughts. */
+static str without_thought_count(struct drive *d, str meaning)
+{
+    size_t at = str_find(meaning, STR(" reason "));
+    if (at == SIZE_MAX)
+        return meaning;
+    str rest = str_from(meaning, at + 8);
+    size_t end = str_find_char(rest, '\n');
+    return arena_strf(&d->arena, STR_FMT STR_FMT, STR_ARG(str_head(meaning, at)),
+                      STR_ARG(str_from(rest, end)));
+}
+
+/* Gemini has no word for a refusal of the model's, nor for what was written to a cache; Messages,
+ * Responses and Converse none for the seal of a text. */
 static str in_words_of(struct drive *d, const struct answer *a, const struct dialect *front,
                        str meaning)
 {
+    if (front == &dialect_bedrock)
+        meaning = without_thought_count(d, meaning);
     size_t at = str_find(meaning, STR(" written "));
-    if ((front == &dialect_anthropic || front == &dialect_responses) && is_gemini(a->dialect))
+    if ((front == &dialect_anthropic || front == &dialect_responses || front == &dialect_bedrock) &&
+        is_gemini(a->dialect))
         return without(d, meaning, "sealed");
     if (front != &dialect_gemini)
         return meaning;
@@ -238,7 +253,8 @@ static str in_words_of(struct drive *d, const struct answer *a, const struct dia
 static void there_and_back(struct drive *d, const char *path, const struct answer *a)
 {
     static const struct dialect *const fronts[] = {&dialect_openai_chat, &dialect_anthropic,
-                                                   &dialect_responses, &dialect_gemini};
+                                                   &dialect_responses, &dialect_gemini,
+                                                   &dialect_bedrock};
     str want = drive_meaning(d, a);
     if (str_has_prefix(want, STR("error")))
         return; /* recorded failures are another test's */

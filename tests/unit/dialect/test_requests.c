@@ -179,15 +179,18 @@ static const struct {
     const char *losses; /* names of which one must have been declared, separated by blanks */
 } allowed[] = {
     {"system ", "messages.role response_format"},
-    {"user ", "messages.role"},
+    {"user ", "messages.role document.title"},
+    {"of-tool ", "document.title"},
+    {"serial", "parallel_tool_calls"},
     {"thought", "thinking"},
     {"thinks", "thinking"},
     {"opaque ", "*"},
     {"special-tool ", "*"},
-    {"media ", "document.url document.file_id image.file_id input_audio tool_result.content"},
+    {"media ",
+     "document.url document.file_id image.url image.file_id input_audio tool_result.content"},
     {"tool_result.is_error", "tool_result.is_error"},
     {"call ", "tool_calls.custom tool_calls.arguments"},
-    {"tool ", "tools.parameters tools.custom"},
+    {"tool ", "tools.parameters tools.custom tools"},
     {"temperature ", "temperature"},
     {"top_p ", "top_p"},
     {"top_k ", "top_k"},
@@ -251,7 +254,7 @@ static void there_and_back(struct drive *d, const char *path, const struct diale
                            const struct dialect *to, const char *model, const char *home)
 {
     struct ir_request before, after;
-    struct front_route route = {.op = FRONT_CHAT};
+    struct front_route route = {.op = FRONT_CHAT, .model = STR("m")};
     struct fail f;
     str losses, there, back;
     if (from->front->decode_request(drive_json(d, body), &route, &d->arena, &before, &f) != RC_OK)
@@ -298,28 +301,36 @@ static void check_responses(struct drive *d, const char *path, str body)
     there_and_back(d, path, from, body, &dialect_anthropic, "claude-opus-4-8", "gpt-4o");
 }
 
+/* The dialects that requests are carried between, and models of theirs. */
+static const struct {
+    const struct dialect *dialect;
+    const char *strict, *model, *home; /* with every rule; abroad; at home again */
+} lands[] = {
+    {&dialect_openai_chat, "gpt-4o", "qwen3", "gpt-5"},
+    {&dialect_anthropic, "claude-sonnet-4-5", "claude-opus-4-8", "claude-opus-4-8"},
+    {&dialect_bedrock, "us.anthropic.claude-sonnet-4-5", "us.anthropic.claude-opus-4-8",
+     "us.anthropic.claude-opus-4-8"},
+};
+
 static void check(struct drive *d, const char *path, const struct dialect *from, str body)
 {
-    bool chat = from == &dialect_openai_chat;
     struct ir_request before;
-    str again;
+    size_t own = 0;
     if (from == &dialect_responses) {
         check_responses(d, path, body);
         return;
     }
     if (drive_decode(d, from, body, &before) != RC_OK)
         fail_msg("%s: refused: " STR_FMT, path, STR_ARG(fail_message(&d->fail)));
+    while (lands[own].dialect != from)
+        own++;
     /* its own dialect, by way of the canonical form */
-    again = drive_request(d, from, body, from, chat ? "gpt-4o" : "claude-sonnet-4-5");
-    assert_non_null(again.p);
-    there_and_back(d, path, from, body, from, chat ? "qwen3" : "claude-opus-4-8",
-                   chat ? "qwen3" : "claude-opus-4-8");
-    if (chat)
-        there_and_back(d, path, from, body, &dialect_anthropic, "claude-opus-4-8", "gpt-5");
-    else
-        there_and_back(d, path, from, body, &dialect_openai_chat, "qwen3", "claude-opus-4-8");
-    there_and_back(d, path, from, body, &dialect_responses, "gpt-4o",
-                   chat ? "qwen3" : "claude-opus-4-8");
+    assert_non_null(drive_request(d, from, body, from, lands[own].strict).p);
+    for (size_t i = 0; i < ARRAY_LEN(lands); i++)
+        there_and_back(d, path, from, body, lands[i].dialect, lands[i].model,
+                       i == own ? lands[own].model : lands[own].home);
+    if (from != &dialect_bedrock)
+        there_and_back(d, path, from, body, &dialect_responses, "gpt-4o", lands[own].model);
 }
 
 static unsigned each(const char *pattern_of, const struct dialect *dialect, const char *member)
@@ -339,11 +350,14 @@ static unsigned each(const char *pattern_of, const struct dialect *dialect, cons
             str path = json_raw(json_get_lit(root, "path"));
             bool anthropic = str_has_prefix(path, STR("/v1/messages"));
             bool responses = str_eq(path, STR("/v1/responses"));
+            bool converse = str_find(path, STR("/converse")) != SIZE_MAX;
+            bool chat = str_find(path, STR("/chat/completions")) != SIZE_MAX;
             body = json_text(json_get(root, str_c(member)));
             dialect = anthropic   ? &dialect_anthropic
                       : responses ? &dialect_responses
+                      : converse  ? &dialect_bedrock
                                   : &dialect_openai_chat;
-            if (!anthropic && !responses && str_find(path, STR("/chat/completions")) == SIZE_MAX)
+            if (!anthropic && !responses && !converse && !chat)
                 body = STR_NONE;
             if (str_find(path, STR("count_tokens")) != SIZE_MAX)
                 body = STR_NONE;
@@ -391,6 +405,13 @@ static void test_j11_recorded_responses_requests(void **state)
         skip();
 }
 
+static void test_j11_recorded_converse_requests(void **state)
+{
+    (void)state;
+    if (each("fixtures/wire/bedrock-converse/*/request.json", &dialect_bedrock, NULL) == 0)
+        skip();
+}
+
 static void test_requests_of_real_clients(void **state)
 {
     (void)state;
@@ -404,6 +425,7 @@ int main(void)
         cmocka_unit_test(test_j11_recorded_chat_requests),
         cmocka_unit_test(test_j11_recorded_messages_requests),
         cmocka_unit_test(test_j11_recorded_responses_requests),
+        cmocka_unit_test(test_j11_recorded_converse_requests),
         cmocka_unit_test(test_requests_of_real_clients),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
