@@ -163,10 +163,14 @@ static str document_format(const struct ir_media *m, str title)
     return word;
 }
 
-static void begin_document(struct bedrock_writer *bw, str format, str title)
+/* Only Claude is told of a document's context; others read it before the document. */
+static void begin_document(struct bedrock_writer *bw, const struct ir_media *m, str format,
+                           str title)
 {
     struct json_writer *w = &bw->a.w;
 
+    if (!bedrock_may_be_claude(bw->maker))
+        bedrock_put_text(bw, m->context);
     json_begin_object(w);
     json_key(w, "document");
     json_begin_object(w);
@@ -180,15 +184,18 @@ static void end_document(struct bedrock_writer *bw, const struct ir_block *b)
 {
     const struct ir_media *m = &b->media;
     struct json_writer *w = &bw->a.w;
+    bool claude = bedrock_may_be_claude(bw->maker);
 
-    if (bedrock_may_be_claude(bw->maker) && m->context.n) {
+    if (claude && m->context.n) {
         json_key(w, "context");
         json_put_raw_str(w, m->context);
     }
-    if (bedrock_may_be_claude(bw->maker) && m->citations.n) {
+    if (claude && m->citations.n) {
         json_key(w, "citations");
         json_put_text(w, m->citations);
     }
+    if (!claude && str_find(m->citations, STR("true")) != SIZE_MAX)
+        anthropic_lose(&bw->a, STR("citations"));
     json_end(w);
     json_end(w);
     bw->said_document = true;
@@ -206,7 +213,7 @@ static void put_as_text(struct bedrock_writer *bw, const struct ir_block *b)
         bedrock_put_text(bw, m->data);
     else
         bedrock_put_nested(bw, m->blocks);
-    if (m->citations.n && str_find(m->citations, STR("true")) != SIZE_MAX)
+    if (str_find(m->citations, STR("true")) != SIZE_MAX)
         anthropic_lose(&bw->a, STR("citations"));
     bedrock_put_cache(bw, b->cache);
 }
@@ -217,7 +224,7 @@ static void put_text_document(struct bedrock_writer *bw, const struct ir_block *
     struct json_writer *w = &bw->a.w;
     bool said_text = bw->said_text;
 
-    begin_document(bw, STR("txt"), title);
+    begin_document(bw, m, STR("txt"), title);
     json_key(w, "source");
     json_begin_object(w);
     if (m->src == IR_MEDIA_TEXT) {
@@ -262,7 +269,7 @@ void bedrock_put_document(struct bedrock_writer *bw, const struct ir_block *b)
                          STR("document"));
         return;
     }
-    begin_document(bw, format, title);
+    begin_document(bw, m, format, title);
     put_bytes(&bw->a.w, m->data);
     end_document(bw, b);
 }

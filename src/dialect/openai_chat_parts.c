@@ -34,6 +34,18 @@ bool chat_is_media(const struct ir_block *b)
            (b->kind == IR_DOCUMENT && b->media.src != IR_MEDIA_TEXT);
 }
 
+void chat_add_about(struct json_writer *w, const struct ir_media *m)
+{
+    const jtext said[] = {m->title, m->context};
+
+    for (size_t i = 0; i < ARRAY_LEN(said); i++) {
+        if (!said[i].n)
+            continue;
+        json_add_raw(w, said[i]);
+        json_add_raw(w, STR(TEXT_GAP));
+    }
+}
+
 bool chat_add_text(struct json_writer *w, const struct ir_block *b, str gap)
 {
     bool document = b->kind == IR_DOCUMENT;
@@ -42,10 +54,8 @@ bool chat_add_text(struct json_writer *w, const struct ir_block *b, str gap)
     if (!text.n)
         return false;
     json_add_raw(w, gap);
-    if (document && b->media.title.n) {
-        json_add_raw(w, b->media.title);
-        json_add_raw(w, STR(TEXT_GAP));
-    }
+    if (document)
+        chat_add_about(w, &b->media);
     json_add_raw(w, text);
     return true;
 }
@@ -136,14 +146,7 @@ static void put_text_document(struct json_writer *w, const struct ir_media *m, j
     json_put_lit(w, "text");
     json_key(w, "text");
     json_open_str(w);
-    if (m->title.n) {
-        json_add_raw(w, m->title);
-        json_add_raw(w, STR(TEXT_GAP));
-    }
-    if (m->context.n) {
-        json_add_raw(w, m->context);
-        json_add_raw(w, STR(TEXT_GAP));
-    }
+    chat_add_about(w, m);
     json_add_raw(w, text);
     json_close_str(w);
     json_end(w);
@@ -151,13 +154,26 @@ static void put_text_document(struct json_writer *w, const struct ir_media *m, j
 
 static void put_parts(struct chat_writer *cw, const struct ir_block *b);
 
+/* What is told of a file and has no field here stands before it as text: the title has one where
+ * the bytes are sent along (`filename`), and in Mistral's form. */
+static void put_about(struct chat_writer *cw, const struct ir_media *m)
+{
+    bool named = m->src == IR_MEDIA_BASE64 || (m->src == IR_MEDIA_URL && cw->ways->document_url);
+    struct ir_media about = {.context = m->context, .title = named ? STR_NONE : m->title};
+
+    if (about.title.n || about.context.n)
+        put_text_document(&cw->w, &about, STR(""));
+}
+
 static void put_document(struct chat_writer *cw, const struct ir_media *m)
 {
     switch (m->src) {
     case IR_MEDIA_BASE64:
+        put_about(cw, m);
         put_file(cw, m);
         break;
     case IR_MEDIA_FILE_ID:
+        put_about(cw, m);
         if (chat_is_kin(cw->r->family)) {
             put_file(cw, m);
             break;
@@ -170,6 +186,7 @@ static void put_document(struct chat_writer *cw, const struct ir_media *m)
         break;
     case IR_MEDIA_URL: /* OpenAI fetches pictures only */
         if (cw->ways->document_url) {
+            put_about(cw, m);
             put_document_url(&cw->w, m);
             break;
         }
@@ -177,8 +194,7 @@ static void put_document(struct chat_writer *cw, const struct ir_media *m)
         put_text_document(&cw->w, m, m->data);
         break;
     case IR_MEDIA_BLOCKS:
-        if (m->title.n || m->context.n)
-            put_text_document(&cw->w, m, STR(""));
+        put_about(cw, m);
         put_parts(cw, m->blocks);
         break;
     }

@@ -94,20 +94,25 @@ static void put_text_file(struct responses_writer *rw, const struct ir_media *m,
     begin_typed(rw, STR("input_text"));
     json_key(w, "text");
     json_open_str(w);
-    if (m->title.n) {
-        json_add_raw(w, m->title);
-        json_add_raw(w, STR("\\n\\n"));
-    }
-    if (m->context.n) {
-        json_add_raw(w, m->context);
-        json_add_raw(w, STR("\\n\\n"));
-    }
+    chat_add_about(w, m);
     json_add_raw(w, text);
     json_close_str(w);
     json_end(w);
 }
 
 static void put_parts(struct responses_writer *rw, const struct ir_block *b);
+
+/* What is told of a file and has no field here stands before it as text. A title is the file's name
+ * only where the bytes are sent along. */
+static void put_about(struct responses_writer *rw, const struct ir_media *m)
+{
+    struct ir_media about = {.context = m->context};
+
+    if (m->src != IR_MEDIA_BASE64)
+        about.title = m->title;
+    if (about.title.n || about.context.n)
+        put_text_file(rw, &about, STR(""));
+}
 
 static void put_document(struct responses_writer *rw, const struct ir_media *m)
 {
@@ -116,11 +121,11 @@ static void put_document(struct responses_writer *rw, const struct ir_media *m)
         put_text_file(rw, m, m->data);
         break;
     case IR_MEDIA_BLOCKS:
-        if (m->title.n || m->context.n)
-            put_text_file(rw, m, STR(""));
+        put_about(rw, m);
         put_parts(rw, m->blocks);
         break;
     case IR_MEDIA_FILE_ID:
+        put_about(rw, m);
         if (!is_kin(rw)) {
             put_note(rw, STR("[a document was here that only its own provider can read]"),
                      STR("document.file_id"));
@@ -130,6 +135,7 @@ static void put_document(struct responses_writer *rw, const struct ir_media *m)
         break;
     case IR_MEDIA_URL:
     case IR_MEDIA_BASE64:
+        put_about(rw, m);
         put_file(rw, m);
         break;
     }

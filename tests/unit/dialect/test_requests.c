@@ -54,11 +54,12 @@ static void line(struct telling *t)
 
 static void tell_blocks(struct telling *t, const char *role, const struct ir_block *k);
 
-/* Documents that are text may become just that. */
+/* Documents that are text may become just that: title, context, words. */
 static void tell_media(struct telling *t, const char *role, const struct ir_block *k)
 {
     struct ir_block text = {.kind = IR_TEXT, .text.text = k->media.data};
-    struct ir_block title = {.kind = IR_TEXT, .text.text = k->media.title, .next = &text};
+    struct ir_block context = {.kind = IR_TEXT, .text.text = k->media.context, .next = &text};
+    struct ir_block title = {.kind = IR_TEXT, .text.text = k->media.title, .next = &context};
     if (k->media.src == IR_MEDIA_BLOCKS || k->media.src == IR_MEDIA_TEXT) {
         tell_blocks(t, role, k->media.src == IR_MEDIA_TEXT ? &title : k->media.blocks);
         return;
@@ -329,8 +330,7 @@ static void check(struct drive *d, const char *path, const struct dialect *from,
     for (size_t i = 0; i < ARRAY_LEN(lands); i++)
         there_and_back(d, path, from, body, lands[i].dialect, lands[i].model,
                        i == own ? lands[own].model : lands[own].home);
-    if (from != &dialect_bedrock)
-        there_and_back(d, path, from, body, &dialect_responses, "gpt-4o", lands[own].model);
+    there_and_back(d, path, from, body, &dialect_responses, "gpt-4o", lands[own].model);
 }
 
 static unsigned each(const char *pattern_of, const struct dialect *dialect, const char *member)
