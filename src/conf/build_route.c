@@ -236,6 +236,7 @@ static enum rc build_models(struct routes *x)
         return RC_NOMEM;
     for (uint32_t i = 0; i < n; i++) {
         TRY(name_model(x, &rows[i], &x->models[i]));
+        x->models[i].index = i;
         all[i] = &x->models[i];
     }
     for (uint32_t i = 0; i < n; i++) {

@@ -225,6 +225,7 @@ struct conf_target {
 struct conf_route {
     str name; /* "smart", or "provider/model" */
     bool logical;
+    uint32_t index; /* of a logical one: its place in snapshot.models */
     enum conf_strategy strategy;
     const struct conf_target *targets; /* at least one, in the order written */
     uint32_t ntargets;

@@ -350,11 +350,11 @@ void attempt_failed(struct call *c, const struct attempt_failure *f, const struc
     fail_for_client(&c->fail);
     if (call_passes(c) && !pass_may_repeat(c, f))
         rule.where = RETRY_NOWHERE;
-    if (may_retry(c, rule.where, fail) && retry_budget_take(&g->budget, loop_now(g->loop))) {
+    if (may_retry(c, rule.where, fail) && retry_budget_take(call_budget(c), loop_now(g->loop))) {
         c->phase = CALL_SENDING;
         if (try_elsewhere(c) || try_again_here(c, &rule))
             return;
-        retry_budget_return(&g->budget);
+        retry_budget_return(call_budget(c));
     }
     if (call_passes(c) && f->end == ATTEMPT_STATUS) {
         c->reply_error = f->kind;

@@ -324,6 +324,6 @@ enum step stage_resolve(struct call *c)
     c->phase = CALL_SENDING;
     metric_add(&c->gate->set.metrics->in_flight, 1);
     c->counted = true;
-    retry_budget_call(&c->gate->budget, loop_now(c->gate->loop));
+    retry_budget_call(call_budget(c), loop_now(c->gate->loop));
     return STEP_NEXT;
 }

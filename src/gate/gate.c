@@ -71,7 +71,8 @@ static void bind_quirks(const struct conf_provider *p, struct binding *b)
 static enum rc bind_provider(struct gate *g, const struct conf_provider *p, struct binding *b)
 {
     b->metric = metric_provider(g->set.metrics, p->name);
-    if (!b->metric)
+    b->budget = budget_ref(&g->route.budgets, BUDGET_PROVIDER, p->name);
+    if (!b->metric || !b->budget)
         return RC_NOMEM;
     if (p->demo)
         return RC_OK;
@@ -100,10 +101,30 @@ static enum rc bind_provider(struct gate *g, const struct conf_provider *p, stru
     return !b->origin ? RC_NOMEM : b->dialect && b->dialect->back ? RC_OK : RC_CONFIG;
 }
 
+/* The budgets of its names; a name that the last generation had too keeps its counts. */
+static enum rc bind_models(struct gate *g, struct gen *gen)
+{
+    const struct snapshot *s = gen->snap;
+    for (uint32_t i = 0; i < s->nmodels; i++) {
+        gen->budgets[i] = budget_ref(&g->route.budgets, BUDGET_MODEL, s->models[i]->name);
+        if (!gen->budgets[i])
+            return RC_NOMEM;
+    }
+    return RC_OK;
+}
+
+/* Also of one that was made by half. */
 static void gen_free(struct gen *gen)
 {
+    struct budgets *t = &gen->gate->route.budgets;
+    for (uint32_t i = 0; gen->budgets && i < gen->snap->nmodels; i++)
+        budget_unref(t, gen->budgets[i]);
+    for (uint32_t i = 0; gen->bindings && i < gen->snap->nproviders; i++)
+        budget_unref(t, gen->bindings[i].budget);
     pricing_fini(&gen->pricing);
+    mem_free(gen->budgets);
     mem_free(gen->bindings);
+    snapshot_unref(gen->snap);
     mem_free(gen);
 }
 
@@ -114,8 +135,11 @@ static enum rc gen_new(struct gate *g, struct snapshot *snap, struct catalogue *
     if (!gen)
         return RC_NOMEM;
     gen->refs = 1;
+    gen->gate = g;
+    gen->snap = snapshot_ref(snap);
     gen->bindings = mem_zalloc((snap->nproviders + 1) * sizeof(*gen->bindings));
-    enum rc rc = gen->bindings ? RC_OK : RC_NOMEM;
+    gen->budgets = mem_zalloc((snap->nmodels + 1) * sizeof(*gen->budgets));
+    enum rc rc = gen->bindings && gen->budgets ? bind_models(g, gen) : RC_NOMEM;
     for (uint32_t i = 0; rc == RC_OK && i < snap->nproviders; i++)
         if (snap->providers[i].enabled)
             rc = bind_provider(g, &snap->providers[i], &gen->bindings[i]);
@@ -125,7 +149,6 @@ static enum rc gen_new(struct gate *g, struct snapshot *snap, struct catalogue *
         gen_free(gen);
         return rc;
     }
-    gen->snap = snapshot_ref(snap);
     *ret = gen;
     return RC_OK;
 }
@@ -133,11 +156,8 @@ static enum rc gen_new(struct gate *g, struct snapshot *snap, struct catalogue *
 void gen_unref(struct gen *gen)
 {
     CHECK(gen->refs > 0);
-    if (--gen->refs)
-        return;
-    struct snapshot *snap = gen->snap;
-    gen_free(gen);
-    snapshot_unref(snap);
+    if (--gen->refs == 0)
+        gen_free(gen);
 }
 
 static void set_limits(struct gate *g, const struct snapshot *s)

@@ -39,6 +39,7 @@ struct binding {
     const struct dialect *dialect; /* NULL: the demo */
     struct origin *origin;
     struct metric_provider *metric;
+    struct retry_budget *budget; /* of calls that ask for the provider, not for a logical model */
     struct dialect_opts opts; /* what the configuration says; quirk_fill adds the rest by model */
     struct quirk_set quirks;
 };
@@ -46,7 +47,9 @@ struct binding {
 /* One generation of the configuration on this worker. */
 struct gen {
     struct snapshot *snap;
-    struct binding *bindings; /* by provider index */
+    struct binding *bindings;      /* by provider index */
+    struct retry_budget **budgets; /* by index of logical models */
+    struct gate *gate;             /* whose worker's it is */
     struct pricing pricing;
     unsigned refs;
 };
@@ -207,7 +210,6 @@ struct gate {
     struct list calls;
     unsigned ncalls;
     struct route_state route;
-    struct retry_budget budget;
     struct recall *recall; /* reasoning of recent tool calls */
     struct oauth *oauths[GATE_OAUTH_MAX];
     unsigned noauths;
@@ -393,6 +395,12 @@ void tokens_learn(struct call *c);      /* from what it did */
 /* demo.c */
 void demo_start(struct call *c);
 
+/* Retries of this call count here: by what it asked for, whoever serves it. */
+static inline struct retry_budget *call_budget(const struct call *c)
+{
+    const struct conf_route *r = c->found.route;
+    return r->logical ? c->gen->budgets[r->index] : c->gen->bindings[r->targets->provider].budget;
+}
 static inline void own_time_start(struct call *c)
 {
     c->mark_us = loop_now_us();

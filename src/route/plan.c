@@ -22,6 +22,7 @@ enum rc route_state_init(struct route_state *s, struct hash_key key)
     *s = (struct route_state){0};
     health_init(&s->health, key);
     map_init(&s->turns, key);
+    budgets_init(&s->budgets, key);
     return RC_OK;
 }
 
@@ -32,6 +33,7 @@ void route_state_fini(struct route_state *s)
     while ((slot = map_next(&s->turns, &pos)))
         mem_free(slot->value);
     map_fini(&s->turns);
+    budgets_fini(&s->budgets);
     health_fini(&s->health);
 }
 

@@ -18,6 +18,7 @@
 #pragma once
 #include "base/rand.h"
 #include "conf/snapshot.h"
+#include "route/budget.h"
 #include "route/health.h"
 
 #define PLAN_MAX 16
@@ -43,6 +44,7 @@ struct plan {
 struct route_state {
     struct health_table health;
     struct map turns; /* route name -> struct turn */
+    struct budgets budgets;
     uint64_t key_turn;
 };
 

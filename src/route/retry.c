@@ -93,32 +93,3 @@ bool retry_is_failure(const struct attempt_failure *f)
     return f->kind == ERR_INTERNAL || f->kind == ERR_UPSTREAM || f->kind == ERR_UNAVAILABLE ||
            f->kind == ERR_TIMEOUT || f->kind == ERR_OVERLOADED;
 }
-
-static void roll(struct retry_budget *b, msec now)
-{
-    if (now / RETRY_WINDOW_MS == b->window)
-        return;
-    b->window = now / RETRY_WINDOW_MS;
-    b->calls = b->retries = 0;
-}
-
-void retry_budget_call(struct retry_budget *b, msec now)
-{
-    roll(b, now);
-    b->calls++;
-}
-
-bool retry_budget_take(struct retry_budget *b, msec now)
-{
-    roll(b, now);
-    if (b->retries >= b->calls / RETRY_SHARE + RETRY_FLOOR)
-        return false;
-    b->retries++;
-    return true;
-}
-
-void retry_budget_return(struct retry_budget *b)
-{
-    if (b->retries) /* 0: the window has turned meanwhile */
-        b->retries--;
-}

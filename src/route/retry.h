@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * retry - may a failed attempt be followed by another one, and where. RELIABILITY §7 is the
- * specification; this is its table as a pure function.
+ * specification; this is its table as a pure function. How many there may be: budget.h.
  */
 #pragma once
 #include "base/rand.h"
@@ -10,9 +10,6 @@
 
 #define RETRY_MAX_WAIT_MS 2000 /* a call waits no longer in line: U11 */
 #define RETRY_BACKOFF_MS  100  /* base of the full-jitter backoff */
-#define RETRY_WINDOW_MS   10000
-#define RETRY_SHARE       5 /* one retry for five calls … */
-#define RETRY_FLOOR       3 /* … and a few more in any window */
 
 /* Where an attempt ended. */
 enum attempt_end {
@@ -52,14 +49,3 @@ struct retry_rule retry_decide(const struct attempt_failure *f, struct rand *r);
 bool retry_is_failure(const struct attempt_failure *f);
 /* The credential is no good: U12, U18. */
 bool retry_is_refusal(const struct attempt_failure *f);
-
-/* At most a RETRY_SHARE-th of the calls of a window, and a floor: so that an outage is not doubled.
- */
-struct retry_budget {
-    msec window;
-    unsigned calls, retries;
-};
-void retry_budget_call(struct retry_budget *b, msec now);
-bool retry_budget_take(struct retry_budget *b, msec now);
-/* What was taken just now was not needed: nobody was left to try. */
-void retry_budget_return(struct retry_budget *b);

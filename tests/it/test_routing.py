@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Where a call goes, how often, and what arrives there: targets, weights, fallback, health."""
 
+import signal
 import time
 
 import gateway
@@ -95,3 +96,32 @@ def test_U15_all_broken(weir, upstream, front):
             assert_error(front, conn.response(), "overloaded", "unavailable", "upstream")
     assert time.monotonic() - started < 10
     assert sum(up.hits for up in ups) <= 60 * 1.2 + 6, [up.hits for up in ups]
+
+
+def test_U15_the_budget_of_retries_is_the_routes_own(weir, upstream, front):
+    """§7: what `m` spends on its broken targets leaves `n` its retry; a reload forgets nothing."""
+    a, b = upstream(default=refuses(500)), upstream(default=refuses(500))
+    c, d = upstream(default=refuses(500)), upstream(default=says(A))
+    n = "  - { name: n, targets: [ { use: c/up } ], fallback: [ md ] }\n"
+    text = gateway.config(a, b, c, d, extra=n).replace("[ mb, mc, md ]", "[ mb ]")
+    w = weir(text)
+    while time.monotonic() % 10 > 6:  # all of it within one window of the budget
+        time.sleep(0.1)
+
+    def attempts(model="m"):
+        r = front.ask(w.port, model=model)
+        assert r.get("x-weir-attempts"), r
+        return r, int(r.get("x-weir-attempts"))
+
+    spent = [attempts()[1] for _ in range(4)]
+    assert sum(spent) == 4 + 3 and spent[-1] == 1, spent  # the floor of three, and no more
+    r, tried = attempts("n")
+    assert_served(front, r, A.text)
+    assert tried == 2
+    w.signal(signal.SIGHUP)
+    gateway.until(lambda: "generation 2" in w.said(), 5, "the reload")
+    # The fifth call of the window buys one retry more: a new account would give three.
+    assert [attempts()[1] for _ in range(2)] == [2, 1]
+    # Named directly, it is the provider's budget.
+    r, tried = attempts("a/up")
+    assert r.status >= 500 and tried == 2

@@ -283,35 +283,6 @@ static void test_answers_that_never_end(void **unused)
     assert_int_equal(health_state(h, 1000), HEALTH_OPEN);
 }
 
-/* U15: retries stay a small share of the calls. */
-static void test_retry_budget(void **unused)
-{
-    (void)unused;
-    struct retry_budget b = {0};
-    unsigned got = 0;
-    for (int i = 0; i < 1000; i++) {
-        retry_budget_call(&b, 5000);
-        got += retry_budget_take(&b, 5000);
-    }
-    assert_true(got <= 1000 / RETRY_SHARE + RETRY_FLOOR);
-    assert_true(got >= 1000 / RETRY_SHARE);
-    assert_true(retry_budget_take(&b, 5000 + RETRY_WINDOW_MS)); /* a new window */
-}
-
-static void test_retry_budget_comes_back(void **unused)
-{
-    (void)unused;
-    struct retry_budget b = {0};
-    for (int i = 0; i < 10 * RETRY_FLOOR; i++) { /* nobody was left to try: nothing is spent */
-        assert_true(retry_budget_take(&b, 5000));
-        retry_budget_return(&b);
-    }
-    retry_budget_return(&b);
-    for (int i = 0; i < RETRY_FLOOR; i++)
-        assert_true(retry_budget_take(&b, 5000));
-    assert_false(retry_budget_take(&b, 5000));
-}
-
 static void test_records_are_bounded(void **unused)
 {
     (void)unused;
@@ -362,8 +333,6 @@ int main(void)
         TEST(test_retry_after_is_a_minimum),
         TEST(test_no_fault_of_the_provider),
         TEST(test_answers_that_never_end),
-        TEST(test_retry_budget),
-        TEST(test_retry_budget_comes_back),
         TEST(test_records_are_bounded),
         TEST(test_records_of_a_plan_stay),
     };

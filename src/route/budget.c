@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* budget - counts in a window, and the table of them; see the header. */
+#include "route/budget.h"
+
+#include "base/check.h"
+#include "base/mem.h"
+
+/* ---- one budget */
+
+/* Windows are fixed, not sliding: at a turn up to two windows' floors come together, which is a
+ * handful of calls, and a call pays for no queue of time stamps. */
+static void roll(struct retry_budget *b, msec now)
+{
+    if (now / RETRY_WINDOW_MS == b->window)
+        return;
+    b->window = now / RETRY_WINDOW_MS;
+    b->calls = b->retries = 0;
+}
+
+void retry_budget_call(struct retry_budget *b, msec now)
+{
+    roll(b, now);
+    b->calls++;
+}
+
+bool retry_budget_take(struct retry_budget *b, msec now)
+{
+    roll(b, now);
+    if (b->retries >= b->calls / RETRY_SHARE + RETRY_FLOOR)
+        return false;
+    b->retries++;
+    return true;
+}
+
+void retry_budget_return(struct retry_budget *b)
+{
+    if (b->retries) /* 0: the window has turned meanwhile */
+        b->retries--;
+}
+
+/* ---- all of them */
+
+struct named_budget {
+    struct retry_budget budget; /* first: it is what the world sees of it */
+    enum budget_kind kind;
+    unsigned refs;
+    str name;
+};
+
+void budgets_init(struct budgets *t, struct hash_key key)
+{
+    for (unsigned i = 0; i < BUDGET_KINDS; i++)
+        map_init(&t->by_name[i], key);
+}
+
+void budgets_fini(struct budgets *t)
+{
+    for (unsigned i = 0; i < BUDGET_KINDS; i++) {
+        CHECK(t->by_name[i].count == 0); /* a generation outlived its gate */
+        map_fini(&t->by_name[i]);
+    }
+}
+
+struct retry_budget *budget_ref(struct budgets *t, enum budget_kind kind, str name)
+{
+    struct named_budget *b = map_get(&t->by_name[kind], name);
+    if (b) {
+        b->refs++;
+        return &b->budget;
+    }
+    b = mem_zalloc(sizeof(*b) + name.n);
+    if (!b)
+        return NULL;
+    char *copy = (char *)(b + 1);
+    if (name.n)
+        memcpy(copy, name.p, name.n);
+    b->name = str_of(copy, name.n);
+    b->kind = kind;
+    b->refs = 1;
+    if (map_put(&t->by_name[kind], b->name, b, NULL) == RC_OK)
+        return &b->budget;
+    mem_free(b);
+    return NULL;
+}
+
+void budget_unref(struct budgets *t, struct retry_budget *budget)
+{
+    struct named_budget *b = (struct named_budget *)(void *)budget;
+    if (!b)
+        return;
+    CHECK(b->refs > 0);
+    if (--b->refs)
+        return;
+    CHECK(map_take(&t->by_name[b->kind], b->name) == b);
+    mem_free(b);
+}

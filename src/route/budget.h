@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * budget - how many retries a route may afford: RELIABILITY §7.
+ *
+ * Retries are a share of the calls of the same route in the same window, and a few more, so that an
+ * outage is not doubled by those who suffer from it (U15). Each logical model has a budget of its
+ * own, and each provider one for the calls that name it or a model of it directly: what one route
+ * spends on its broken targets must not leave another without its retry. A call counts on the route
+ * it asked for, also while it is served by one of its fallbacks.
+ *
+ * Budgets are kept by name and counted by reference. A generation of the configuration holds those
+ * it names; as the next one is made before the last one goes, a reload keeps the counts, and what
+ * no generation names any more is gone. So there are never more than two configurations name, and
+ * what clients write as a model's name makes none.
+ *
+ * Pure: the clock comes as an argument. One worker's own, as is all of route_state.
+ */
+#pragma once
+#include "base/map.h"
+#include "base/time.h"
+
+#define RETRY_WINDOW_MS 10000
+#define RETRY_SHARE     5 /* one retry for five calls … */
+#define RETRY_FLOOR     3 /* … and a few more in any window */
+
+struct retry_budget {
+    msec window;
+    unsigned calls, retries;
+};
+void retry_budget_call(struct retry_budget *b, msec now);
+bool retry_budget_take(struct retry_budget *b, msec now);
+/* What was taken just now was not needed: nobody was left to try. */
+void retry_budget_return(struct retry_budget *b);
+
+/* Two name spaces: a logical model may be called as a provider is. */
+enum budget_kind { BUDGET_MODEL, BUDGET_PROVIDER, BUDGET_KINDS };
+
+struct budgets {
+    struct map by_name[BUDGET_KINDS];
+};
+void budgets_init(struct budgets *t, struct hash_key key);
+void budgets_fini(struct budgets *t); /* every one was given back */
+/* The budget of that name, made where there is none: one reference more. NULL: no memory. */
+struct retry_budget *budget_ref(struct budgets *t, enum budget_kind kind, str name);
+void budget_unref(struct budgets *t, struct retry_budget *b); /* accepts NULL */

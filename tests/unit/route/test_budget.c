@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Retries stay a small share of the calls of their route, under a clock that the test moves. */
+#include "../unit.h"
+
+#include "route/budget.h"
+
+static struct budgets table;
+
+static int setup(void **unused)
+{
+    (void)unused;
+    budgets_init(&table, (struct hash_key){1, 2});
+    return 0;
+}
+
+static int teardown(void **unused)
+{
+    (void)unused;
+    budgets_fini(&table); /* checks that all were given back */
+    return 0;
+}
+
+static struct retry_budget *model(const char *name)
+{
+    struct retry_budget *b = budget_ref(&table, BUDGET_MODEL, str_c(name));
+    assert_non_null(b);
+    return b;
+}
+
+static unsigned take_all(struct retry_budget *b, msec now)
+{
+    unsigned n = 0;
+    while (n < 1000 && retry_budget_take(b, now))
+        n++;
+    return n;
+}
+
+/* U15: retries stay a small share of the calls. */
+static void test_u15_share_and_floor(void **unused)
+{
+    (void)unused;
+    struct retry_budget b = {0};
+    unsigned got = 0;
+    for (int i = 0; i < 1000; i++) {
+        retry_budget_call(&b, 5000);
+        got += retry_budget_take(&b, 5000);
+    }
+    assert_true(got <= 1000 / RETRY_SHARE + RETRY_FLOOR);
+    assert_true(got >= 1000 / RETRY_SHARE);
+    assert_true(retry_budget_take(&b, 5000 + RETRY_WINDOW_MS)); /* a new window */
+}
+
+/* The window ends with its last millisecond, and takes both counts along. */
+static void test_u15_window(void **unused)
+{
+    (void)unused;
+    struct retry_budget b = {0};
+    const msec begin = 7 * RETRY_WINDOW_MS, end = begin + RETRY_WINDOW_MS;
+    for (int i = 0; i < 10 * RETRY_SHARE; i++)
+        retry_budget_call(&b, begin);
+    assert_int_equal(take_all(&b, end - 1), 10 + RETRY_FLOOR);
+    assert_int_equal(take_all(&b, end), RETRY_FLOOR); /* calls of the last window buy nothing */
+    assert_int_equal(take_all(&b, end + 100 * RETRY_WINDOW_MS), RETRY_FLOOR);
+}
+
+static void test_u15_what_was_not_needed_comes_back(void **unused)
+{
+    (void)unused;
+    struct retry_budget b = {0};
+    for (int i = 0; i < 10 * RETRY_FLOOR; i++) { /* nobody was left to try: nothing is spent */
+        assert_true(retry_budget_take(&b, 5000));
+        retry_budget_return(&b);
+    }
+    retry_budget_return(&b);
+    assert_int_equal(take_all(&b, 5000), RETRY_FLOOR);
+}
+
+/* §7: per route. One that spends all it has leaves the others what is theirs. */
+static void test_u15_routes_are_apart(void **unused)
+{
+    (void)unused;
+    struct retry_budget *a = model("a"), *b = model("b"),
+                        *p = budget_ref(&table, BUDGET_PROVIDER, STR("a"));
+    assert_ptr_not_equal(a, b);
+    assert_ptr_not_equal(a, p); /* the model `a` is not the provider `a` */
+    for (int i = 0; i < 5 * RETRY_SHARE; i++)
+        retry_budget_call(a, 1000);
+    assert_int_equal(take_all(a, 1000), 5 + RETRY_FLOOR);
+    assert_int_equal(take_all(b, 1000), RETRY_FLOOR);
+    assert_int_equal(take_all(p, 1000), RETRY_FLOOR);
+    budget_unref(&table, a);
+    budget_unref(&table, b);
+    budget_unref(&table, p);
+}
+
+/* P3: the next generation refers to its names before the last one lets go. */
+static void test_p3_a_reload_keeps_the_counts(void **unused)
+{
+    (void)unused;
+    char name[] = "stays"; /* of a snapshot that goes */
+    struct retry_budget *old = budget_ref(&table, BUDGET_MODEL, str_c(name)), *gone = model("gone");
+    assert_int_equal(take_all(old, 1000), RETRY_FLOOR);
+    struct retry_budget *next = model("stays"), *fresh = model("new");
+    memset(name, 'x', sizeof(name) - 1);
+    budget_unref(&table, old);
+    budget_unref(&table, gone);
+    budget_unref(&table, NULL);
+    assert_ptr_equal(next, old);
+    assert_int_equal(take_all(next, 1001), 0);
+    assert_int_equal(table.by_name[BUDGET_MODEL].count, 2); /* what nobody names is gone */
+    budget_unref(&table, fresh);
+    budget_unref(&table, next);
+    next = model("stays"); /* it was away for a while: a new account */
+    assert_int_equal(take_all(next, 1002), RETRY_FLOOR);
+    budget_unref(&table, next);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_u15_share_and_floor),
+        cmocka_unit_test(test_u15_window),
+        cmocka_unit_test(test_u15_what_was_not_needed_comes_back),
+        cmocka_unit_test_setup_teardown(test_u15_routes_are_apart, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_p3_a_reload_keeps_the_counts, setup, teardown),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
