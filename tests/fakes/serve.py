@@ -10,6 +10,7 @@ input. Answers of a script are given as data:
     {"raw": ["HTTP/1.1 200 OK\\r\\n", 0.2, "rst"]}
     {"cut": {turn}, "after": 3, "end": "rst"}           that many events of the stream, then the end
     {"stalls": 30}
+    {"serves": {}}                                      all endpoints that are no chat: operations.py
 
 Commands: listen {dialect} · script {up, answers, default} · seen {up} ·
 wait {up, hits, seconds} ·
@@ -22,6 +23,7 @@ import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
+import operations  # noqa: E402
 import turns  # noqa: E402
 import upstream  # noqa: E402
 
@@ -35,7 +37,7 @@ def turn_of(spec):
 def cut(spec):
     def answer(x):
         listing = turns.stream(x.dialect, turn_of(spec["cut"]))[: spec["after"]]
-        upstream.events(listing, spec.get("end", "close"))(x)
+        upstream.events(listing, spec.get("end", "close"), kind=turns.stream_type(x.dialect))(x)
 
     return answer
 
@@ -60,7 +62,17 @@ def answer_of(spec):
         return upstream.raw(*steps)
     if "cut" in spec:
         return cut(spec)
+    if "serves" in spec:
+        return operations.serves(**spec["serves"])
     return upstream.stalls(spec["stalls"])
+
+
+def body_of(request):
+    """JSON, or nothing: forms are read by the fakes themselves."""
+    try:
+        return request.json
+    except ValueError:
+        return None
 
 
 class Server:
@@ -84,7 +96,7 @@ class Server:
                 "target": r.target,
                 "headers": r.headers,
                 "connection": r.connection,
-                "body": json.loads(r.body) if r.body else None,
+                "body": body_of(r),
             }
             for r in self.ups[up].requests
         ]

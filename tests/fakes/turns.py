@@ -3,7 +3,7 @@
 
 A Turn is the meaning (thinking, text, tool calls, stop, token counts); `chat_*`, `anthropic_*` and
 `responses_*` write it as OpenAI Chat Completions, Anthropic Messages and OpenAI Responses do, streamed
-or whole. The shapes follow
+or whole (others.py as Gemini, Cohere and Ollama do). The shapes follow
 recorded traffic, with the turns that trip translators up:
 
   chat       role in the first chunk; with tools, content is null and the first call sits in that
@@ -22,6 +22,7 @@ import itertools
 import json
 from dataclasses import dataclass
 
+import others
 import responses
 
 _numbers = itertools.count(1)
@@ -337,13 +338,22 @@ def responses_stream(turn, model="m"):
 
 # ---- any of them
 
+# How the path of a dialect's base URL ends.
+BASES = {"openai": "/v1", "openai-responses": "/v1", "mistral": "/v1", "gemini": "/v1beta"}
+
 
 def whole(dialect, turn, model="m"):
     if dialect == "anthropic":
         return anthropic_message(turn, model)
     if dialect == "openai-responses":
         return responses.whole(turn, model, new_id)
-    return chat_message(turn, model)
+    if dialect == "gemini":
+        return others.gemini_whole(turn, model, new_id("resp"))
+    if dialect == "cohere":
+        return others.cohere_whole(turn, new_id("c14c80c3-"))
+    if dialect == "ollama":
+        return others.ollama_whole(turn, model)
+    return chat_message(turn, model)  # Mistral has Chat's
 
 
 def stream(dialect, turn, model="m", usage=True):
@@ -351,12 +361,28 @@ def stream(dialect, turn, model="m", usage=True):
         return anthropic_stream(turn, model)
     if dialect == "openai-responses":
         return responses_stream(turn, model)
+    if dialect == "gemini":
+        return others.gemini_stream(turn, model, new_id("resp"), split, event)
+    if dialect == "cohere":
+        return others.cohere_stream(turn, new_id("c14c80c3-"), split, event)
+    if dialect == "ollama":
+        return others.ollama_stream(turn, model, split, dumps)
     return chat_stream(turn, model, usage)
+
+
+def stream_type(dialect):
+    return "application/x-ndjson" if dialect == "ollama" else "text/event-stream; charset=utf-8"
 
 
 def error(dialect, status, message="it failed", kind=None, code=None):
     if dialect == "anthropic":
         return anthropic_error(status, message, kind)
+    if dialect == "gemini":
+        return others.gemini_error(status, message)
+    if dialect == "cohere":
+        return others.cohere_error(message)
+    if dialect == "ollama":
+        return {"error": message}
     return chat_error(status, message, kind, code)  # Responses has Chat's
 
 

@@ -70,6 +70,9 @@ class Request:
 
     @property
     def streamed(self):
+        """Whether a stream is asked for: by the body, or by the path, as Gemini's clients do."""
+        if ":streamGenerateContent" in self.target:
+            return True
         try:
             return bool(self.json.get("stream"))
         except (ValueError, AttributeError):
@@ -231,11 +234,12 @@ def says(turn=turns.Turn(text="Hello there."), gap=0.0, framing="chunked", heade
 
     def answer(x):
         model = (x.request.json.get("model") if x.request.body else None) or "m"
+        kind = turns.stream_type(x.dialect)
         if not x.request.streamed:
             return x.reply(200, turns.whole(x.dialect, turn, model), headers)
         asked = (x.request.json.get("stream_options") or {}).get("include_usage", False)
         listing = turns.stream(x.dialect, turn, model, asked)
-        return events(listing, gap=gap, framing=framing, headers=headers)(x)
+        return events(listing, gap=gap, framing=framing, headers=headers, kind=kind)(x)
 
     return answer
 
@@ -334,7 +338,8 @@ def stalls(seconds=30.0):
 
 
 class Upstream:
-    """A provider of one dialect ("openai", "openai-responses" or "anthropic"). `script` answers go first, one each."""
+    """A provider of one dialect, of those that turns.whole() knows. `script` answers go first, one
+    each."""
 
     def __init__(
         self, dialect="openai", *script, default=None, tls=None, on_accept=None, backlog=512
@@ -357,7 +362,7 @@ class Upstream:
     def base(self):
         """The base URL as a config names it."""
         scheme, host = ("https", "localhost") if self.tls else ("http", "127.0.0.1")
-        return f"{scheme}://{host}:{self.port}" + ("/v1" if self.dialect.startswith("openai") else "")
+        return f"{scheme}://{host}:{self.port}{turns.BASES.get(self.dialect, '')}"
 
     @property
     def hits(self):
