@@ -7,6 +7,7 @@
 #include "fuzz.h"
 
 #include "base/mem.h"
+#include "token/audio.h"
 #include "token/estimate.h"
 #include "token/prompt.h"
 #include "token/tools_text.h"
@@ -43,6 +44,9 @@ static void check_prompt(jval root)
     struct token_counter counter = {.text = &text};
     struct token_target target = {.model = json_next(&it) ? json_raw(it.key) : STR("gpt-5")};
     uint64_t n = token_prompt(&counter, &r, &target).tokens;
+    target.way = TOKEN_VERTEX;
+    token_prompt(&counter, &r, &target);
+    target.way = TOKEN_CHAT;
     tool.description = json_raw(it.val);
     r.format = (struct ir_format){.kind = IR_FORMAT_SCHEMA, .name = STR("n"), .schema = root};
     CHECK(n > 0 && token_prompt(&counter, &r, &target).tokens > 0);
@@ -55,6 +59,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct arena a;
     struct json_doc d;
     check_image(in);
+    CHECK(audio_length(STR_NONE, in) - 1 < AUDIO_MS_MAX);
     CHECK(estimate_text(in) <= size + 1);
     arena_init(&a, 16u << 20);
     if (size < 1u << 16 && json_parse(&a, in, &d, NULL) == RC_OK) {

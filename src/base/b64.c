@@ -28,6 +28,12 @@ static int value_of(char c)
     return c == '+' ? 62 : c == '/' ? 63 : -1;
 }
 
+/* With the two characters that RFC 4648 has for names of files and URLs, as Gemini's clients do. */
+static int value_of_either(char c)
+{
+    return c == '-' ? 62 : c == '_' ? 63 : value_of(c);
+}
+
 enum rc b64_decode(struct buf *to, str s)
 {
     if (s.n % 4)
@@ -48,4 +54,23 @@ enum rc b64_decode(struct buf *to, str s)
         buf_add(to, str_of(out, 3 - pad));
     }
     return to->failed ? RC_LIMIT : RC_OK;
+}
+
+/* A byte's bits stand in two characters that are neighbours. */
+bool b64_peek(str s, size_t at, uint8_t *to, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        size_t byte = at + i, c = byte / 3 * 4 + byte % 3;
+
+        if (byte >= s.n || c + 1 >= s.n) /* the first keeps c from wrapping around */
+            return false;
+        int a = value_of_either(s.p[c]), b = value_of_either(s.p[c + 1]);
+
+        if (a < 0 || b < 0)
+            return false;
+        to[i] = (uint8_t)(byte % 3 == 0   ? a << 2 | b >> 4
+                          : byte % 3 == 1 ? a << 4 | b >> 2
+                                          : a << 6 | b);
+    }
+    return true;
 }

@@ -71,16 +71,22 @@ void gate_ranks(struct gate *g, const struct gate_ranks *r)
 
 /* ---- prompts */
 
-static bool asks_responses(const struct conf_provider *p)
+static enum token_way way_of(const struct conf_provider *p)
 {
-    return p && str_has_suffix(p->dialect, STR("responses"));
+    if (!p)
+        return TOKEN_NATIVE;
+    if (str_has_suffix(p->dialect, STR("responses")))
+        return TOKEN_RESPONSES;
+    return str_eq(p->dialect, STR("openai"))   ? TOKEN_CHAT
+           : str_eq(p->dialect, STR("vertex")) ? TOKEN_VERTEX
+                                               : TOKEN_NATIVE;
 }
 
 static struct token_count measure(struct call *c, const struct conf_provider *p, str model,
                                   size_t exact_max)
 {
     struct token_counter *counter = &c->gate->tokens.counter;
-    struct token_target target = {model, asks_responses(p)};
+    struct token_target target = {model, way_of(p)};
     counter->exact_max = exact_max;
     return token_prompt(counter, c->ir, &target);
 }

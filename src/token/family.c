@@ -9,10 +9,11 @@ enum family_id {
 #include "token/families.def"
 };
 
-#define FAMILY(id, enc, text_, base_, think_, message_, style_, tools_, forced_, tool_, schema_, \
-               call_, result_, parallel_, format_, image_, page_)                                \
+#define FAMILY(id, enc, pieces_, text_, base_, think_, message_, style_, tools_, forced_, tool_, \
+               schema_, call_, result_, parallel_, format_, image_, page_, audio_, seal_)        \
     [FAMILY_##id] = {.name = {#id, sizeof(#id) - 1},                                             \
                      .encoding = TOKEN_##enc,                                                    \
+                     .pieces = PIECES_##pieces_,                                                 \
                      .text = text_,                                                              \
                      .base = base_,                                                              \
                      .think = think_,                                                            \
@@ -27,7 +28,9 @@ enum family_id {
                      .parallel = parallel_,                                                      \
                      .format = format_,                                                          \
                      .image = image_,                                                            \
-                     .page = page_},
+                     .page = page_,                                                              \
+                     .audio = audio_,                                                            \
+                     .seal = SEAL_##seal_},
 static const struct token_family families[] = {
 #include "token/families.def"
 };
@@ -57,10 +60,27 @@ static bool is_o_series(str name)
     return name.n >= 2 && name.p[0] == 'o' && name.p[1] >= '1' && name.p[1] <= '9';
 }
 
-const struct token_family *token_family(str model)
+static enum family_id find(str model)
 {
     for (size_t i = 0; i < ARRAY_LEN(models); i++)
         if (holds(model, models[i].part))
-            return &families[models[i].family];
-    return &families[is_o_series(model) ? FAMILY_O : FAMILY_OTHER];
+            return models[i].family;
+    return is_o_series(model) ? FAMILY_O : FAMILY_OTHER;
+}
+
+/* The same models at Vertex, whose prompts are billed by another rule. */
+static enum family_id at_vertex(enum family_id id)
+{
+    return id == FAMILY_GEMINI_25  ? FAMILY_GEMINI_2
+           : id == FAMILY_GEMINI_3 ? FAMILY_GEMINI_3_VERTEX
+                                   : id;
+}
+
+const struct token_family *token_family(str model, enum token_way way)
+{
+    enum family_id id = find(model);
+
+    id = way == TOKEN_VERTEX ? at_vertex(id) : id;
+    CHECK((size_t)id < ARRAY_LEN(families));
+    return &families[id];
 }

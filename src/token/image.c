@@ -2,47 +2,16 @@
 /* image - sizes out of base64, and the makers' rules; see the header. */
 #include "token/image.h"
 
+#include "base/b64.h"
 #include "base/check.h"
 
 #define JPEG_SEGMENTS 64 /* before the size: remarks, previews, colour profiles */
 #define TILE_OPENAI   512
 #define TILE_GEMINI   768
+#define PATCH_CLAUDE  28
 #define PATCHES_MAX   1536
-#define IMAGE_FRAME   8 /* Claude: around each image */
+#define IMAGE_FRAME   4 /* Claude: around each image */
 #define GUESS_BYTES   5 /* pixels a byte: a photograph's JPEG */
-
-/* ---- bytes in base64 */
-
-static int sextet(char c)
-{
-    if (c >= 'A' && c <= 'Z')
-        return c - 'A';
-    if (c >= 'a' && c <= 'z')
-        return c - 'a' + 26;
-    if (c >= '0' && c <= '9')
-        return c - '0' + 52;
-    return c == '+' || c == '-' ? 62 : c == '/' || c == '_' ? 63 : -1;
-}
-
-/* The bytes from `at`; false: there are not as many, or something else stands there (escapes of
- * slashes move what follows, so such a text is not read). */
-static bool bytes_at(str base64, size_t at, uint8_t *to, size_t n)
-{
-    for (size_t i = 0; i < n; i++) {
-        size_t byte = at + i, c = byte / 3 * 4 + byte % 3;
-
-        if (byte >= base64.n || c + 1 >= base64.n)
-            return false;
-        int a = sextet(base64.p[c]), b = sextet(base64.p[c + 1]);
-
-        if (a < 0 || b < 0)
-            return false;
-        to[i] = (uint8_t)(byte % 3 == 0   ? a << 2 | b >> 4
-                          : byte % 3 == 1 ? a << 4 | b >> 2
-                                          : a << 6 | b);
-    }
-    return true;
-}
 
 static uint32_t big16(const uint8_t *p)
 {
@@ -62,7 +31,7 @@ static bool jpeg_size(str base64, struct image_size *ret)
     uint8_t b[9];
     size_t at = 2;
 
-    for (int i = 0; i < JPEG_SEGMENTS && bytes_at(base64, at, b, 9) && b[0] == 0xFF; i++) {
+    for (int i = 0; i < JPEG_SEGMENTS && b64_peek(base64, at, b, 9) && b[0] == 0xFF; i++) {
         bool frame = b[1] >= 0xC0 && b[1] <= 0xCF && b[1] != 0xC4 && b[1] != 0xC8 && b[1] != 0xCC;
 
         if (frame) {
@@ -78,7 +47,7 @@ static bool webp_size(str base64, struct image_size *ret)
 {
     uint8_t b[30];
 
-    if (!bytes_at(base64, 0, b, 30) || memcmp(b + 8, "WEBP", 4) != 0)
+    if (!b64_peek(base64, 0, b, 30) || memcmp(b + 8, "WEBP", 4) != 0)
         return false;
     if (memcmp(b + 12, "VP8X", 4) == 0) /* 24 bits each, less one */
         *ret = (struct image_size){(little16(b + 24) | (uint32_t)b[26] << 16) + 1,
@@ -98,9 +67,9 @@ bool image_size_of(str base64, struct image_size *ret)
     uint8_t b[24];
     bool found = false;
 
-    if (!bytes_at(base64, 0, b, 12))
+    if (!b64_peek(base64, 0, b, 12))
         return false;
-    if (memcmp(b, "\x89PNG", 4) == 0 && bytes_at(base64, 0, b, 24)) {
+    if (memcmp(b, "\x89PNG", 4) == 0 && b64_peek(base64, 0, b, 24)) {
         found = big16(b + 16) == 0 && big16(b + 20) == 0;
         size = (struct image_size){big16(b + 18), big16(b + 22)};
     } else if (memcmp(b, "GIF8", 4) == 0) {
@@ -168,10 +137,9 @@ static uint64_t patches(struct image_size s, uint64_t percent)
     return ((n < PATCHES_MAX ? n : PATCHES_MAX) * percent + 99) / 100;
 }
 
-static uint64_t pixels(struct image_size s, uint32_t side_max, uint64_t most)
+static uint64_t claude(struct image_size s, uint32_t side_max, uint64_t most)
 {
-    s = shrink(s, longer(s), side_max);
-    uint64_t n = (uint64_t)s.w * s.h / 750 + IMAGE_FRAME;
+    uint64_t n = squares(shrink(s, longer(s), side_max), PATCH_CLAUDE) + IMAGE_FRAME;
 
     return n < most ? n : most;
 }
@@ -205,9 +173,9 @@ uint64_t image_tokens(enum image_rule rule, struct image_size size, bool low)
     case IMG_PATCH_28:
         return squares(shrink(size, longer(size), 1540), 28) + 2;
     case IMG_CLAUDE:
-        return pixels(size, 1568, 1600);
+        return claude(size, 1568, 1600);
     case IMG_CLAUDE_5:
-        return pixels(size, 2576, 4784);
+        return claude(size, 2576, 4784);
     case IMG_GEMINI:
         return gemini(size);
     case IMG_GEMINI_3:

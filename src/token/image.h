@@ -9,7 +9,8 @@
  *   TILES      OpenAI: shrunk into 2048 by 2048, then to 768 on the shorter side; a price for the
  *              image and one for each tile of 512 by 512
  *   PATCH_x    OpenAI: patches of 32 by 32, at most 1536, times x / 100
- *   CLAUDE     a pixel in 750, after shrinking to 1568 on the longer side; CLAUDE_5: 2576
+ *   CLAUDE     patches of 28 by 28, after shrinking to 1568 on the longer side; CLAUDE_5: 2576. The
+ *              documents' "a pixel in 750" is their mean; recorded bills fit the patches to a token
  *   GEMINI     258 for each tile of 768 by 768, or for an image within 384 by 384; GEMINI_3: 1120
  *   PATCH_28   Qwen, Pixtral and their kin: patches of 28 by 28
  */

@@ -16,9 +16,10 @@
 #pragma once
 #include "base/hash.h"
 
-#define MEMO_SETS 1024
-#define MEMO_WAYS 4
-#define MEMO_MIN  96 /* bytes: shorter texts are counted as quickly as they are hashed */
+#define MEMO_SETS  1024
+#define MEMO_WAYS  4
+#define MEMO_KINDS 256
+#define MEMO_MIN   96 /* bytes: shorter texts are counted as quickly as they are hashed */
 
 struct memo_entry {
     uint64_t hash; /* 0: free */
@@ -32,6 +33,7 @@ struct token_memo { /* 64 KiB */
 };
 
 void memo_init(struct token_memo *m, struct hash_key key);
-/* True: *ret is what was put. `kind` tells encodings and readings of a text apart (< 256). */
+/* True: *ret is what was put. `kind` tells encodings and readings of a text apart (below
+ * MEMO_KINDS). */
 bool memo_get(struct token_memo *m, str text, unsigned kind, uint32_t *ret);
 void memo_put(struct token_memo *m, str text, unsigned kind, uint32_t tokens);

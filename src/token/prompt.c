@@ -3,26 +3,30 @@
 #include "token/prompt.h"
 
 #include "base/b64.h"
+#include "base/check.h"
+#include "token/audio.h"
 #include "token/estimate.h"
 #include "token/tools_text.h"
 
 #define MILLI          1000
 #define KIND_SQUEEZED  4 /* of memo: the text was measured without its blanks */
 #define KIND_FILE      8 /* … of a file in base64 */
+#define KIND_WORDS     (KIND_SQUEEZED | KIND_FILE) /* … word by word */
 #define BASE64_BYTES   5 /* of such a file a token, where it cannot be decoded */
 #define PAGE_BYTES     ((size_t)64 * 1024)
-#define AUDIO_BYTES    4000 /* of base64 a token: ten a second of a compressed voice */
+#define AUDIO_FRAME    2 /* around each sound */
+#define PIECES_SHIFT   4 /* … of memo: whose pieces */
 #define URL_SIZE       ((struct image_size){1024, 768})
-#define SEALED_BYTES   5   /* of sealed thoughts a token: Claude's */
-#define SEALED_OPENAI  9   /* … OpenAI's, whose seal is wrapped twice */
-#define SEALED_GEMINI  7   /* … of Gemini's third generation, with a call */
 #define CITED_DOCUMENT 560 /* Claude: the instructions for citations */
+#define DEEPSEEK_LOOP  60  /* instructions of a model that thinks and has tools */
+#define GROK_LOOP      230 /* … that go on behind a tool's result */
 /* What Chat wraps around tools of GPT-5 and later, and around structured output (Responses less).
  */
 #define GPT5_CHAT_TOOLS  80
-#define FORMAT_CHAT      4
+#define FORMAT_CHAT      4 /* … where the schema is strict */
 #define FORMAT_RESPONSES 10
-#define SYSTEM_AND_TOOLS 4 /* before reasoning: the system message and the tools share a head */
+#define CUSTOM_TOOL      24 /* how its free text is to be written */
+#define SYSTEM_AND_TOOLS 4  /* before reasoning: the system message and the tools share a head */
 
 struct walk {
     struct token_counter *c;
@@ -48,6 +52,12 @@ static bool is_openai(const struct walk *w)
 static bool is_claude(const struct walk *w)
 {
     return str_has_prefix(w->f->name, STR("CLAUDE"));
+}
+
+/* Gateways sell OpenAI's models as "openai/…", and ask Responses for them whoever asks Chat. */
+static bool by_responses(const struct walk *w)
+{
+    return w->target->way == TOKEN_RESPONSES || str_has_prefix(w->target->model, STR("openai/"));
 }
 
 static bool is_system(const struct ir_message *m)
@@ -78,7 +88,7 @@ static uint64_t measure(struct walk *w, str plain)
     uint64_t n = encode ? bpe_count(encoding_of(w), w->c->work, plain) : estimate_text(plain);
 
     w->read += plain.n;
-    return n;
+    return n + pieces_more(w->f->pieces, plain);
 }
 
 static uint64_t by_family(const struct walk *w, uint64_t n)
@@ -102,7 +112,7 @@ static uint64_t measure_escaped(struct walk *w, jtext t)
         return measure(w, buf_str(b));
     w->exact = false; /* too long for the scratch, or no escape: as it stands */
     w->read += t.n;
-    return estimate_text(t);
+    return estimate_text(t) + pieces_more(w->f->pieces, t);
 }
 
 /* The count of a text that may have been counted before. */
@@ -111,7 +121,9 @@ static uint64_t remember(struct walk *w, str text, unsigned kind,
 {
     uint32_t known;
 
-    kind |= w->f->encoding;
+    /* The same bytes are other tokens to another encoding, and read in another way. */
+    kind |= w->f->encoding | (unsigned)w->f->pieces << PIECES_SHIFT;
+    ASSERT(kind < MEMO_KINDS);
     if (!w->c->memo || text.n < MEMO_MIN || !encoding_of(w))
         return count(w, text);
     if (memo_get(w->c->memo, text, kind, &known))
@@ -138,9 +150,36 @@ static uint64_t measure_squeezed(struct walk *w, str json)
     return measure(w, b->failed ? json : buf_str(b));
 }
 
+/* Strings that stand one after the other, each with a zero byte behind it. */
+static uint64_t measure_words(struct walk *w, str words)
+{
+    uint64_t n = 0;
+
+    while (words.n)
+        n += measure(w, str_cut(&words, '\0'));
+    return n;
+}
+
+static uint64_t measure_json_words(struct walk *w, str json)
+{
+    struct buf *b = w->c->text;
+
+    buf_clear(b);
+    tools_text_json_words(json, b);
+    return measure_words(w, buf_str(b));
+}
+
+static uint64_t squeezed(struct walk *w, str json)
+{
+    return remember(w, json, KIND_SQUEEZED, measure_squeezed);
+}
+
 static void json_of(struct walk *w, str json)
 {
-    w->milli += by_family(w, remember(w, json, KIND_SQUEEZED, measure_squeezed));
+    bool words = w->f->style == TOKEN_STYLE_WORDS;
+
+    w->milli +=
+        by_family(w, words ? remember(w, json, KIND_WORDS, measure_json_words) : squeezed(w, json));
 }
 
 /* ---- blocks */
@@ -188,7 +227,15 @@ static void document_of(struct walk *w, const struct ir_media *m)
     text_of(w, m->title);
     text_of(w, m->context);
     if (str_find(m->citations, STR("true")) != SIZE_MAX)
-        tokens(w, CITED_DOCUMENT);
+        w->milli += by_family(w, CITED_DOCUMENT); /* they are text like any other */
+}
+
+/* Started tenths of a second are not charged. */
+static void audio_of(struct walk *w, const struct ir_media *m)
+{
+    uint64_t ms = audio_length(m->media_type, m->data);
+
+    tokens(w, ms * w->f->audio / 1000 + AUDIO_FRAME);
 }
 
 static void media_of(struct walk *w, const struct ir_block *b)
@@ -197,29 +244,28 @@ static void media_of(struct walk *w, const struct ir_block *b)
     if (b->kind == IR_IMAGE)
         image_of(w, &b->media);
     else if (b->kind == IR_AUDIO)
-        tokens(w, b->media.data.n / AUDIO_BYTES + 1);
+        audio_of(w, &b->media);
     else
         document_of(w, &b->media);
 }
 
 /*
  * Makers drop the thoughts of finished turns, but for GLM's; within a tool loop they are read
- * again. OpenAI reads its own from the seal, and the summary not at all; Gemini's seals are no
- * tokens.
+ * again. Who seals them reads them from the seal (the summary beside it not at all), but for
+ * Claude, whose signature only proves the text it stands on.
  */
 static void thoughts_of(struct walk *w, const struct ir_block *b)
 {
     jtext sealed = b->kind == IR_THINKING ? b->thinking.signature : b->thinking.text;
+    bool text = b->kind == IR_THINKING && b->thinking.text.n;
 
     if (!w->loop && !str_eq(w->f->name, STR("GLM")))
         return;
     w->exact = false;
-    if (is_openai(w) && w->f->text == 0)
-        tokens(w, sealed.n / SEALED_OPENAI);
-    else if (b->kind == IR_THINKING)
+    if (text && (is_claude(w) || sealed.n == 0 || w->f->seal == SEAL_NONE))
         text_of(w, b->thinking.text);
-    else if (w->f->image < IMG_GEMINI)
-        tokens(w, sealed.n / SEALED_BYTES);
+    else if (w->f->seal != SEAL_GEMINI) /* its seals on thoughts are none */
+        tokens(w, sealed_tokens(w->f->seal, sealed));
 }
 
 static void call_of(struct walk *w, const struct ir_block *b)
@@ -230,8 +276,8 @@ static void call_of(struct walk *w, const struct ir_block *b)
         text_of(w, b->use.args);
     else
         json_of(w, b->use.args);
-    if (w->loop && str_eq(w->f->name, STR("GEMINI_3")))
-        tokens(w, b->use.sealed.n / SEALED_GEMINI);
+    if (w->loop && w->f->seal == SEAL_GEMINI)
+        tokens(w, sealed_tokens(w->f->seal, b->use.sealed));
     tokens(w, w->f->call);
 }
 
@@ -289,7 +335,7 @@ static void message_of(struct walk *w, const struct ir_message *m)
         return;
     for (const struct ir_block *b = m->blocks; b; b = b->next)
         calls += b->kind == IR_TOOL_USE;
-    if (calls > 1)
+    if (calls > 1 && !by_responses(w)) /* there each call is an item of its own */
         tokens(w, w->f->parallel);
     if (!is_claude(w) || m->role == IR_USER || m->role == IR_TOOL)
         tokens(w, w->f->message + (is_openai(w) ? 1 : 0)); /* OpenAI: the role is a token */
@@ -300,37 +346,74 @@ static void message_of(struct walk *w, const struct ir_message *m)
     blocks_of(w, m->blocks);
 }
 
-/* All tools as one text: the same from turn to turn, so it is remembered as a whole. */
+/*
+ * One tool as most models read it. The texts that are measured are made anew each time, which costs
+ * little; they are the same from turn to turn, so their counts are remembered.
+ */
+static void tool_of(struct walk *w, const struct ir_tool *t)
+{
+    struct buf *b = w->c->text;
+
+    buf_clear(b);
+    if (w->f->style == TOKEN_STYLE_WORDS) {
+        uint64_t words = 0;
+
+        tools_text_words(t, b);
+        w->milli += by_family(w, remember(w, buf_str(b), KIND_WORDS, measure_words));
+        for (size_t i = 0; i < buf_size(b); i++)
+            words += b->p[i] == '\0';
+        w->milli += words * w->f->schema;
+        return;
+    }
+    tools_text_json(t, b);
+    w->milli += remember(w, buf_str(b), 0, measure) * w->f->schema;
+}
+
 static void tools_of(struct walk *w, const struct ir_request *r)
 {
     bool forced = r->choice.kind == IR_CHOICE_ANY || r->choice.kind == IR_CHOICE_NAMED;
     struct buf *b = w->c->text;
-    uint64_t n = 0;
 
     if (!r->tools)
         return;
     if (r->choice.kind == IR_CHOICE_NONE && !is_openai(w) && !is_claude(w))
         return; /* the templates of most models leave out what must not be called */
     tokens(w, forced ? w->f->forced : w->f->tools);
-    buf_clear(b);
-    if (is_openai(w)) {
+    if (is_openai(w)) { /* all of them in one namespace */
+        buf_clear(b);
         tools_text_ts(r->tools, b);
-        n = measure(w, buf_str(b));
+        w->milli += remember(w, buf_str(b), 0, measure) * w->f->schema;
     }
     for (const struct ir_tool *t = r->tools; t; t = t->next) {
         w->exact = w->exact && t->kind == IR_TOOL_FUNCTION;
         tokens(w, w->f->tool);
-        if (is_openai(w))
-            continue;
-        buf_clear(b);
-        tools_text_json(t, b);
-        n += measure(w, buf_str(b));
+        if (!is_openai(w))
+            tool_of(w, t);
+        else if (t->kind == IR_TOOL_CUSTOM)
+            tokens(w, CUSTOM_TOOL);
     }
-    w->milli += n * w->f->schema;
+}
+
+/* Who serves Claude in Chat's language makes a tool of the schema that the model must call. */
+static bool format_is_tool(const struct walk *w, const struct ir_format *f)
+{
+    return is_claude(w) && w->target->way == TOKEN_CHAT && f->kind == IR_FORMAT_SCHEMA;
+}
+
+static void format_as_tool(struct walk *w, const struct ir_format *f)
+{
+    tokens(w, w->f->forced + w->f->tool);
+    text_of(w, f->name);
+    text_of(w, f->description);
+    w->milli += squeezed(w, json_text(f->schema)) * w->f->schema;
 }
 
 static void format_of(struct walk *w, const struct ir_format *f)
 {
+    if (format_is_tool(w, f)) {
+        format_as_tool(w, f);
+        return;
+    }
     if (f->kind == IR_FORMAT_JSON && !is_openai(w))
         tokens(w, w->f->format);
     if (f->kind != IR_FORMAT_SCHEMA || !json_has(f->schema))
@@ -343,12 +426,12 @@ static void format_of(struct walk *w, const struct ir_format *f)
         if (f->description.n)
             text_of(w, f->description);
         json_of(w, json_text(f->schema));
-        uint64_t less = w->target->responses ? FORMAT_RESPONSES : FORMAT_CHAT;
+        uint64_t less = by_responses(w) ? FORMAT_RESPONSES : f->strict == IR_YES ? FORMAT_CHAT : 0;
 
         w->milli -= w->milli > less * MILLI ? less * MILLI : w->milli;
     } else if (w->f->format) {
         tokens(w, w->f->format);
-        json_of(w, json_text(f->schema));
+        w->milli += by_family(w, squeezed(w, json_text(f->schema)));
     }
 }
 
@@ -365,6 +448,22 @@ static bool in_tool_loop(const struct ir_request *r)
     return false;
 }
 
+/* The instructions that come with thinking: some only with tools, or only behind a tool's result.
+ */
+static void thinking_of(struct walk *w, const struct ir_request *r)
+{
+    enum ir_think mode = r->reasoning.mode;
+    bool on = mode == IR_THINK_ON || mode == IR_THINK_ADAPTIVE;
+
+    if (on)
+        tokens(w, w->f->think);
+    if (str_eq(w->f->name, STR("DEEPSEEK")) && r->tools && mode != IR_THINK_OFF &&
+        str_find(w->target->model, STR("chat")) == SIZE_MAX)
+        tokens(w, DEEPSEEK_LOOP);
+    if (str_eq(w->f->name, STR("GROK")) && w->loop)
+        tokens(w, GROK_LOOP);
+}
+
 /* What differs between OpenAI's generations: those that reason have a `base` of two. */
 static void openai_head(struct walk *w, const struct ir_request *r)
 {
@@ -374,7 +473,7 @@ static void openai_head(struct walk *w, const struct ir_request *r)
         return;
     for (const struct ir_message *m = r->messages; m; m = m->next)
         system = system || is_system(m);
-    if (reasons && !w->target->responses && str_has_prefix(w->f->name, STR("GPT5")))
+    if (reasons && !by_responses(w) && str_has_prefix(w->f->name, STR("GPT5")))
         tokens(w, GPT5_CHAT_TOOLS);
     else if (w->f->base == 3 && system)
         w->milli -= SYSTEM_AND_TOOLS * MILLI; /* the tools added more */
@@ -383,12 +482,12 @@ static void openai_head(struct walk *w, const struct ir_request *r)
 struct token_count token_prompt(struct token_counter *c, const struct ir_request *r,
                                 const struct token_target *t)
 {
-    struct walk w = {.c = c, .f = token_family(t->model), .target = t, .loop = in_tool_loop(r)};
+    struct walk w = {.c = c, .f = token_family(t->model, t->way), .target = t};
 
+    w.loop = in_tool_loop(r);
     w.exact = w.f->text == 0 && encoding_of(&w);
     tokens(&w, w.f->base);
-    if (r->reasoning.mode == IR_THINK_ON || r->reasoning.mode == IR_THINK_ADAPTIVE)
-        tokens(&w, w.f->think);
+    thinking_of(&w, r);
     for (const struct ir_message *m = r->messages; m; m = m->next)
         message_of(&w, m);
     tools_of(&w, r);

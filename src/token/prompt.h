@@ -33,8 +33,8 @@ struct token_counter {
 };
 
 struct token_target {
-    str model;      /* as its provider calls it */
-    bool responses; /* asked by OpenAI's Responses: it wraps some things otherwise than Chat */
+    str model; /* as its provider calls it */
+    enum token_way way;
 };
 
 struct token_count {

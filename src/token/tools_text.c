@@ -187,6 +187,79 @@ void tools_text_json(const struct ir_tool *tool, struct buf *to)
     say(to, STR("}"));
 }
 
+/* ---- words */
+
+static void say_word(struct buf *to, jtext word)
+{
+    if (word.n == 0)
+        return;
+    say_text(to, word);
+    buf_add_char(to, '\0');
+}
+
+static void say_list(struct buf *to, jval list)
+{
+    struct json_iter it = json_iter(list);
+
+    while (json_next(&it))
+        say_word(to, json_is(it.val, JSON_STRING) ? json_raw(it.val) : json_text(it.val));
+}
+
+/* The keywords that models are told of. Others ("additionalProperties", "$schema") are left out on
+ * the way. */
+static void say_schema_words(jval schema, struct buf *to, unsigned depth)
+{
+    struct json_iter it = json_iter(json_get_lit(schema, "properties"));
+
+    if (depth == 0 || !json_is(schema, JSON_OBJECT))
+        return;
+    say_word(to, json_raw(json_get_lit(schema, "description")));
+    say_word(to, json_raw(json_get_lit(schema, "type")));
+    while (json_next(&it)) {
+        say_word(to, json_raw(it.key));
+        say_schema_words(it.val, to, depth - 1);
+    }
+    say_list(to, json_get_lit(schema, "enum"));
+    say_list(to, json_get_lit(schema, "required"));
+    say_schema_words(json_get_lit(schema, "items"), to, depth - 1);
+    for (it = json_iter(json_get_lit(schema, "anyOf")); json_next(&it);)
+        say_schema_words(it.val, to, depth - 1);
+}
+
+void tools_text_words(const struct ir_tool *tool, struct buf *to)
+{
+    if (tool->kind != IR_TOOL_FUNCTION && tool->raw.n) {
+        tools_text_json_words(tool->raw, to);
+        return;
+    }
+    say_word(to, tool->name);
+    say_word(to, tool->description);
+    say_schema_words(tool->schema, to, TOOLS_TEXT_DEPTH);
+}
+
+static bool is_between_words(char c)
+{
+    return c == ',' || c == ':' || c == '{' || c == '}' || c == '[' || c == ']' || c == ' ' ||
+           c == '\n' || c == '\t' || c == '\r';
+}
+
+void tools_text_json_words(str json, struct buf *to)
+{
+    for (size_t i = 0, n; i < json.n; i += n + 1) {
+        bool quoted = json.p[i] == '"';
+
+        i += quoted;
+        for (n = 0; i + n < json.n; n++) {
+            char c = json.p[i + n];
+
+            if (quoted ? c == '"' : is_between_words(c))
+                break;
+            n += quoted && c == '\\';
+        }
+        say_word(to, str_of(json.p + i, n < json.n - i ? n : json.n - i));
+    }
+}
+
 void tools_text_squeeze(str json, struct buf *to)
 {
     bool in_string = false;

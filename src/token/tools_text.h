@@ -16,7 +16,8 @@
  *
  *     } // namespace functions
  *
- * Others put the JSON there, without the blanks between its tokens. Pure; schemas are hostile: what
+ * Others put the JSON there, without the blanks between its tokens; of Gemini's rendering, which is
+ * not published, the words alone are known. Pure; schemas are hostile: what
  * is nested deeper than TOOLS_TEXT_DEPTH is `any`. Look at to->failed afterwards.
  */
 #pragma once
@@ -28,5 +29,10 @@
 void tools_text_ts(const struct ir_tool *tools, struct buf *to);
 /* One tool's name, description and schema as JSON. */
 void tools_text_json(const struct ir_tool *tool, struct buf *to);
+/* The words of a tool's declaration: names, descriptions, types, what is required and allowed; each
+ * with a zero byte behind it. */
+void tools_text_words(const struct ir_tool *tool, struct buf *to);
+/* The same of any JSON text: its strings, names of members too, and numbers. */
+void tools_text_json_words(str json, struct buf *to);
 /* JSON text without the blanks between its tokens. */
 void tools_text_squeeze(str json, struct buf *to);

@@ -245,7 +245,7 @@ static void test_media_and_calls_are_estimates(void **state)
     assert_int_equal(n.tokens, 3 + 4 + 85 + 170);
     b->media.detail = STR("low");
     assert_int_equal(count(f, "gpt-4o").tokens, 3 + 4 + 85);
-    assert_int_equal(count(f, "claude-opus-4-1").tokens, 3 + 4 + 60 * 30 / 750 + 8);
+    assert_int_equal(count(f, "claude-opus-4-1").tokens, 3 + 4 + 3 * 2 + 4);
     b = add(f, IR_ASSISTANT, IR_TOOL_USE);
     b->use.name = STR("f");
     b->use.args = STR("{ \"a\": 1 }");
@@ -288,9 +288,79 @@ static void test_thoughts_count_in_a_tool_loop_only(void **state)
     assert_int_equal(count(f, "claude-sonnet-4-5").tokens, done + 10 + 4 + 14);
 }
 
+static uint64_t count_at(struct fixture *f, const char *model, enum token_way way)
+{
+    struct token_target t = {.model = str_c(model), .way = way};
+    return token_prompt(&f->counter, &f->r, &t).tokens;
+}
+
+static void is_words(const struct buf *b, str words)
+{
+    assert_int_equal(buf_size(b), words.n);
+    assert_memory_equal(b->p, words.p, words.n);
+}
+
+/* Vertex bills the words of a tool, Gemini's own endpoint what stands around them too. */
+static void test_words_of_a_tool(void **state)
+{
+    struct fixture *f = *state;
+    struct ir_tool t = {.name = STR("f"),
+                        .description = STR("do \\\"it\\\""),
+                        .schema =
+                            json(f, "{\"type\":\"object\",\"$schema\":\"no\",\"properties\":{"
+                                    "\"a\":{\"type\":\"array\",\"items\":{\"enum\":[\"x\",2]}}},"
+                                    "\"required\":[\"a\"],\"additionalProperties\":false}")};
+    struct buf b = BUF_INIT(4096);
+    tools_text_words(&t, &b);
+    is_words(&b, STR("f\0do \"it\"\0object\0a\0array\0x\0002\0a\0"));
+    say(f, IR_USER, "x");
+    f->r.tools = &t;
+    size_t words = 8, letters = buf_size(&b) - words;
+    assert_int_equal(count_at(f, "gemini-2.5-pro", TOKEN_VERTEX), 1 + letters);
+    assert_int_equal(count_at(f, "gemini-2.5-pro", TOKEN_NATIVE),
+                     1 + 1 + letters + 13 + words * 5 / 2);
+    buf_clear(&b);
+    tools_text_json_words(STR("{\"a b\": [12, true,\"c\\\"\"], \"\":{}}"), &b);
+    is_words(&b, STR("a b\00012\0true\0c\"\0"));
+    for (size_t n = 0; n < 12; n++) { /* cut anywhere */
+        struct guard g = guard_new(str_head(STR("{\"a\\\"\":12]"), n));
+        tools_text_json_words(g.text, &b);
+        guard_free(&g);
+    }
+    buf_fini(&b);
+}
+
+/* Chat's schema for Claude is a tool that must be called; gateways ask Responses for OpenAI's. */
+static void test_the_way_matters(void **state)
+{
+    struct fixture *f = *state;
+    f->r.format = (struct ir_format){
+        .kind = IR_FORMAT_SCHEMA, .name = STR("n"), .schema = json(f, "{\"type\":\"object\"}")};
+    assert_true(count_at(f, "claude-sonnet-4-0", TOKEN_CHAT) >
+                count_at(f, "claude-sonnet-4-0", TOKEN_NATIVE) + 100);
+    f->r.format.strict = IR_YES;
+    assert_int_equal(count_at(f, "openai/gpt-4o", TOKEN_CHAT),
+                     count_at(f, "gpt-4o", TOKEN_RESPONSES));
+    assert_true(count_at(f, "gpt-4o", TOKEN_CHAT) > count_at(f, "gpt-4o", TOKEN_RESPONSES));
+}
+
+/* A sound by its length, at the rate of its maker. */
+static void test_sounds(void **state)
+{
+    struct fixture *f = *state;
+    static char second[64000];
+    struct ir_block *b = add(f, IR_USER, IR_AUDIO);
+    memset(second, 'A', sizeof(second));
+    b->media = (struct ir_media){.src = IR_MEDIA_BASE64,
+                                 .media_type = STR("audio/pcm16"),
+                                 .data = str_of(second, sizeof(second))};
+    assert_int_equal(count(f, "gpt-audio").tokens, 3 + 4 + 10 + 2);
+    assert_int_equal(count(f, "gemini-2.0-flash").tokens, 32 + 2);
+}
+
 static void family(const char *model, const char *name)
 {
-    assert_str(token_family(str_c(model))->name, name);
+    assert_str(token_family(str_c(model), TOKEN_NATIVE)->name, name);
 }
 
 static void test_families(void **state)
@@ -306,6 +376,8 @@ static void test_families(void **state)
     family("gemini-1.5-pro", "GEMINI_2");
     family("accounts/fireworks/models/qwen3-coder", "QWEN");
     family("something-else", "OTHER");
+    assert_str(token_family(STR("gemini-3-pro"), TOKEN_VERTEX)->name, "GEMINI_3_VERTEX");
+    assert_str(token_family(STR("claude-sonnet-4-5@20250929"), TOKEN_VERTEX)->name, "CLAUDE_45");
     family("o", "OTHER");
     family("", "OTHER");
 }
@@ -340,6 +412,9 @@ int main(void)
         TEST(test_media_and_calls_are_estimates),
         TEST(test_documents),
         TEST(test_thoughts_count_in_a_tool_loop_only),
+        TEST(test_words_of_a_tool),
+        TEST(test_the_way_matters),
+        TEST(test_sounds),
         TEST(test_families),
         TEST(test_memo_makes_room_for_what_is_used),
     };
