@@ -8,6 +8,7 @@
  * never translated.
  */
 #include "dialect/anthropic_int.h"
+#include "dialect/server_tool.h"
 
 #define MESSAGES_MAX 1000000
 #define BILLING      "x-anthropic-billing-header:"
@@ -114,6 +115,7 @@ static enum rc read_tool(struct decoding *d, jval v, const struct field_at *at)
     d->tools = &t->next;
     if (type.n && !str_eq(type, STR("custom"))) { /* the vendor's own: nothing in it is looked at */
         t->kind = IR_TOOL_SERVER;
+        t->server = server_tool_what(STR(ANTHROPIC_FAMILY), type);
         t->name = json_raw(json_get_lit(v, "name"));
         return RC_OK;
     }

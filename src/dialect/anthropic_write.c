@@ -11,6 +11,7 @@
 #include "dialect/free_text.h"
 #include "dialect/model_name.h"
 #include "dialect/schema.h"
+#include "dialect/server_tool.h"
 
 #define USER_MAX       256
 #define PAST_TOOLS_MAX 128
@@ -139,9 +140,38 @@ static void put_past_tools(struct anthropic_writer *aw)
     json_put_text(w, STR("{\"type\":\"none\"}"));
 }
 
+static bool own_words(const struct anthropic_writer *aw)
+{
+    return str_eq(aw->r->family, STR(ANTHROPIC_FAMILY));
+}
+
+/* Another vendor's tool has a counterpart here; but a cloud that serves Claude runs none of it. */
+static bool is_taken(const struct anthropic_writer *aw, const struct ir_tool *t)
+{
+    if (t->kind != IR_TOOL_SERVER || own_words(aw))
+        return true;
+    return !aw->envelope && server_tool_has(t, STR(ANTHROPIC_FAMILY), aw->c->opts);
+}
+
+static void put_server(struct anthropic_writer *aw, const struct ir_tool *t)
+{
+    if (own_words(aw) || !server_tool_put(&aw->w, t, STR(ANTHROPIC_FAMILY), aw->arena, aw->lossy))
+        json_put_text(&aw->w, t->raw);
+}
+
+/* A tool that the vendor runs is chosen by the name it has here. */
+static jtext chosen_name(const struct anthropic_writer *aw)
+{
+    const struct ir_tool *t = server_tool_chosen(aw->r);
+
+    return t && !own_words(aw) ? server_tool_name(STR(ANTHROPIC_FAMILY), t->server)
+                               : aw->r->choice.name;
+}
+
 static void put_choice(struct anthropic_writer *aw)
 {
     const struct ir_tool_choice *c = &aw->r->choice;
+    const struct ir_tool *chosen = server_tool_chosen(aw->r);
     struct json_writer *w = &aw->w;
     static const str types[] = {
         [IR_CHOICE_UNSET] = STR("auto"), [IR_CHOICE_AUTO] = STR("auto"),
@@ -151,13 +181,17 @@ static void put_choice(struct anthropic_writer *aw)
 
     if (c->kind == IR_CHOICE_UNSET && c->parallel != IR_NO)
         return;
+    if (chosen && !is_taken(aw, chosen)) { /* it went with the tool */
+        anthropic_lose(aw, STR("tool_choice"));
+        return;
+    }
     json_key(w, "tool_choice");
     json_begin_object(w);
     json_key(w, "type");
     json_put_raw_str(w, types[c->kind]);
     if (c->kind == IR_CHOICE_NAMED) {
         json_key(w, "name");
-        json_put_raw_str(w, c->name);
+        json_put_raw_str(w, chosen_name(aw));
     }
     if (c->parallel == IR_NO && c->kind != IR_CHOICE_NONE) {
         json_key(w, "disable_parallel_tool_use");
@@ -168,14 +202,12 @@ static void put_choice(struct anthropic_writer *aw)
 
 static void put_tools(struct anthropic_writer *aw)
 {
-    bool own = str_eq(aw->r->family, STR(ANTHROPIC_FAMILY)), any = false;
     unsigned strict = 0;
+    bool any = false;
 
     for (const struct ir_tool *t = aw->r->tools; t; t = t->next) {
-        if (t->kind == IR_TOOL_SERVER && !own) {
-            str name = arena_strf(aw->arena, "tools." STR_FMT, STR_ARG(t->type));
-
-            anthropic_lose(aw, name.p ? name : STR("tools"));
+        if (!is_taken(aw, t)) {
+            server_tool_lose(t, aw->arena, aw->lossy);
             continue;
         }
         if (!any) {
@@ -184,7 +216,7 @@ static void put_tools(struct anthropic_writer *aw)
             any = true;
         }
         if (t->kind == IR_TOOL_SERVER)
-            json_put_text(&aw->w, t->raw);
+            put_server(aw, t);
         else
             put_tool(aw, t, &strict);
     }

@@ -60,6 +60,14 @@ enum dialect_replay {
     REPLAY_DETAILS /* reasoning_details */,
     REPLAY_PARTS /* parts of the content, Mistral */
 };
+/* How a Chat provider is asked to search the web. AUTO: it can't be. */
+enum dialect_search {
+    SEARCH_AUTO,
+    SEARCH_OPTIONS /* web_search_options, OpenAI's search models */,
+    SEARCH_TOOL /* a tool "openrouter:web_search" */,
+    SEARCH_FILTER /* web_search_options and search_domain_filter, Perplexity */,
+    SEARCH_ENABLE /* enable_search, Qwen */
+};
 enum dialect_thinking { THINKING_AUTO, THINKING_BUDGET, THINKING_ADAPTIVE }; /* Anthropic models */
 /* System messages after the first turn: as they are, or as the user's text in <system> tags. AUTO:
  * the latter, for many refuse them. */
@@ -88,6 +96,7 @@ struct dialect_opts {
     enum dialect_max_tokens max_tokens;
     enum dialect_effort effort;
     enum dialect_replay replay;
+    enum dialect_search search;
     enum dialect_thinking thinking;
     enum dialect_mid_system mid_system;
     uint64_t refused;        /* REFUSES(…): would end in a 400, so it is not sent */

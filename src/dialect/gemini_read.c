@@ -11,6 +11,7 @@
 #include "dialect/gemini_int.h"
 
 #include "dialect/openapi.h"
+#include "dialect/server_tool.h"
 
 /* ---- tools --------------------------------------------------------------------------------------
  */
@@ -122,6 +123,7 @@ static enum rc read_tool(struct decoding *d, jval v, const struct field_at *at)
         TRY(add_tool(d, it.val, &t));
         t->kind = IR_TOOL_SERVER;
         t->type = name;
+        t->server = server_tool_what(STR(GEMINI_FAMILY), name);
     }
     return RC_OK;
 }

@@ -9,6 +9,7 @@
 #include "base/num.h"
 #include "dialect/gemini_int.h"
 #include "dialect/model_name.h"
+#include "dialect/server_tool.h"
 
 #define STOP_MAX    5   /* stop sequences in one request */
 #define FIRST_BOTH  300 /* Gemini 3: functions together with a bound answer */
@@ -21,24 +22,6 @@ void gemini_lose(struct gemini_writer *gw, str name)
 
 /* ---- tools --------------------------------------------------------------------------------------
  */
-
-/* Tools that providers run themselves, as others name them: by the beginning of the type. */
-static const struct {
-    str type, name;
-} servers[] = {
-    {STR("web_search"), STR("googleSearch")},
-    {STR("web_fetch"), STR("urlContext")},
-    {STR("code_execution"), STR("codeExecution")},
-    {STR("code_interpreter"), STR("codeExecution")},
-};
-
-static str server_name(const struct ir_tool *t)
-{
-    for (size_t i = 0; i < ARRAY_LEN(servers); i++)
-        if (str_has_prefix(t->type, servers[i].type))
-            return servers[i].name;
-    return STR_NONE;
-}
 
 static void put_function(struct gemini_writer *gw, const struct ir_tool *t)
 {
@@ -68,27 +51,23 @@ static void put_function(struct gemini_writer *gw, const struct ir_tool *t)
         gemini_lose(gw, STR("tools.strict"));
 }
 
-static void lose_tool(struct gemini_writer *gw, const struct ir_tool *t)
+/* Google runs what it declares, and has a counterpart to what others declare. */
+static bool is_known(const struct gemini_writer *gw, const struct ir_tool *t)
 {
-    str name = arena_strf(gw->arena, "tools." STR_FMT, STR_ARG(t->type));
-
-    gemini_lose(gw, name.p ? name : STR("tools"));
+    return str_eq(gw->r->family, STR(GEMINI_FAMILY)) ||
+           server_tool_has(t, STR(GEMINI_FAMILY), gw->c->opts);
 }
 
-/* A search may carry options (domains, a location, a limit) that Google's takes none of. */
 static void put_server(struct gemini_writer *gw, const struct ir_tool *t)
 {
-    bool own = str_eq(gw->r->family, STR(GEMINI_FAMILY));
-    str name = own ? t->type : server_name(t);
-
+    if (!str_eq(gw->r->family, STR(GEMINI_FAMILY))) {
+        CHECK(server_tool_put(&gw->w, t, STR(GEMINI_FAMILY), gw->arena, gw->lossy));
+        return;
+    }
     json_begin_object(&gw->w);
-    json_key_str(&gw->w, name);
-    json_put_text(&gw->w, own ? t->raw : STR("{}"));
+    json_key_str(&gw->w, t->type);
+    json_put_text(&gw->w, t->raw);
     json_end(&gw->w);
-    if (!own && (str_find(t->raw, STR("allowed_")) != SIZE_MAX ||
-                 str_find(t->raw, STR("blocked_")) != SIZE_MAX ||
-                 str_find(t->raw, STR("location")) != SIZE_MAX))
-        lose_tool(gw, t);
 }
 
 static void put_choice(struct gemini_writer *gw)
@@ -105,6 +84,10 @@ static void put_choice(struct gemini_writer *gw)
         gemini_lose(gw, STR("parallel_tool_calls"));
     if (c->kind == IR_CHOICE_UNSET)
         return;
+    if (server_tool_chosen(gw->r)) { /* lost beside the functions that brought us here */
+        gemini_lose(gw, STR("tool_choice"));
+        return;
+    }
     json_key(w, "toolConfig");
     json_begin_object(w);
     json_key(w, "functionCallingConfig");
@@ -129,10 +112,9 @@ static void put_tools(struct gemini_writer *gw)
 
     for (t = gw->r->tools; t; t = t->next) {
         bool server = t->kind == IR_TOOL_SERVER;
-        bool known = str_eq(gw->r->family, STR(GEMINI_FAMILY)) || server_name(t).n;
 
-        if (server && (gw->has_functions || !known)) {
-            lose_tool(gw, t);
+        if (server && (gw->has_functions || !is_known(gw, t))) {
+            server_tool_lose(t, gw->arena, gw->lossy);
             continue;
         }
         if (!open) {

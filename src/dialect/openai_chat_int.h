@@ -5,7 +5,7 @@
  *     openai_chat.c         the table, paths, headers, errors
  *     openai_chat_read.c    front: request bytes → canonical; openai_chat_message.c: its messages
  *     openai_chat_write.c   back:  canonical → request bytes; openai_chat_history.c: its messages,
- *                           openai_chat_parts.c: their content
+ *                           openai_chat_parts.c: their content, openai_chat_tools.c: its tools
  *     openai_chat_splice.c  back:  the client's own bytes, where both sides speak Chat
  *     openai_chat_feed.c    back:  answer bytes → events; openai_chat_delta.c: what a delta says,
  *                           openai_chat_usage.c: token counts, both ways
@@ -17,6 +17,7 @@
 #include "json/write.h"
 
 #define CHAT_FAMILY "openai-chat"
+#define CHAT_SEARCH "web_search_options" /* the member of a request that asks for a search */
 
 /* openai_chat_read.c */
 enum rc chat_peek(jval root, const struct front_route *route, struct arena *a, struct ir_peek *ret,
@@ -31,8 +32,10 @@ enum rc chat_read_messages(struct decoding *d, jval v, void *to,
 enum rc chat_encode_request(const struct ir_request *r, const struct back_call *c, struct arena *a,
                             struct rope *out, struct ir_lossy *lossy, struct fail *f) MUST_CHECK;
 
-/* Does this provider know tools that take free text? */
+/* openai_chat_tools.c */
 struct chat_writer;
+void chat_put_tools(struct chat_writer *cw);
+/* Does this provider know tools that take free text? */
 bool chat_takes_custom(const struct chat_writer *cw);
 
 /* openai_chat_history.c: one canonical message as the Chat messages that say the same */

@@ -8,6 +8,7 @@
  * survives where the bytes are spliced and is named as lost where they are translated.
  */
 #include "dialect/openai_chat_int.h"
+#include "dialect/server_tool.h"
 #include "http/url.h"
 
 /* ---- tools --------------------------------------------------------------------------------------
@@ -72,8 +73,10 @@ static enum rc read_tool(struct decoding *d, jval v, const struct field_at *at)
         kind = IR_TOOL_SERVER; /* a dialect's own: carried whole, no member of it is looked at */
     TRY(add_tool(d, kind, v, &to));
     to->type = t.type;
-    if (kind == IR_TOOL_SERVER)
+    if (kind == IR_TOOL_SERVER) {
+        to->server = server_tool_what(STR(CHAT_FAMILY), t.type);
         return RC_OK;
+    }
     TRY(field_walk(d, v, rows, ARRAY_LEN(rows), &t, at));
     to->cache = t.cache;
     return read_function(d, kind == IR_TOOL_CUSTOM ? t.custom : t.function, at, to);
@@ -89,6 +92,20 @@ static enum rc read_tools(struct decoding *d, jval v, void *to, const struct fie
         return field_bad(d, at, "must be an array", "invalid_type");
     for (; json_next(&it); here.index++)
         TRY(read_tool(d, it.val, &here));
+    return RC_OK;
+}
+
+/* A search is not declared among the tools here, but it is one. */
+static enum rc read_search(struct decoding *d, jval v, void *to, const struct field_at *at)
+{
+    struct ir_tool *t;
+
+    (void)to;
+    if (!json_is(v, JSON_OBJECT))
+        return field_bad(d, at, "must be an object", "invalid_type");
+    TRY(add_tool(d, IR_TOOL_SERVER, v, &t));
+    t->type = STR(CHAT_SEARCH);
+    t->server = IR_SERVER_SEARCH;
     return RC_OK;
 }
 
@@ -291,6 +308,7 @@ static const struct field request_rows[] = {
     FIELD_WITH(messages, chat_read_messages),
     FIELD_WITH(tools, read_tools),
     FIELD_WITH(functions, read_functions),
+    FIELD_WITH(web_search_options, read_search),
     FIELD_WITH(tool_choice, read_choice),
     FIELD_WITH(function_call, read_choice),
     FIELD(parallel_tool_calls, FIELD_TRI, R, choice.parallel),

@@ -6,7 +6,6 @@
  * is asked for) is in dialect_opts. What the target refuses altogether has been taken out of the
  * request before it comes here (dialect/quirk.h).
  */
-#include "dialect/free_text.h"
 #include "dialect/openai_chat_int.h"
 #include "dialect/schema.h"
 
@@ -14,174 +13,6 @@
 #define USER_MAX      64 /* OpenAI refuses longer ones */
 #define EFFORT_LOW_TO 4096
 #define EFFORT_MED_TO 16384
-#define SCHEMA_ROOT   "{\"type\":\"object\",\"properties\":{}}"
-
-/* ---- tools --------------------------------------------------------------------------------------
- */
-
-static void put_function(struct chat_writer *cw, const struct ir_tool *t)
-{
-    struct json_writer *w = &cw->w;
-
-    json_begin_object(w);
-    json_key(w, "type");
-    json_put_lit(w, "function");
-    json_key(w, "function");
-    json_begin_object(w);
-    json_key(w, "name");
-    json_put_raw_str(w, t->name);
-    if (t->description.n) {
-        json_key(w, "description");
-        json_put_raw_str(w, t->description);
-    }
-    json_key(w, "parameters");
-    json_put_text(w, json_is(t->schema, JSON_OBJECT) ? json_text(t->schema) : STR(SCHEMA_ROOT));
-    if (t->strict == IR_YES && !cw->c->opts->no_strict) {
-        json_key(w, "strict");
-        json_put_bool(w, true);
-    }
-    json_end(w);
-    if (t->cache.n && cw->c->opts->cache_markers) {
-        json_key(w, "cache_control");
-        json_put_text(w, t->cache);
-    }
-    json_end(w);
-    if (t->cache.n && !cw->c->opts->cache_markers)
-        chat_lose(cw, STR("cache_control"));
-}
-
-bool chat_takes_custom(const struct chat_writer *cw)
-{
-    return !cw->ways->plain_tools && (cw->c->opts->accepted & REFUSES(CUSTOM_TOOLS)) != 0;
-}
-
-/* A tool that takes free text; to servers that know none, a function with one string. */
-static void put_custom(struct chat_writer *cw, const struct ir_tool *t)
-{
-    struct json_writer *w = &cw->w;
-    struct free_text f = free_text_of(t, cw->arena);
-    bool custom = chat_takes_custom(cw);
-
-    json_begin_object(w);
-    json_key(w, "type");
-    json_put_raw_str(w, custom ? STR("custom") : STR("function"));
-    json_key_str(w, custom ? STR("custom") : STR("function"));
-    json_begin_object(w);
-    json_key(w, "name");
-    json_put_raw_str(w, t->name);
-    if (t->description.n) {
-        json_key(w, "description");
-        json_put_raw_str(w, t->description);
-    }
-    if (!custom) {
-        json_key(w, "parameters");
-        free_text_put_schema(w, &f);
-        chat_lose(cw, STR("tools.custom"));
-    } else if (f.definition.n) {
-        json_key(w, "format");
-        json_begin_object(w);
-        json_key(w, "type");
-        json_put_lit(w, "grammar");
-        json_key(w, "grammar");
-        json_begin_object(w);
-        json_key(w, "syntax");
-        json_put_raw_str(w, f.syntax);
-        json_key(w, "definition");
-        json_put_raw_str(w, f.definition);
-        json_end(w);
-        json_end(w);
-    }
-    json_end(w);
-    json_end(w);
-}
-
-/* A tool that only its own vendor can run. */
-static void lose_tool(struct chat_writer *cw, const struct ir_tool *t)
-{
-    str name = arena_strf(cw->arena, "tools." STR_FMT, STR_ARG(t->type));
-
-    chat_lose(cw, name.p ? name : STR("tools"));
-}
-
-static bool is_ours(const struct chat_writer *cw, const struct ir_tool *t)
-{
-    return t->kind != IR_TOOL_SERVER ||
-           (!cw->ways->plain_tools && str_eq(cw->r->family, STR(CHAT_FAMILY)));
-}
-
-static void put_named(struct chat_writer *cw, jtext name)
-{
-    struct json_writer *w = &cw->w;
-    bool custom = false;
-
-    for (const struct ir_tool *t = cw->r->tools; t; t = t->next)
-        custom |= t->kind == IR_TOOL_CUSTOM && str_eq(t->name, name) && chat_takes_custom(cw);
-    json_begin_object(w);
-    json_key(w, "type");
-    json_put_raw_str(w, custom ? STR("custom") : STR("function"));
-    json_key_str(w, custom ? STR("custom") : STR("function"));
-    json_begin_object(w);
-    json_key(w, "name");
-    json_put_raw_str(w, name);
-    json_end(w);
-    json_end(w);
-}
-
-static void put_choice(struct chat_writer *cw, const struct ir_tool_choice *c)
-{
-    struct json_writer *w = &cw->w;
-
-    if (c->kind != IR_CHOICE_UNSET)
-        json_key(w, "tool_choice");
-    switch (c->kind) {
-    case IR_CHOICE_UNSET:
-        break;
-    case IR_CHOICE_AUTO:
-        json_put_lit(w, "auto");
-        break;
-    case IR_CHOICE_NONE:
-        json_put_lit(w, "none");
-        break;
-    case IR_CHOICE_ANY:
-        json_put_raw_str(w, cw->ways->required.n ? cw->ways->required : STR("required"));
-        break;
-    case IR_CHOICE_NAMED:
-        put_named(cw, c->name);
-        break;
-    }
-    if (c->parallel != IR_UNSET) {
-        json_key(w, "parallel_tool_calls");
-        json_put_bool(w, c->parallel == IR_YES);
-    }
-}
-
-static void put_tools(struct chat_writer *cw)
-{
-    const struct ir_tool *t;
-    bool any = false;
-
-    for (t = cw->r->tools; t; t = t->next) {
-        if (!is_ours(cw, t)) {
-            lose_tool(cw, t);
-            continue;
-        }
-        if (!any) {
-            json_key(&cw->w, "tools");
-            json_begin_array(&cw->w);
-            any = true;
-        }
-        if (t->kind == IR_TOOL_FUNCTION)
-            put_function(cw, t);
-        else if (t->kind == IR_TOOL_CUSTOM)
-            put_custom(cw, t);
-        else
-            json_put_text(&cw->w, t->raw);
-    }
-    if (!any)
-        return; /* a choice without tools is refused */
-    json_end(&cw->w);
-    put_choice(cw, &cw->r->choice);
-}
 
 /* ---- reasoning ----------------------------------------------------------------------------------
  */
@@ -461,7 +292,7 @@ enum rc chat_encode_as(const struct chat_ways *ways, const struct ir_request *r,
         json_key_str(&cw.w, c->opts->extra);
         json_put_text(&cw.w, c->opts->extra_value);
     }
-    put_tools(&cw);
+    chat_put_tools(&cw);
     json_key(&cw.w, "messages");
     chat_put_messages(&cw);
     json_end(&cw.w);

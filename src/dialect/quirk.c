@@ -177,6 +177,7 @@ static void lay(struct dialect_opts *to, const struct dialect_opts *from)
     LAY(max_tokens);
     LAY(effort);
     LAY(replay);
+    LAY(search);
     LAY(thinking);
     LAY(mid_system);
     LAY(temperature_max);

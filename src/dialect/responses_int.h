@@ -72,8 +72,9 @@ struct responses_writer {
     const struct back_call *c;
     struct arena *arena;
     struct ir_lossy *lossy;
-    bool custom_calls; /* the history has calls of free-text tools */
-    bool seals;        /* reasoning of ours went into the history */
+    bool custom_calls;       /* the history has calls of free-text tools */
+    bool seals;              /* reasoning of ours went into the history */
+    bool searches, computes; /* hosted tools that have more to tell when asked */
 };
 enum rc responses_encode_request(const struct ir_request *r, const struct back_call *c,
                                  struct arena *a, struct rope *out, struct ir_lossy *lossy,

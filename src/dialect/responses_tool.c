@@ -8,6 +8,7 @@
  * it. Hosted tools (web_search, mcp …) are carried whole: only their own service runs them.
  */
 #include "dialect/responses_int.h"
+#include "dialect/server_tool.h"
 
 #define NAME_MAX_LENGTH 64 /* of a tool, at OpenAI and most others */
 #define SPACE_GAP       "__"
@@ -145,8 +146,10 @@ static enum rc read_tool(struct decoding *d, jval v, jtext space, const struct f
         TRY(add_tool(d, str_eq(type, STR("custom")) ? IR_TOOL_CUSTOM : IR_TOOL_FUNCTION, v, &t));
         return read_own_tool(d, v, space, at, t);
     }
-    TRY(add_tool(d, IR_TOOL_SERVER, v, &t)); /* the vendor's own: nothing in it is looked at */
+    TRY(add_tool(d, IR_TOOL_SERVER, v, &t)); /* the vendor's own: carried whole */
     t->type = type;
+    if (!json_is(json_get_lit(v, "external_web_access"), JSON_FALSE)) /* others would go online */
+        t->server = server_tool_what(STR(RESPONSES_FAMILY), type);
     return RC_OK;
 }
 
@@ -172,9 +175,14 @@ enum rc responses_read_choice(struct decoding *d, jval v, void *to, const struct
         c->kind = IR_CHOICE_ANY;
     } else if (json_is(v, JSON_OBJECT)) {
         c->name = json_raw(json_get_lit(v, "name"));
+        if (server_tool_what(STR(RESPONSES_FAMILY), json_raw(type)) != IR_SERVER_OTHER) {
+            c->kind = IR_CHOICE_NAMED; /* these have no name but their type */
+            c->name = json_raw(type);
+            return RC_OK;
+        }
         if (!c->name.n ||
             (!json_str_is(type, STR("function")) && !json_str_is(type, STR("custom")))) {
-            c->name = STR_NONE; /* a hosted tool, allowed_tools, and what comes next */
+            c->name = STR_NONE; /* another hosted tool, allowed_tools, and what comes next */
             return field_unknown(d, NULL, STR("tool_choice"), v);
         }
         c->kind = IR_CHOICE_NAMED;

@@ -15,6 +15,7 @@
 #include "dialect/openai_chat_int.h"
 #include "dialect/responses_int.h"
 #include "dialect/schema.h"
+#include "dialect/server_tool.h"
 
 #define TOKENS_MIN    16 /* of max_output_tokens: fewer are refused */
 #define USER_MAX      64
@@ -88,19 +89,42 @@ static void put_custom(struct responses_writer *rw, const struct ir_tool *t)
     json_end(w);
 }
 
-static void lose_tool(struct responses_writer *rw, const struct ir_tool *t)
+static bool own_words(const struct responses_writer *rw)
 {
-    str name = arena_strf(rw->arena, "tools." STR_FMT, STR_ARG(t->type));
+    return str_eq(rw->r->family, STR(RESPONSES_FAMILY));
+}
 
-    responses_lose(rw, name.p ? name : STR("tools"));
+static bool is_taken(const struct responses_writer *rw, const struct ir_tool *t)
+{
+    return t->kind != IR_TOOL_SERVER || own_words(rw) ||
+           server_tool_has(t, STR(RESPONSES_FAMILY), rw->c->opts);
+}
+
+/* What was found and printed is told elsewhere without being asked for: then it is asked for. */
+static void put_hosted(struct responses_writer *rw, const struct ir_tool *t)
+{
+    rw->searches |= t->server == IR_SERVER_SEARCH && !own_words(rw);
+    rw->computes |= t->server == IR_SERVER_CODE && !own_words(rw);
+    if (own_words(rw) || !server_tool_put(&rw->w, t, STR(RESPONSES_FAMILY), rw->arena, rw->lossy))
+        json_put_text(&rw->w, t->raw);
+}
+
+static str hosted_type(const struct responses_writer *rw, const struct ir_tool *t)
+{
+    return own_words(rw) ? t->type : server_tool_type(STR(RESPONSES_FAMILY), t->server);
 }
 
 static void put_choice(struct responses_writer *rw)
 {
     const struct ir_tool_choice *c = &rw->r->choice;
+    const struct ir_tool *hosted = server_tool_chosen(rw->r);
     struct json_writer *w = &rw->w;
     bool custom = false;
 
+    if (hosted && !is_taken(rw, hosted)) { /* it went with the tool */
+        responses_lose(rw, STR("tool_choice"));
+        return;
+    }
     for (const struct ir_tool *t = rw->r->tools; t; t = t->next)
         custom |= t->kind == IR_TOOL_CUSTOM && str_eq(t->name, c->name);
     if (c->kind != IR_CHOICE_UNSET)
@@ -120,8 +144,12 @@ static void put_choice(struct responses_writer *rw)
     case IR_CHOICE_NAMED:
         json_begin_object(w);
         json_key(w, "type");
-        json_put_raw_str(w, custom ? STR("custom") : STR("function"));
-        put_text(rw, STR("name"), c->name);
+        if (hosted) {
+            json_put_raw_str(w, hosted_type(rw, hosted));
+        } else {
+            json_put_raw_str(w, custom ? STR("custom") : STR("function"));
+            put_text(rw, STR("name"), c->name);
+        }
         json_end(w);
         break;
     }
@@ -136,8 +164,8 @@ static void put_tools(struct responses_writer *rw)
     bool any = false;
 
     for (const struct ir_tool *t = rw->r->tools; t; t = t->next) {
-        if (t->kind == IR_TOOL_SERVER) {
-            lose_tool(rw, t);
+        if (!is_taken(rw, t)) {
+            server_tool_lose(t, rw->arena, rw->lossy);
             continue;
         }
         if (!any) {
@@ -145,7 +173,9 @@ static void put_tools(struct responses_writer *rw)
             json_begin_array(&rw->w);
             any = true;
         }
-        if (t->kind == IR_TOOL_CUSTOM)
+        if (t->kind == IR_TOOL_SERVER)
+            put_hosted(rw, t);
+        else if (t->kind == IR_TOOL_CUSTOM)
             put_custom(rw, t);
         else
             put_function(rw, t);
@@ -361,7 +391,7 @@ static void put_include(struct responses_writer *rw)
         reasons(rw) || rw->seals || (is_thinking(rw) && rw->c->opts->effort != EFFORT_NONE);
     bool logprobs = rw->r->logprobs == IR_YES && !reasons(rw);
 
-    if (!sealed && !logprobs)
+    if (!sealed && !logprobs && !rw->searches && !rw->computes)
         return;
     json_key(w, "include");
     json_begin_array(w);
@@ -369,6 +399,10 @@ static void put_include(struct responses_writer *rw)
         json_put_lit(w, "reasoning.encrypted_content");
     if (logprobs)
         json_put_lit(w, "message.output_text.logprobs");
+    if (rw->searches)
+        json_put_lit(w, "web_search_call.action.sources");
+    if (rw->computes)
+        json_put_lit(w, "code_interpreter_call.outputs");
     json_end(w);
 }
 

@@ -11,6 +11,7 @@
 struct shaping {
     struct ir_request *r;
     uint64_t refused;
+    bool searches; /* this target does, when asked */
     struct ir_lossy *lossy;
 };
 
@@ -146,17 +147,26 @@ static void shape_format(struct shaping *s)
 
 static void shape_tools(struct shaping *s)
 {
-    if (!s->r->tools || !refuses(s, PARAM_TOOLS))
+    const struct ir_tool *t = s->r->tools;
+
+    if (!t || !refuses(s, PARAM_TOOLS))
         return;
-    lose(s, PARAM_TOOLS);
-    s->r->tools = NULL;
     s->r->choice = (struct ir_tool_choice){0};
+    while (t && t->kind == IR_TOOL_SERVER)
+        t = t->next;
+    if (t)
+        lose(s, PARAM_TOOLS);
+    if (!s->searches) /* a search is no tool there; the back leaves the functions out */
+        s->r->tools = NULL;
 }
 
 void request_shape(struct ir_request *ret, const struct ir_request *r,
                    const struct dialect_opts *opts, struct ir_lossy *lossy)
 {
-    struct shaping s = {.r = ret, .refused = opts->refused, .lossy = lossy};
+    struct shaping s = {.r = ret,
+                        .refused = opts->refused,
+                        .searches = opts->search != SEARCH_AUTO,
+                        .lossy = lossy};
 
     *ret = *r;
     shape_flags(&s, opts->stop_max ? opts->stop_max : UINT32_MAX);

@@ -115,9 +115,19 @@ struct ir_message {
 
 enum ir_tool_kind { IR_TOOL_FUNCTION, IR_TOOL_CUSTOM, IR_TOOL_SERVER };
 
+/* What a tool does that the vendor runs itself, as far as more than one vendor has such a tool;
+ * dialect/server_tool.h translates. */
+enum ir_server {
+    IR_SERVER_OTHER, /* only its vendor knows */
+    IR_SERVER_SEARCH,
+    IR_SERVER_FETCH,
+    IR_SERVER_CODE,
+};
+
 struct ir_tool {
     struct ir_tool *next;
     enum ir_tool_kind kind;
+    enum ir_server server; /* SERVER */
     jtext name, description;
     jtext type;  /* CUSTOM and SERVER: the type as it came, "web_search_20250305" */
     jval schema; /* in the request's document; absent when none was given */

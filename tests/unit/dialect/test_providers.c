@@ -66,6 +66,13 @@ static const char *const replays[] = {
     [REPLAY_PARTS] = "parts of the content",
 };
 
+static const char *const searches[] = {
+    [SEARCH_OPTIONS] = "`web_search_options`",
+    [SEARCH_TOOL] = "a tool `openrouter:web_search`",
+    [SEARCH_FILTER] = "`web_search_options`, `search_domain_filter`",
+    [SEARCH_ENABLE] = "`enable_search`",
+};
+
 static void put_set(struct buf *to, const char *word, uint64_t set)
 {
     const char *sep = word;
@@ -94,6 +101,8 @@ static void put_row(struct buf *to, const struct quirk_row *row)
                  o->thinking == THINKING_ADAPTIVE ? "adaptive" : "with a budget");
     if (o->replay)
         buf_addf(to, "thoughts %s; ", replays[o->replay]);
+    if (o->search)
+        buf_addf(to, "searches by %s; ", searches[o->search]);
     if (o->mid_system)
         buf_lit(to, "system messages anywhere; ");
     if (o->temperature_max)
