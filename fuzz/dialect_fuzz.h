@@ -3,11 +3,12 @@
  * dialect_fuzz - what must hold of any dialect, whatever it is fed. The first byte says as what the
  * rest is read:
  *
- *   'q'  a client's request (of a dialect that is a back only: a Chat client's; 'a': Claude's):
- * what is accepted translates to every dialect as valid JSON, and splices 's'  a provider's stream:
- * whole and cut in pieces it gives the same events; the decoder keeps its promises (ir/event.h);
- * what each front writes of it is read back without an error 'b' a provider's body: the same 'e'  a
- * provider's error answer: a fail whose text can be written
+ *   'q'  a client's request: what is accepted translates to every dialect as valid JSON, and
+ * splices; of a dialect that is a back only it is a Chat client's, and goes to that dialect 'a',
+ * 'g'  the same of a Messages and a Gemini client's 's'  a provider's stream: whole and cut in
+ * pieces it gives the same events; the decoder keeps its promises (ir/event.h); what each front
+ * writes of it is read back without an error 'b'  a provider's body: the same 'e'  a provider's
+ * error answer: a fail whose text can be written
  */
 #pragma once
 #include "fuzz.h"
@@ -140,11 +141,31 @@ static inline void fuzz_stream(const struct dialect_back *b, str in, size_t step
 static const struct front_opts fuzz_opts = {
     .id = {"id", 2}, .model = {"m", 1}, .created = 1, .include_usage = true};
 
+/* The same for the front that says its stream as one JSON array: a body of Gemini's reads so. */
+static inline void fuzz_read_array(const struct fuzz_sinks *said, str stream,
+                                   struct dialect_scratch *scratch)
+{
+    struct fuzz_sinks back = {0};
+    struct arena a;
+    struct json_doc doc;
+    arena_init(&a, FUZZ_ARENA);
+    enum rc rc = said->watch.over ? json_parse(&a, stream, &doc, NULL) : RC_NOMEM;
+    CHECK(rc == RC_OK || rc == RC_DEPTH || rc == RC_NOMEM);
+    if (rc == RC_OK) {
+        dialect_gemini.back->decode_body(json_root(&doc), scratch,
+                                         (struct ir_sink){fuzz_sinks_event, &back});
+        CHECK(back.watch.ended == said->watch.ended && back.watch.failed == said->watch.failed);
+    }
+    arena_fini(&a);
+}
+
 /* What a front wrote is read back by its own dialect's back. */
 static inline void fuzz_read_back(const struct dialect *d, const struct fuzz_sinks *said,
                                   str stream, struct dialect_scratch *scratch)
 {
     struct fuzz_sinks back = {0};
+    if (d == &dialect_gemini_array)
+        fuzz_read_array(said, stream, scratch);
     if (!d->back || !said->watch.ended || (size_t)stream.n > SSE_EVENT_MAX / 2)
         return;
     fuzz_stream(d->back, stream, stream.n, scratch, &back);
@@ -294,7 +315,7 @@ static inline void fuzz_splice(const struct dialect *dialect, jval root)
     }
 }
 
-/* `from`: whose client it is. Of a dialect that is a back only, any front's. */
+/* `from`: whose client it is; its own, or any front's. */
 static inline void fuzz_request(const struct dialect *dialect, const struct dialect *from, str in)
 {
     struct front_route route = {.op = FRONT_CHAT, .model = STR("m"), .stream_said = true};
@@ -306,7 +327,7 @@ static inline void fuzz_request(const struct dialect *dialect, const struct dial
     if (json_parse(&a, in, &doc, NULL) == RC_OK) {
         enum rc rc = from->front->decode_request(json_root(&doc), &route, &a, &r, &f);
         CHECK(rc == RC_OK || rc == RC_SYNTAX || rc == RC_NOMEM);
-        if (rc == RC_OK && !dialect->front) {
+        if (rc == RC_OK && from != dialect) {
             fuzz_translate(&r, dialect, "mistral-small-latest");
         } else if (rc == RC_OK) {
             fuzz_translate(&r, &dialect_openai_chat, "gpt-5");
@@ -317,6 +338,7 @@ static inline void fuzz_request(const struct dialect *dialect, const struct dial
             fuzz_translate(&r, &dialect_bedrock, "amazon.nova-2-lite-v1:0");
             fuzz_translate(&r, &dialect_gemini, "gemini-2.5-flash");
             fuzz_translate(&r, &dialect_gemini, "gemini-3-pro");
+            fuzz_translate(&r, &dialect_responses, "gpt-5.1");
             fuzz_splice(dialect, json_root(&doc));
         }
     }
@@ -357,8 +379,8 @@ static inline int fuzz_dialect(const struct dialect *dialect, const uint8_t *dat
         fuzz_request(dialect, dialect->front ? dialect : &dialect_openai_chat, in);
         break;
     case 'a':
-        if (!dialect->front)
-            fuzz_request(dialect, &dialect_anthropic, in);
+    case 'g':
+        fuzz_request(dialect, data[0] == 'a' ? &dialect_anthropic : &dialect_gemini, in);
         break;
     case 's':
         fuzz_answer(dialect, in, true, &scratch);
