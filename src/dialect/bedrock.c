@@ -51,6 +51,7 @@ static const struct bedrock_error {
     [ERR_CONTEXT_LENGTH] = {400, VALIDATION},
     [ERR_POLICY] = {400, VALIDATION},
     [ERR_AUTH] = {403, STR("UnrecognizedClientException"), STR("validationException")},
+    [ERR_NO_KEY] = {403, STR("MissingAuthenticationTokenException"), STR("validationException")},
     [ERR_FORBIDDEN] = {403, STR("AccessDeniedException"), STR("validationException")},
     [ERR_NOT_FOUND] = {404, STR("ResourceNotFoundException"), STR("validationException")},
     [ERR_METHOD] = {405, STR("UnknownOperationException"), STR("validationException")},

@@ -114,11 +114,11 @@ static bool authenticate(struct call *c)
             STR("A signature by an AWS key can't be checked here: give the client a key of "
                 "this gateway as its Bedrock API key (AWS_BEARER_TOKEN_BEDROCK)."),
             STR_NONE);
-    return refuse(c, ERR_AUTH,
-                  credential(c->req->head).n
-                      ? STR("The API key is not valid.")
-                      : STR("An API key is needed: send it as \"Authorization: Bearer KEY\" "
-                            "or \"x-api-key: KEY\"."),
+    if (credential(c->req->head).n)
+        return refuse(c, ERR_AUTH, STR_NONE, STR_NONE);
+    return refuse(c, ERR_NO_KEY,
+                  STR("An API key is needed: send it as \"Authorization: Bearer KEY\", "
+                      "\"x-api-key: KEY\" or \"x-goog-api-key: KEY\"."),
                   STR_NONE);
 }
 

@@ -39,6 +39,7 @@ static struct retry_rule by_status(const struct attempt_failure *f, struct rand 
     case ERR_CONTEXT_LENGTH:
     case ERR_POLICY:
     case ERR_AUTH:
+    case ERR_NO_KEY:
     case ERR_FORBIDDEN:
     case ERR_NOT_FOUND:
     case ERR_METHOD:

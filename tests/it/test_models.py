@@ -105,8 +105,8 @@ def test_F4_only_what_the_key_may_call(w):
     for name in ("openai/gpt-4o", "openai%2Fgpt-4o", "gpt-4o", "open/x"):
         assert get(w, f"/v1/models/{name}", few).status == 404, name
     for path in ("/v1/models", "/v1/models/smart", "/v1beta/models", "/api/tags", "/models"):
-        google = path.startswith("/v1beta")  # a bad key is 400 there
-        assert get(w, path).status == (400 if google else 401)
+        google = path.startswith("/v1beta")  # no key is 403 there, a bad one 400
+        assert get(w, path).status == (403 if google else 401)
         assert get(w, path, ("x-api-key", "wrong")).status == (400 if google else 401)
 
 

@@ -648,6 +648,7 @@ static void test_errors_to_clients(void **state)
         const char *want;
     } rows[] = {
         {{.kind = ERR_AUTH}, 400, "\"reason\":\"API_KEY_INVALID\""},
+        {{.kind = ERR_NO_KEY}, 403, "\"status\":\"PERMISSION_DENIED\"}}"},
         {{.kind = ERR_RATE_LIMITED, .retry_after_ms = 16500}, 429, "\"retryDelay\":\"17s\""},
         {{.kind = ERR_RATE_LIMITED}, 429, "QuotaFailure"},
         {{.kind = ERR_BUDGET}, 429, "QuotaFailure"},

@@ -29,6 +29,8 @@ static void test_the_table(void **state)
         400, "FAILED_PRECONDITION", ERR_RETRY_NO);
     row(ERR_AUTH, 401, "invalid_request_error", "invalid_api_key", 401, "authentication_error", 400,
         "INVALID_ARGUMENT", ERR_RETRY_NO);
+    row(ERR_NO_KEY, 401, "invalid_request_error", "invalid_api_key", 401, "authentication_error",
+        403, "PERMISSION_DENIED", ERR_RETRY_NO);
     row(ERR_FORBIDDEN, 403, "invalid_request_error", "permission_denied", 403, "permission_error",
         403, "PERMISSION_DENIED", ERR_RETRY_NO);
     row(ERR_NOT_FOUND, 404, "invalid_request_error", "model_not_found", 404, "not_found_error", 404,
@@ -82,7 +84,7 @@ static void test_statuses_never_blame_the_client_for_our_key(void **state)
     (void)state;
     for (unsigned s = 300; s < 600; s++) {
         enum err e = err_of_status(s);
-        assert_true(e != ERR_AUTH && e != ERR_FORBIDDEN);
+        assert_true(e != ERR_AUTH && e != ERR_NO_KEY && e != ERR_FORBIDDEN);
         if (s >= 500)
             assert_true(err_row(e)->openai_status >= 500);
     }
