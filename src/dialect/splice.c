@@ -11,15 +11,49 @@ void splice_init(struct splice *s, jval root)
     *s = (struct splice){.src = all};
 }
 
+/* What is put in at an end of the other stands beside it, not within. */
+static bool is_within(const struct splice_edit *inner, const struct splice_edit *outer)
+{
+    size_t end = outer->at + outer->len;
+
+    if (!inner->len)
+        return inner->at > outer->at && inner->at < end;
+    return inner->at >= outer->at && inner->at + inner->len <= end;
+}
+
+/* Drop the edits that the new one swallows. False: it is itself within one that is there. */
+static bool make_way(struct splice *s, const struct splice_edit *new)
+{
+    unsigned kept = 0;
+
+    for (unsigned i = 0; i < s->n; i++)
+        if (s->edits[i].len > new->len && is_within(new, &s->edits[i]))
+            return false;
+    for (unsigned i = 0; i < s->n; i++)
+        if (s->edits[i].len >= new->len || !is_within(&s->edits[i], new))
+            s->edits[kept++] = s->edits[i];
+    s->n = kept;
+    return true;
+}
+
+/* At one place, what is put in goes before what is taken out. */
+static bool is_behind(const struct splice_edit *e, const struct splice_edit *new)
+{
+    return e->at > new->at || (e->at == new->at && e->len > new->len);
+}
+
 static void add(struct splice *s, const char *at, size_t len, str text)
 {
-    unsigned i = s->n;
-    size_t off = (size_t)(at - s->src.p);
+    struct splice_edit new = {.at = (size_t)(at - s->src.p), .len = len, .text = text};
+    unsigned i;
 
-    CHECK(s->n < SPLICE_MAX && off <= s->src.n);
-    for (; i > 0 && s->edits[i - 1].at > off; i--)
+    CHECK(new.at <= s->src.n &&len <= s->src.n - new.at);
+    if (!make_way(s, &new))
+        return;
+    CHECK(s->n < SPLICE_MAX);
+    for (i = s->n; i > 0 && is_behind(&s->edits[i - 1], &new); i--)
         s->edits[i] = s->edits[i - 1];
-    s->edits[i] = (struct splice_edit){.at = off, .len = len, .text = text};
+    s->edits[i] = new;
     s->n++;
 }
 
@@ -78,6 +112,7 @@ void splice_write(struct splice *s, struct rope *out)
     size_t at = 0;
 
     for (unsigned i = 0; i < s->n; i++) {
+        CHECK(s->edits[i].at >= at); /* else bytes would go out twice, or none of ours */
         rope_put(out, str_of(s->src.p + at, s->edits[i].at - at));
         rope_put(out, s->edits[i].text);
         at = s->edits[i].at + s->edits[i].len;

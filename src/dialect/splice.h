@@ -3,8 +3,9 @@
  * splice - a client's own JSON with a few values exchanged, by slices: every other byte goes out as
  * it came, white space and unknown members included.
  *
- * Edits may be given in any order; they must not overlap. At most SPLICE_MAX: splice_room says how
- * many more, where a client's bytes decide about their number.
+ * Edits may be given in any order. Where one lies within another (a member is cut whose value was
+ * to change) the larger one stands; else they must not overlap. At most SPLICE_MAX: splice_room
+ * says how many more, where a client's bytes decide about their number.
  */
 #pragma once
 #include "base/arena.h"
