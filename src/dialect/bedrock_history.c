@@ -439,10 +439,11 @@ static void put_lone_system(struct bedrock_writer *bw)
 void bedrock_put_messages(struct bedrock_writer *bw)
 {
     const struct ir_message *m = first_turn(bw->a.r);
+    bool only_system = !m && bw->a.r->messages;
     str role = STR_NONE;
 
     json_begin_array(&bw->a.w);
-    if (!m && bw->a.r->messages)
+    if (only_system)
         put_lone_system(bw);
     for (; m; m = m->next) {
         str next = wire_role(m);
@@ -463,6 +464,11 @@ void bedrock_put_messages(struct bedrock_writer *bw)
             role = next;
         }
         put_turn(bw, m);
+    }
+    if (!role.n && !only_system) { /* turns there were, but none with a word in it */
+        begin_turn(bw, STR("user"));
+        bedrock_put_note(bw, STR("(The user sent an empty message.)"), STR("messages.role"));
+        role = STR("user");
     }
     if (role.n)
         end_turn(bw, bw->a.r->cache);
