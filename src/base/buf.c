@@ -112,7 +112,10 @@ void buf_addf(struct buf *b, const char *fmt, ...)
 void buf_add_u64(struct buf *b, uint64_t v)
 {
     char tmp[FMT_U64_MAX];
-    buf_add(b, str_of(tmp, fmt_u64(tmp, v)));
+    if (WEIR_LIKELY(b->cap - b->len >= FMT_U64_MAX))
+        b->len += fmt_u64(b->p + b->len, v);
+    else
+        buf_add(b, str_of(tmp, fmt_u64(tmp, v)));
 }
 
 void buf_add_i64(struct buf *b, int64_t v)

@@ -11,6 +11,10 @@ size_t fmt_u64(char *to, uint64_t v)
 {
     char tmp[FMT_U64_MAX];
     size_t at = sizeof(tmp);
+    if (v < 10) { /* most of what is counted */
+        to[0] = (char)('0' + v);
+        return 1;
+    }
     while (v >= 100) {
         at -= 2;
         memcpy(tmp + at, pairs + 2 * (v % 100), 2);

@@ -44,7 +44,16 @@ uint64_t hash_bytes(struct hash_key key, str s)
         absorb(&h, m);
     }
     m = (uint64_t)s.n << 56;
-    for (size_t k = 0; i + k < s.n; k++)
+    size_t rest = s.n - i;
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    if (rest && s.n >= 8) { /* the last 8 bytes, less those that went in before */
+        uint64_t last;
+        memcpy(&last, s.p + s.n - 8, 8);
+        m |= last >> (8 * (8 - rest));
+        rest = 0;
+    }
+#endif
+    for (size_t k = 0; k < rest; k++)
         m |= (uint64_t)(unsigned char)s.p[i + k] << (8 * k);
     absorb(&h, m);
     h.v2 ^= 0xff;

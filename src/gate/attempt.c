@@ -100,7 +100,7 @@ static void clean_slate(struct call *c)
     buf_clear(&c->held);
     buf_clear(&c->whole);
     c->run = c->first_events = STR_NONE;
-    c->lossy = (struct ir_lossy){0};
+    ir_lossy_clear(&c->lossy);
     c->collect = NULL;
     c->encoder = c->decoder = NULL;
     c->reframes = false;
@@ -198,6 +198,7 @@ static bool next_candidate(struct call *c)
         candidate_release(c->cand);
     c->chosen = *next;
     c->cand = &c->chosen;
+    c->known = NULL;
     c->same_tries = 1;
     return true;
 }

@@ -55,9 +55,13 @@ static str new_id(struct gate *g, struct arena *a)
 
 static struct call *call_new(struct gate *g, struct request *r)
 {
-    struct call *c = arena_new(&r->arena, struct call);
+    struct call *c = arena_alloc(&r->arena, sizeof(*c));
     if (!c)
         return NULL;
+    memset(c, 0, offsetof(struct call, tried));
+    c->found.route = NULL;
+    plan_clear(&c->plan);
+    ir_lossy_clear(&c->lossy);
     c->gate = g;
     c->req = r;
     CHECK(!r->user && g->gen);

@@ -118,24 +118,21 @@ struct call {
     struct front_route froute;
     struct json_doc doc;
     struct ir_peek peek;
-    struct ir_request *ir; /* decoded when a translation needs it */
-    struct conf_found found;
+    struct ir_request *ir;          /* decoded when a translation needs it */
     const struct conf_route *route; /* where it is now: found.route or one of its fallbacks */
     unsigned next_fallback;
     bool last_resort; /* the route's targets are all broken: to be tried when the fallbacks are */
-    struct plan plan;
-    enum err why;  /* of the plans that held nobody: what to answer, … */
-    msec ready_at; /* … and when the first of their targets may serve; 0: none was empty */
-    struct ir_lossy lossy;
+    enum err why;     /* of the plans that held nobody: what to answer, … */
+    msec ready_at;    /* … and when the first of their targets may serve; 0: none was empty */
 
     /* the attempt under way */
     struct candidate *cand;  /* NULL before the first; points to `chosen` */
     struct candidate chosen; /* a copy that is held: the plan may be another one by now */
     const struct binding *bind;
+    struct known *known;               /* of the candidate's model; NULL: not asked for yet */
     struct dialect_opts opts;          /* of this target */
     const struct dialect_back *reader; /* of its answer */
     struct wire *wire;
-    struct attempt_record tried[GATE_ATTEMPTS_MAX];
     unsigned attempts;
     unsigned same_tries;
     unsigned left_out; /* tries without a parameter that was refused */
@@ -197,6 +194,13 @@ struct call {
     const struct local_endpoint *local; /* the path is ours: no provider is asked */
     bool counting;                      /* waits for the token ranks */
     bool counted;
+
+    /* Tables of which a usual call uses a line each: they stand last and are born empty, not
+     * zeroed (call_new), for that was half of what a call's birth cost. */
+    struct attempt_record tried[GATE_ATTEMPTS_MAX]; /* `attempts` of them */
+    struct conf_found found;
+    struct plan plan;
+    struct ir_lossy lossy;
 };
 
 struct gate {
@@ -234,6 +238,11 @@ bool wire_write(struct call *c);       /* c->wire and c->x.iov; false: the call 
 bool decode_canonical(struct call *c); /* c->ir; false: the call is over */
 bool decode_quietly(struct call *c,
                     struct fail *f); /* c->ir; false: nothing has happened, see *f */
+
+/* What is known of the candidate's model; NULL: no memory. */
+struct known *known_of_candidate(struct call *c);
+/* The same of the last attempt's, which may have had another name for it. */
+struct known *known_of_attempt(struct call *c);
 
 /* transform.c: what the operator wants changed in this attempt's request, and in its answer */
 unsigned transform_remedies(const struct call *c);            /* enum conf_remedy */

@@ -5,11 +5,16 @@
  * A model at a provider is looked up once in a generation and then remembered: a call costs one
  * look into a table. Names are clients' where a provider takes any, so only so many are remembered;
  * the others are looked up each time.
+ *
+ * The same place keeps what else is found out once about a model: how it wants to be asked (the
+ * quirks that match its name) and its place among the lessons, so that a call pays one look for
+ * all.
  */
 #pragma once
 #include "base/arena.h"
 #include "base/map.h"
 #include "conf/snapshot.h"
+#include "dialect/dialect.h"
 #include "ir/usage.h"
 #include "obs/metric.h"
 #include "price/catalogue.h"
@@ -35,6 +40,10 @@ struct known {
     struct card card;
     enum price_source source;    /* of the card's prices: BY_NOBODY, BY_CATALOGUE or BY_CONFIG */
     struct metric_model *series; /* of what was charged for it; NULL before the first time */
+    /* For gate/wire.c and gate/tokens.c, who fill it in; zero before the first time. */
+    bool has_opts;
+    struct dialect_opts opts; /* the configuration's word and the quirks of this model */
+    uint64_t lesson;          /* lesson_name */
 };
 
 /* What a call costs. */

@@ -56,7 +56,7 @@ static void charge(struct call *c)
     const struct attempt_record *t = &c->tried[c->attempts - 1];
     struct pricing *p = &c->gen->pricing;
     uint32_t at = t->provider->index;
-    struct known *k = pricing_find(p, at, t->model, &c->req->arena);
+    struct known *k = known_of_attempt(c);
     c->charge = pricing_charge(p, at, k, &c->usage, loop_unix_ms(c->gate->loop));
     c->charged = true;
     count_charge(c, t, k);
@@ -116,6 +116,15 @@ static void field_text(struct buf *b, const char *name, size_t n, str s)
     buf_add_char(b, '"');
 }
 
+/* A word of ours: nothing in it must be escaped or cut. */
+static void field_word(struct buf *b, const char *name, size_t n, str s)
+{
+    buf_add(b, str_of(name, n));
+    buf_add_char(b, '"');
+    buf_add(b, s);
+    buf_add_char(b, '"');
+}
+
 static void field_u64(struct buf *b, const char *name, size_t n, uint64_t v)
 {
     buf_add(b, str_of(name, n));
@@ -123,6 +132,7 @@ static void field_u64(struct buf *b, const char *name, size_t n, uint64_t v)
 }
 
 #define TEXT(b, lit, s) field_text((b), lit, sizeof(lit) - 1, (s))
+#define WORD(b, lit, s) field_word((b), lit, sizeof(lit) - 1, (s))
 #define U64(b, lit, v)  field_u64((b), lit, sizeof(lit) - 1, (v))
 
 static str source_name(uint8_t source)
@@ -151,7 +161,7 @@ static void log_attempts(struct call *c, struct buf *b)
         TEXT(b, ",\"model\":", t->model);
         U64(b, ",\"status\":", t->status);
         if (t->error != ERR_COUNT)
-            TEXT(b, ",\"error\":", err_row(t->error)->name);
+            WORD(b, ",\"error\":", err_row(t->error)->name);
         if (t->why)
             TEXT(b, ",\"why\":", str_c(t->why));
         U64(b, ",\"ms\":", t->ms);
@@ -175,7 +185,7 @@ static void log_usage(const struct call *c, struct buf *b)
         U64(b, ",\"search_units\":", u->units);
     if (u->characters)
         U64(b, ",\"characters\":", u->characters);
-    TEXT(b, ",\"source\":", source_name(u->source));
+    WORD(b, ",\"source\":", source_name(u->source));
     buf_add_char(b, '}');
 }
 
@@ -220,7 +230,7 @@ static void log_charge(const struct call *c, struct buf *b)
         buf_lit(b, ",\"cost_usd\":");
         buf_add(b, str_of(usd, fmt_usd(usd, ch->cost.usd)));
     }
-    TEXT(b, ",\"price\":", price_name(ch->source));
+    WORD(b, ",\"price\":", price_name(ch->source));
     if (ch->source != PRICE_BY_NOBODY && ch->cost.missing)
         log_missing(ch->cost.missing, b);
 }
@@ -231,19 +241,19 @@ static void log_call(struct call *c, unsigned status, uint64_t ms)
     const struct h1_head *h = c->req->head;
     char time[FMT_TIME_MAX];
     buf_clear(b);
-    TEXT(b, "{\"time\":", str_of(time, fmt_time(time, loop_unix_ms(c->gate->loop))));
-    TEXT(b, ",\"id\":", c->id);
+    WORD(b, "{\"time\":", str_of(time, fmt_time(time, loop_unix_ms(c->gate->loop))));
+    WORD(b, ",\"id\":", c->id);
     if (c->key)
         TEXT(b, ",\"key\":", c->key->name);
     TEXT(b, ",\"method\":", h->method_text);
     TEXT(b, ",\"path\":", h->path);
     if (c->front)
-        TEXT(b, ",\"dialect\":", c->front->name);
+        WORD(b, ",\"dialect\":", c->front->name);
     if (c->op)
-        TEXT(b, ",\"operation\":", c->op->row->name);
+        WORD(b, ",\"operation\":", c->op->row->name);
     U64(b, ",\"status\":", status);
     if (c->reply_error != ERR_COUNT)
-        TEXT(b, ",\"error\":", err_row(c->reply_error)->name);
+        WORD(b, ",\"error\":", err_row(c->reply_error)->name);
     if (c->route) {
         TEXT(b, ",\"model\":", c->peek.model);
         if (c->attempts) {

@@ -96,6 +96,19 @@ static struct lesson *lesson_for(struct call *c, const struct conf_provider *p, 
     return lesson_of(&c->gate->tokens.lessons, p ? p->name : STR_NONE, model);
 }
 
+/* Of the last attempt's model; its name among the lessons is made once. */
+static struct lesson *lesson_of_attempt(struct call *c)
+{
+    const struct attempt_record *t = attempt_record_of(c);
+    struct lessons *l = &c->gate->tokens.lessons;
+    struct known *k = known_of_attempt(c);
+    if (!k)
+        return lesson_of(l, t->provider->name, t->model);
+    if (!k->lesson)
+        k->lesson = lesson_name(l, t->provider->name, t->model);
+    return lesson_named(l, k->lesson);
+}
+
 struct token_count tokens_of_prompt(struct call *c, const struct conf_provider *p, str model)
 {
     struct token_count n = measure(c, p, model, COUNT_EXACT_MAX);
@@ -116,7 +129,7 @@ uint64_t tokens_estimate(struct call *c)
     if (!c->attempts)
         return by_bytes(c);
     const struct attempt_record *t = &c->tried[c->attempts - 1];
-    struct lesson *l = lesson_for(c, t->provider, t->model);
+    struct lesson *l = lesson_of_attempt(c);
     if (media && c->ir)
         return ratio_apply(&l->prompt, measure(c, t->provider, t->model, 0).tokens);
     return ratio_apply(&l->bytes, by_bytes(c));
@@ -136,7 +149,7 @@ static void fill_prompt(struct call *c, const struct attempt_record *t, struct u
     tokens_want_ranks(c->gate); /* for the next one */
     struct token_count n = measure(c, t->provider, t->model, SETTLE_MAX);
     if (n.source != USAGE_COUNTED)
-        n.tokens = ratio_apply(&lesson_for(c, t->provider, t->model)->prompt, n.tokens);
+        n.tokens = ratio_apply(&lesson_of_attempt(c)->prompt, n.tokens);
     u->input_uncached = n.tokens;
     u->source = (uint8_t)n.source;
 }
@@ -150,7 +163,7 @@ void tokens_fill_usage(struct call *c)
         fill_prompt(c, t, u);
     if (!(u->has & USAGE_HAS_OUTPUT)) {
         uint64_t n = (c->said + c->thought + BYTES_PER_TOKEN - 1) / BYTES_PER_TOKEN;
-        u->output = ratio_apply(&lesson_for(c, t->provider, t->model)->answer, n);
+        u->output = ratio_apply(&lesson_of_attempt(c)->answer, n);
         u->source = USAGE_ESTIMATED;
     }
 }
@@ -174,7 +187,7 @@ void tokens_learn(struct call *c)
     if (u->source != USAGE_REPORTED || (u->has & both) != both || u->suspect || c->failed)
         return;
     const struct attempt_record *t = &c->tried[c->attempts - 1];
-    struct lesson *l = lesson_for(c, t->provider, t->model);
+    struct lesson *l = lesson_of_attempt(c);
     if (!media)
         ratio_learn(&l->bytes, by_bytes(c), usage_prompt(u));
     if (is_sample(c, l))

@@ -69,12 +69,48 @@ static void add_header(void *ctx, str name, str value)
     h1_write_header(ctx, name, value);
 }
 
+/* ---- what is known of who is asked */
+
+struct known *known_of_candidate(struct call *c)
+{
+    CHECK(c->cand);
+    if (!c->known)
+        c->known = pricing_find(&c->gen->pricing, c->cand->provider->index, c->cand->target->model,
+                                &c->req->arena);
+    return c->known;
+}
+
+/* A pass-through's attempt has the name that stood in the client's body. */
+struct known *known_of_attempt(struct call *c)
+{
+    const struct attempt_record *t = attempt_record_of(c);
+    if (c->cand && t->provider == c->cand->provider && t->model.p == c->cand->target->model.p)
+        return known_of_candidate(c);
+    return pricing_find(&c->gen->pricing, t->provider->index, t->model, &c->req->arena);
+}
+
+/* c->opts without what was learned meanwhile: patterns of model names are matched once a model and
+ * generation, not once a call. */
+static void usual_opts(struct call *c)
+{
+    struct known *k = known_of_candidate(c);
+    if (k && k->has_opts) {
+        c->opts = k->opts;
+        return;
+    }
+    c->opts = c->bind->opts;
+    quirk_fill(&c->opts, &c->bind->quirks, c->cand->target->model);
+    if (k) {
+        k->opts = c->opts;
+        k->has_opts = true;
+    }
+}
+
 /* What to ask for where the client names no limit and the language wants one: as much as the model
  * can answer, but not so much that a provider holds it against the caller's rate. 0: not known. */
 static uint64_t usual_max_tokens(struct call *c)
 {
-    const struct known *k = pricing_find(&c->gen->pricing, c->cand->provider->index,
-                                         c->cand->target->model, &c->req->arena);
+    const struct known *k = known_of_candidate(c);
     if (!k || k->card.max_output > USUAL_TOKENS_MAX)
         return k ? USUAL_TOKENS_MAX : 0;
     return k->card.max_output;
@@ -83,8 +119,7 @@ static uint64_t usual_max_tokens(struct call *c)
 static struct back_call back_call_of(struct call *c)
 {
     const struct conf_provider *p = c->cand->provider;
-    c->opts = c->bind->opts;
-    quirk_fill(&c->opts, &c->bind->quirks, c->cand->target->model);
+    usual_opts(c);
     if (!learned_is_empty(c->gate->learned)) {
         uint64_t bits =
             learned_bits(c->gate->learned, transform_target(c), loop_now(c->gate->loop));

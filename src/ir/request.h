@@ -236,6 +236,12 @@ struct ir_lossy {
     str names[IR_LOSSY_MAX];
 };
 
+static inline void ir_lossy_clear(struct ir_lossy *l)
+{
+    l->n = 0;
+    l->more = false;
+}
+
 /* Add a name once. Names must be static or in the call's arena; one that could not stand in a
  * header (anything but letters, digits and _ . - [ ]) goes in as "other". */
 void ir_lossy_add(struct ir_lossy *l, str name);

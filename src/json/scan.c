@@ -24,6 +24,17 @@ static uint64_t near_equal(uint64_t w, unsigned char c)
 }
 #endif
 
+#if JSON_SSE2
+/* As json_scan_mask, of 8 bytes. */
+static unsigned scan_mask_8(const char *s)
+{
+    char wide[16];
+    memcpy(wide, s, 8);
+    memset(wide + 8, ' ', 8);
+    return json_scan_mask(wide);
+}
+#endif
+
 static bool is_plain(unsigned char c)
 {
     return c >= 0x20 && c < 0x80 && c != '"' && c != '\\';
@@ -32,10 +43,22 @@ static bool is_plain(unsigned char c)
 const char *json_scan_plain(const char *s, const char *end)
 {
 #if JSON_SSE2
+    bool long_enough = end - s >= 16;
     for (; end - s >= 16; s += 16) {
         unsigned m = json_scan_mask(s);
         if (m)
             return s + __builtin_ctz(m);
+    }
+    if (long_enough && s < end) { /* the last 16 once more: what was seen of them is plain */
+        unsigned m = json_scan_mask(end - 16);
+        return m ? end - 16 + __builtin_ctz(m) : end;
+    }
+    if (end - s >= 8) {
+        unsigned m = scan_mask_8(s);
+        if (m)
+            return s + __builtin_ctz(m);
+        m = scan_mask_8(end - 8);
+        return m ? end - 8 + __builtin_ctz(m) : end;
     }
 #else
     for (; end - s >= 8; s += 8) {

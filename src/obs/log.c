@@ -10,7 +10,10 @@
  * A file of ours is opened non-blocking. The standard ones are shared with whoever started us, who
  * may not expect that, so they stay as they are: it is asked first whether there is room, and no
  * more than PIPE_BUF is written then, which a pipe with room takes without waiting. So a stalled
- * reader holds neither the calls nor the end of the process.
+ * reader holds neither the calls nor the end of the process. Unless they are regular files, which
+ * have no reader to wait for: those take all there is at once. Each write to a file wakes whoever
+ * watches its directory, and where the configuration lies beside the log that is our own main
+ * thread.
  */
 #include "obs/log.h"
 
@@ -20,6 +23,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -43,7 +47,7 @@ struct log {
     unsigned nrings;
     char *path;
     int fd;
-    bool own_fd, torn;
+    bool own_fd, regular, torn;
     atomic_bool stop, reopen;
     pthread_t thread;
 };
@@ -88,7 +92,7 @@ static void open_file(struct log *l)
 static ssize_t write_some(const struct log *l, const char *p, size_t n)
 {
     struct pollfd pf = {.fd = l->fd, .events = POLLOUT};
-    if (l->own_fd)
+    if (l->own_fd || l->regular)
         return write(l->fd, p, n);
     if (poll(&pf, 1, 0) == 1)
         return write(l->fd, p, n < PIPE_BUF ? n : PIPE_BUF);
@@ -188,7 +192,9 @@ enum rc log_new(const char *path, int fd, unsigned producers, struct log **ret)
     struct log *l = mem_zalloc(sizeof(*l));
     if (!l)
         return RC_NOMEM;
+    struct stat st;
     l->fd = fd;
+    l->regular = fstat(fd, &st) == 0 && S_ISREG(st.st_mode);
     l->nrings = producers;
     l->rings = mem_zalloc(producers * sizeof(*l->rings));
     bool ok = l->rings != NULL;

@@ -24,6 +24,7 @@ void health_release(struct health *h)
 
 static void drop(struct health_table *t, struct health *h)
 {
+    t->dropped++;
     map_take(&t->map, h->id);
     list_remove(&h->link);
     mem_free(h);
@@ -51,12 +52,17 @@ static void make_room(struct health_table *t)
     }
 }
 
+void health_touch(struct health_table *t, struct health *h)
+{
+    list_remove(&h->link);
+    list_push_front(&t->used, &h->link);
+}
+
 struct health *health_get(struct health_table *t, str id)
 {
     struct health *h = map_get(&t->map, id);
     if (h) {
-        list_remove(&h->link);
-        list_push_front(&t->used, &h->link);
+        health_touch(t, h);
         return h;
     }
     if (t->map.count >= HEALTH_RECORDS_MAX)

@@ -41,6 +41,7 @@ struct health {
 struct health_table {
     struct map map;
     struct list used; /* most recent first */
+    uint64_t dropped; /* records that gave way: pointers from before may dangle */
 };
 
 void health_init(struct health_table *t, struct hash_key key);
@@ -48,6 +49,7 @@ void health_fini(struct health_table *t);
 /* Find or make; at the cap the oldest record that nobody holds gives way. NULL: no memory. Borrowed
  * until the next health_get, unless it is held. */
 struct health *health_get(struct health_table *t, str id);
+void health_touch(struct health_table *t, struct health *h); /* as if it had been found */
 void health_hold(struct health *h);
 void health_release(struct health *h);
 

@@ -32,12 +32,29 @@ struct candidate {
 };
 
 struct plan {
-    struct candidate c[PLAN_MAX];
     unsigned n, next;
     bool panic; /* all are broken: the one candidate is a last resort */
     /* n == 0, or panic: */
     enum err why;
     msec ready_at;
+    struct candidate c[PLAN_MAX]; /* n of them */
+};
+
+static inline void plan_clear(struct plan *p) /* of nobody, also where nothing was before */
+{
+    p->n = p->next = 0;
+    p->panic = false;
+}
+
+#define PLAN_MEMO 64
+
+/* The records of a credential and of a model there, as they were found last: an identity takes
+ * three hashes to find, and most calls go where others went. Good while no record has given way. */
+struct plan_memo {
+    const struct conf_provider *provider; /* of that generation; NULL: free */
+    uint64_t generation, dropped;
+    uint32_t key;
+    struct health *credential, *health;
 };
 
 /* What one worker keeps between calls. */
@@ -46,6 +63,7 @@ struct route_state {
     struct map turns; /* route name -> struct turn */
     struct budgets budgets;
     uint64_t key_turn;
+    struct plan_memo memo[PLAN_MEMO];
 };
 
 enum rc route_state_init(struct route_state *s, struct hash_key key) MUST_CHECK;

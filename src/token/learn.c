@@ -13,10 +13,15 @@ void lessons_init(struct lessons *l, struct hash_key key)
     l->key = key;
 }
 
-struct lesson *lesson_of(struct lessons *l, str provider, str model)
+uint64_t lesson_name(const struct lessons *l, str provider, str model)
 {
     struct hash_key mixed = {l->key.k0 ^ hash_bytes(l->key, provider), l->key.k1};
-    uint64_t hash = hash_bytes(mixed, model) | 1;
+    return hash_bytes(mixed, model) | 1;
+}
+
+struct lesson *lesson_named(struct lessons *l, uint64_t hash)
+{
+    CHECK(hash & 1); /* else it would be a free place's */
     struct lesson *set = l->set[hash >> 8 & (LEARN_SETS - 1)], found;
     size_t at = 0;
 
@@ -26,6 +31,11 @@ struct lesson *lesson_of(struct lessons *l, str provider, str model)
     memmove(set + 1, set, at * sizeof(*set));
     set[0] = found;
     return &set[0];
+}
+
+struct lesson *lesson_of(struct lessons *l, str provider, str model)
+{
+    return lesson_named(l, lesson_name(l, provider, model));
 }
 
 static uint64_t within(uint64_t mille)
