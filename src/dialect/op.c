@@ -39,14 +39,34 @@ static bool fits(str pattern, str path, str *ret_model)
     return true;
 }
 
+/* Azure's spelling of OpenAI's paths: /openai/v1/REST, and /openai/deployments/MODEL/REST, where
+ * the path names the model. What follows the version: "/embeddings"; absent: it is none of them. */
+static str azure_rest(str path, str *ret_model)
+{
+    static const str deployments = STR("/openai/deployments/"), versioned = STR("/openai/v1/");
+    str name = str_from(path, deployments.n);
+    size_t slash = str_find_char(name, '/');
+
+    if (str_has_prefix(path, versioned))
+        return str_from(path, versioned.n - 1);
+    if (!str_has_prefix(path, deployments) || slash == SIZE_MAX || slash == 0)
+        return STR_NONE;
+    *ret_model = str_head(name, slash);
+    return str_from(name, slash);
+}
+
 const struct op *op_route(str path, str *ret_model)
 {
+    str deployment = STR_NONE, rest = azure_rest(path, &deployment);
+    /* SDKs whose base URL lacks the version find their way too, as with chat. */
+    str short_form = rest.n ? rest : path;
+
     for (size_t i = 0; i < ARRAY_LEN(ops); i++) {
-        str model = STR_NONE;
-        /* SDKs whose base URL lacks the version find their way too, as with chat. */
-        bool short_form =
-            str_has_prefix(ops[i].path, STR("/v1/")) && str_eq(str_from(ops[i].path, 3), path);
-        if (!short_form && !fits(ops[i].path, path, &model))
+        str model = deployment;
+        bool is_short = str_has_prefix(ops[i].path, STR("/v1/")) &&
+                        str_eq(str_from(ops[i].path, 3), short_form) &&
+                        (!rest.n || str_eq(ops[i].words, STR("openai")));
+        if (!is_short && !fits(ops[i].path, path, &model))
             continue;
         *ret_model = model;
         return &ops[i];
@@ -196,8 +216,8 @@ static enum rc take_once(const struct multipart_part *p, str *to, struct fail *f
     return RC_OK;
 }
 
-enum rc op_peek_form(const struct op *op, str content_type, str body, struct op_form *ret_form,
-                     struct ir_peek *ret, struct fail *f)
+enum rc op_peek_form(const struct op *op, str content_type, str body, str path_model,
+                     struct op_form *ret_form, struct ir_peek *ret, struct fail *f)
 {
     struct op_form form = {.body = body};
     struct ir_peek p = {.n = 1};
@@ -216,7 +236,7 @@ enum rc op_peek_form(const struct op *op, str content_type, str body, struct op_
     }
     if (r == MULTIPART_BAD)
         return bad_form(f, str_c(m.why), STR_NONE);
-    p.model = form.model.n ? form.model : op->default_model;
+    p.model = path_model.n ? path_model : form.model.n ? form.model : op->default_model;
     if (!p.model.n)
         return no_model(f);
     p.stream = str_eq_nocase(stream, STR("true"));

@@ -83,8 +83,8 @@ struct op_form {
 enum rc op_peek(const struct op *op, jval root, str path_model, struct arena *a,
                 struct ir_peek *ret, struct fail *f) MUST_CHECK;
 /* A glance at a form. The whole of it is parsed: what cannot be read in one way only is refused. */
-enum rc op_peek_form(const struct op *op, str content_type, str body, struct op_form *ret_form,
-                     struct ir_peek *ret, struct fail *f) MUST_CHECK;
+enum rc op_peek_form(const struct op *op, str content_type, str body, str path_model,
+                     struct op_form *ret_form, struct ir_peek *ret, struct fail *f) MUST_CHECK;
 
 /* The provider's path behind the base: "/models/m:embedContent". */
 void op_path(const struct op_way *way, str model, struct buf *to);

@@ -171,7 +171,8 @@ static bool path_is_clear(const struct call *c)
     if (url_path_is_canonical(path))
         return true;
     const struct local_endpoint *local = c->front ? NULL : local_find(path);
-    return c->froute.model.n || (local && local_takes_name(local));
+    return c->froute.model.n || (c->op && c->op->path_model.n) ||
+           (local && local_takes_name(local));
 }
 
 /* A path with one meaning, and no page of another site behind it. */

@@ -41,11 +41,6 @@ bool op_takes_type(const struct call *c, str type)
     return c->op->pass || ((c->op->row->bodies & OP_FORM) && multipart_is_form(type));
 }
 
-static enum rc decode_form(struct call *c, str type, struct fail *f)
-{
-    return op_peek_form(c->op->row, type, c->req->body, &c->op->form, &c->peek, f);
-}
-
 /* The model of a path may be escaped; decoded once, here. */
 static bool decode_path_model(struct call *c)
 {
@@ -59,6 +54,13 @@ static bool decode_path_model(struct call *c)
     return op->path_model.p != NULL;
 }
 
+static enum rc decode_form(struct call *c, str type, struct fail *f)
+{
+    struct operation *op = c->op;
+
+    return op_peek_form(op->row, type, c->req->body, op->path_model, &op->form, &c->peek, f);
+}
+
 enum step op_decode(struct call *c)
 {
     struct arena *a = &c->req->arena;
@@ -68,12 +70,17 @@ enum step op_decode(struct call *c)
     enum rc rc;
     if (c->op->pass)
         return pass_decode(c);
+    if (!decode_path_model(c)) {
+        call_fail_kind(c, ERR_BAD_REQUEST, STR("The path's name of a model can't be read."),
+                       STR("invalid_value"));
+        return STEP_DONE;
+    }
     if (multipart_is_form(type)) {
         rc = decode_form(c, type, &f);
     } else {
         if (json_parse(a, c->req->body, &c->doc, &e) != RC_OK)
             return call_bad_json(c, &e);
-        if (c->doc.count > GATE_NODES_MAX || !decode_path_model(c)) {
+        if (c->doc.count > GATE_NODES_MAX) {
             call_fail_kind(c, ERR_BAD_REQUEST, STR("The request has too many values."),
                            STR("too_many"));
             return STEP_DONE;

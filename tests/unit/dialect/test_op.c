@@ -30,6 +30,11 @@ static void test_routes(void **state)
         "/v1beta/models/:embedContent",
         "/v1beta/models/m:generateContent",
         "/v1beta/models/m:embedContentX",
+        "/openai/deployments//embeddings",
+        "/openai/deployments/m",
+        "/openai/deployments/m/v1/embeddings",
+        "/openai/deployments/m/messages/count_tokens",
+        "/openai/embeddings",
     };
     for (size_t i = 0; i < ARRAY_LEN(none); i++)
         if (route(none[i]))
@@ -47,6 +52,8 @@ static void test_routes(void **state)
         {"/v1beta/models/a/b:batchEmbedContents", "embeddings", "gemini", OP_EMBED},
         {"/v1beta/models/a:embedContent", "embeddings", "gemini", OP_EMBED_ONE},
         {"/api/embed", "embeddings", "ollama", OP_EMBED},
+        {"/openai/v1/images/edits", "images/edits", "openai", OP_IMAGE_EDIT},
+        {"/openai/deployments/m/audio/speech", "audio/speech", "openai", OP_SPEAK},
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         const struct op *op = route(rows[i].path);
@@ -61,6 +68,10 @@ static void test_routes(void **state)
     assert_str(model, "tuned/m");
     assert_non_null(op_route(STR("/v1/embeddings"), &model));
     assert_null(model.p);
+    assert_non_null(op_route(STR("/openai/v1/embeddings"), &model));
+    assert_null(model.p);
+    assert_non_null(op_route(STR("/openai/deployments/a%2Fb/embeddings"), &model));
+    assert_str(model, "a%2Fb");
 }
 
 /* Each operation can be asked of a provider that speaks its words, or of one it is translated for.
@@ -234,7 +245,7 @@ static void test_forms(void **state)
         struct op_form form;
         struct ir_peek p;
         struct fail f = {0};
-        enum rc rc = op_peek_form(op, TYPE, str_c(rows[i].body), &form, &p, &f);
+        enum rc rc = op_peek_form(op, TYPE, str_c(rows[i].body), STR_NONE, &form, &p, &f);
         if (!rows[i].want) {
             assert_int_equal(rc, RC_SYNTAX);
             assert_int_equal(f.kind, ERR_BAD_REQUEST);
