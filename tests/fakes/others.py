@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""others - a Turn as Gemini, Cohere (v2) and Ollama write it, whole and streamed, after recorded traffic.
+"""others - a Turn as Gemini, Cohere (v2), Ollama and (streams) Mistral write it, after recorded traffic.
 
   gemini  calls come whole, each in a chunk of its own, the first with the seal of the thought before
           it; thoughts are parts with `thought`; candidatesTokenCount leaves thoughts out; the stop
           comes in a last chunk with an empty text; a call's id is there as in Gemini 3's answers
   cohere  text before calls is `tool_plan`; every event is named; input tokens hold the cached ones;
           no [DONE] behind a stream that called tools
+  mistral Chat's chunks, but calls whole and all in the last chunk, with the finish and the usage,
+          which nobody has to ask for
   ollama  a line of JSON for each piece, calls whole with an object for arguments, the counts in the
           last line; thoughts in `thinking`
 
@@ -181,6 +183,27 @@ def cohere_stream(turn, made_id, split, event):
 
 def cohere_error(message):
     return {"id": "2d4609a6-d1f9-4cf4-8d09-af865409bdc2", "message": message}
+
+
+# ---- Mistral
+
+
+def mistral_stream(turn, model, made_id, split, event, usage):
+    base = {"id": made_id, "object": "chat.completion.chunk", "created": 1724786761, "model": model}
+    said = [{"role": "assistant", "content": ""}]
+    said += [{"content": piece} for piece in split(turn.text, turn.pieces)]
+    listing = [
+        {**base, "choices": [{"index": 0, "delta": delta, "finish_reason": None}]} for delta in said
+    ]
+    last = {"content": None if turn.tools else ""}
+    if turn.tools:
+        last["tool_calls"] = [
+            {"id": t.id, "function": {"name": t.name, "arguments": t.text or "{}"}, "index": n}
+            for n, t in enumerate(turn.tools)
+        ]
+    choice = {"index": 0, "delta": last, "finish_reason": turn.finish}
+    listing.append({**base, "choices": [choice], "usage": usage})
+    return [*map(event, listing), event("[DONE]")]
 
 
 # ---- Ollama

@@ -367,6 +367,9 @@ def stream(dialect, turn, model="m", usage=True):
         return others.cohere_stream(turn, new_id("c14c80c3-"), split, event)
     if dialect == "ollama":
         return others.ollama_stream(turn, model, split, dumps)
+    if dialect == "mistral":
+        usage = chat_usage(turn)
+        return others.mistral_stream(turn, model, new_id("cmpl-"), split, event, usage)
     return chat_stream(turn, model, usage)
 
 
