@@ -9,6 +9,7 @@
 #include <stdio.h>
 
 #include "app/config.h"
+#include "app/kept.h"
 #include "app/serve_int.h"
 #include "base/auto.h"
 
@@ -137,6 +138,11 @@ static void on_fetched(void *arg, str body, const char *why)
         refuse(p, &p->world.models_error, "catalogue", text_of(&said));
         return;
     }
+    if (!kept_write(p->snap, body))
+        fprintf(stderr,
+                "weir: the fetched catalogue cannot be kept in " STR_FMT
+                ": a restart begins without it\n",
+                STR_ARG(p->snap->data_dir));
     catalogue_unref(p->fetched);
     p->fetched = catalogue_ref(next);
     set_models(p, next);
@@ -156,7 +162,6 @@ static void on_fetch_clock(struct timer *t)
 /* The URL of the configuration is another one than before, or the first. */
 static void follow_url(struct process *p)
 {
-    p->fetched = catalogue_unref(p->fetched);
     timer_stop(&p->fetch_clock);
     if (p->fetch)
         fetch_cancel(p->fetch);
@@ -183,9 +188,10 @@ static void take(struct process *p, struct snapshot *next, struct catalogue *mod
     publish(p);
     if (moved)
         watch_models(p);
-    if (elsewhere)
+    if (elsewhere) {
+        p->fetched = catalogue_unref(p->fetched);
         follow_url(p);
-    else if (p->fetch && next->catalogue_url.text.n)
+    } else if (p->fetch && next->catalogue_url.text.n)
         on_fetch_clock(&p->fetch_clock); /* who asks for all anew means this too */
     atomic_store(&p->world.reload_error, NULL);
 }
@@ -248,6 +254,19 @@ void reload_close(struct process *p)
 
 /* ---- start and end */
 
+/* What the last run fetched from this URL, where it has all that the configuration names. */
+static bool first_models(struct process *p, struct buf *why)
+{
+    p->fetched = kept_read(p->snap);
+    if (p->fetched && models_load(p->snap, p->fetched, why, &p->models) == RC_OK) {
+        say_models(p->models);
+        return true;
+    }
+    p->fetched = catalogue_unref(p->fetched);
+    buf_clear(why);
+    return models_load(p->snap, p->built_in, why, &p->models) == RC_OK;
+}
+
 bool reload_first(struct process *p)
 {
     AUTO(buf_fini) struct buf why = BUF_INIT(TEXT_MAX);
@@ -256,7 +275,7 @@ bool reload_first(struct process *p)
     p->snap = config_load(p->o, false);
     if (!p->snap)
         return false;
-    if (models_load(p->snap, p->built_in, &why, &p->models) != RC_OK) {
+    if (!first_models(p, &why)) {
         fprintf(stderr, STR_FMT, STR_ARG(text_of(&why)));
         return false;
     }

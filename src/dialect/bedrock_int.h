@@ -126,7 +126,7 @@ enum rc bedrock_read_content(struct decoding *d, jval v, const struct field_at *
 str bedrock_read_cache(jval point);
 
 /* bedrock_say.c */
-#define BEDROCK_STREAM_SIZE 512 /* checked against the struct there */
+#define BEDROCK_STREAM_SIZE 544 /* checked against the struct there */
 void bedrock_stream_init(void *state, const struct front_opts *o);
 void bedrock_encode_event(void *state, const struct ir_event *ev, struct buf *out);
 str bedrock_stop_word(enum ir_finish f, bool refused);

@@ -133,8 +133,11 @@ static bool count(jval v, uint64_t *ret, struct usage *u)
     return true;
 }
 
-/* `tokens` are what the model saw and wrote, template included, and cached_tokens are part of them;
- * billed_units are what is paid for, and stand in where the former are missing. */
+/*
+ * `tokens` are what the model saw and wrote, template included, and cached_tokens are part of them:
+ * that is the size of the prompt, which clients are told. billed_units are what is paid for (a
+ * template of 500 tokens is not), and stand in where the former are missing.
+ */
 static void take_usage(struct feeding *f, jval usage)
 {
     jval tokens = json_get_lit(usage, "tokens"), billed = json_get_lit(usage, "billed_units");
@@ -157,6 +160,11 @@ static void take_usage(struct feeding *f, jval usage)
             u.suspect = true;
         }
     }
+    if (count(json_get_lit(tokens, "image_tokens"), &u.image_in, &u))
+        u.has |= USAGE_HAS_IMAGE;
+    if (count(json_get_lit(billed, "input_tokens"), &u.billed_in, &u) &&
+        count(json_get_lit(billed, "output_tokens"), &u.billed_out, &u))
+        u.has |= USAGE_HAS_BILLED;
     if (u.has & (USAGE_HAS_INPUT | USAGE_HAS_OUTPUT))
         ir_emit(f->sink, &ev);
 }

@@ -24,17 +24,32 @@ static bool count(jval o, str name, uint64_t *ret, bool *suspect)
     return true;
 }
 
-/* Tokens of sound in a list of {modality, tokenCount}. */
-static uint64_t audio_of(jval list, bool *suspect)
+/* Tokens of a modality in a list of {modality, tokenCount}. */
+static uint64_t tokens_of(jval list, str modality, bool *suspect)
 {
     struct json_iter it = json_iter(list);
     uint64_t n, sum = 0;
 
     while (json_next(&it))
-        if (json_str_is(json_get_lit(it.val, "modality"), STR("AUDIO")) &&
+        if (json_str_is(json_get_lit(it.val, "modality"), modality) &&
             count(it.val, STR("tokenCount"), &n, suspect) && n < USAGE_TOKENS_MAX - sum)
             sum += n;
     return sum;
+}
+
+/* Sound and images of prompt and answer have prices of their own; of the cache's part the prompt's
+ * list holds them too. */
+static void read_modalities(jval u, struct usage *to)
+{
+    jval prompt = json_get_lit(u, "promptTokensDetails");
+    jval answer = json_get_lit(u, "candidatesTokensDetails");
+
+    to->audio_in = tokens_of(prompt, STR("AUDIO"), &to->suspect);
+    to->audio_out = tokens_of(answer, STR("AUDIO"), &to->suspect);
+    to->image_in = tokens_of(prompt, STR("IMAGE"), &to->suspect);
+    to->image_out = tokens_of(answer, STR("IMAGE"), &to->suspect);
+    to->has |= to->audio_in || to->audio_out ? USAGE_HAS_AUDIO : 0;
+    to->has |= to->image_in || to->image_out ? USAGE_HAS_IMAGE : 0;
 }
 
 bool gemini_read_usage(jval u, struct usage *to)
@@ -56,9 +71,7 @@ bool gemini_read_usage(jval u, struct usage *to)
     now.output = visible + thoughts;
     now.reasoning = thoughts;
     now.has |= has_thoughts ? USAGE_HAS_REASONING : 0;
-    now.audio_in = audio_of(json_get_lit(u, "promptTokensDetails"), &now.suspect);
-    now.audio_out = audio_of(json_get_lit(u, "candidatesTokensDetails"), &now.suspect);
-    now.has |= now.audio_in || now.audio_out ? USAGE_HAS_AUDIO : 0;
+    read_modalities(u, &now);
     to->suspect |= now.suspect;
     if (!(now.has & (USAGE_HAS_INPUT | USAGE_HAS_OUTPUT)))
         return false;

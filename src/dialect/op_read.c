@@ -100,7 +100,8 @@ bool op_read_usage(jval root, struct usage *ret)
         to.output = 0; /* vectors and rankings have none */
         to.has |= USAGE_HAS_OUTPUT;
     }
-    if (!duration(json_get_lit(u, "seconds"), &to.audio_ms))
+    /* The verbose form says the length besides; it is billed by it only where tokens are not. */
+    if (!duration(json_get_lit(u, "seconds"), &to.audio_ms) && !(to.has & USAGE_HAS_INPUT))
         (void)duration(json_get_lit(root, "duration"), &to.audio_ms);
     (void)count(json_path(root, "meta", "billed_units", "search_units", NULL), &to.units,
                 &to.suspect);

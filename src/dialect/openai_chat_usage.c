@@ -12,6 +12,8 @@
 
 #include "dialect/usage_cost.h"
 
+#define AUDIO_SECONDS_MAX (24u * 60 * 60)
+
 static bool count(jval v, uint64_t *ret, bool *suspect)
 {
     uint64_t n;
@@ -34,10 +36,21 @@ static bool read_cached(jval u, jval details, struct usage *to, uint64_t *ret)
            count(json_get_lit(u, "cached_tokens"), ret, &to->suspect);
 }
 
+/* Parts with prices of their own; a zero says nothing. */
+static void read_part(jval details, str name, uint64_t *part, uint32_t bit, struct usage *to)
+{
+    uint64_t n;
+
+    if (count(json_get(details, name), &n, &to->suspect) && n) {
+        *part = n;
+        to->has |= bit;
+    }
+}
+
 static void read_output(jval u, uint64_t prompt, struct usage *to)
 {
     jval details = json_get_lit(u, "completion_tokens_details");
-    uint64_t completion, reasoning = 0, total = 0, audio = 0;
+    uint64_t completion, reasoning = 0, total = 0;
 
     if (!count(json_get_lit(u, "completion_tokens"), &completion, &to->suspect))
         return;
@@ -54,16 +67,14 @@ static void read_output(jval u, uint64_t prompt, struct usage *to)
     }
     to->output = completion;
     to->reasoning = reasoning;
-    if (count(json_get_lit(details, "audio_tokens"), &audio, &to->suspect) && audio) {
-        to->audio_out = audio;
-        to->has |= USAGE_HAS_AUDIO;
-    }
+    read_part(details, STR("audio_tokens"), &to->audio_out, USAGE_HAS_AUDIO, to);
+    read_part(details, STR("image_tokens"), &to->image_out, USAGE_HAS_IMAGE, to); /* OpenRouter */
 }
 
 bool chat_read_usage(jval u, struct usage *ret)
 {
     jval details = json_get_lit(u, "prompt_tokens_details");
-    uint64_t prompt = 0, cached = 0, written = 0, audio = 0;
+    uint64_t prompt = 0, cached = 0, written = 0, seconds = 0;
     struct usage to = {.source = USAGE_REPORTED};
 
     if (!json_is(u, JSON_OBJECT))
@@ -74,14 +85,16 @@ bool chat_read_usage(jval u, struct usage *ret)
         if (count(json_get_lit(details, "cache_write_tokens"), &written, &to.suspect))
             to.has |= USAGE_HAS_CACHE;
         usage_set_prompt(&to, prompt, cached, written);
-        if (count(json_get_lit(details, "audio_tokens"), &audio, &to.suspect) && audio) {
-            to.audio_in = audio;
-            to.has |= USAGE_HAS_AUDIO;
-        }
+        read_part(details, STR("audio_tokens"), &to.audio_in, USAGE_HAS_AUDIO, &to);
+        read_part(details, STR("image_tokens"), &to.image_in, USAGE_HAS_IMAGE, &to);
     }
     read_output(u, prompt, &to);
     if (!(to.has & (USAGE_HAS_INPUT | USAGE_HAS_OUTPUT)))
         return false;
+    if (count(json_get_lit(u, "prompt_audio_seconds"), &seconds, &to.suspect) &&
+        seconds <= AUDIO_SECONDS_MAX)
+        to.audio_ms =
+            seconds * 1000; /* Mistral: sound is billed by the minute, beside the tokens */
     usage_read_cost(u, &to);
     *ret = to;
     return true;

@@ -22,6 +22,17 @@ static bool count(jval o, str key, uint64_t *ret, bool *suspect)
     return true;
 }
 
+/* Parts with prices of their own, where a server says them; a zero says nothing. */
+static void read_part(jval details, str key, uint64_t *part, uint32_t bit, struct usage *to)
+{
+    uint64_t n;
+
+    if (count(details, key, &n, &to->suspect) && n) {
+        *part = n;
+        to->has |= bit;
+    }
+}
+
 static void read_input(jval u, struct usage *to)
 {
     jval details = json_get_lit(u, "input_tokens_details");
@@ -33,6 +44,8 @@ static void read_input(jval u, struct usage *to)
     spoke |= count(details, STR("cached_tokens"), &cached, &to->suspect);
     spoke |= count(details, STR("cache_write_tokens"), &written, &to->suspect);
     usage_set_prompt(to, prompt, cached, written);
+    read_part(details, STR("audio_tokens"), &to->audio_in, USAGE_HAS_AUDIO, to);
+    read_part(details, STR("image_tokens"), &to->image_in, USAGE_HAS_IMAGE, to);
     if (spoke)
         to->has |= USAGE_HAS_CACHE;
 }
@@ -46,6 +59,8 @@ static void read_output(jval u, struct usage *to)
     to->has |= USAGE_HAS_OUTPUT;
     if (count(details, STR("reasoning_tokens"), &to->reasoning, &to->suspect))
         to->has |= USAGE_HAS_REASONING;
+    read_part(details, STR("audio_tokens"), &to->audio_out, USAGE_HAS_AUDIO, to);
+    read_part(details, STR("image_tokens"), &to->image_out, USAGE_HAS_IMAGE, to);
     if (to->reasoning > to->output) {
         to->reasoning = to->output;
         to->suspect = true;

@@ -57,6 +57,10 @@ void usage_merge(struct usage *u, const struct usage *next)
     }
     if (next->has & USAGE_HAS_COST)
         u->cost = next->cost;
+    if (next->has & USAGE_HAS_BILLED) {
+        u->billed_in = next->billed_in;
+        u->billed_out = next->billed_out;
+    }
     take(&u->searches, next->searches);
     take(&u->audio_ms, next->audio_ms);
     take(&u->pictures, next->pictures);

@@ -28,6 +28,7 @@ enum usage_source { USAGE_NONE, USAGE_ESTIMATED, USAGE_COUNTED, USAGE_REPORTED }
 #define USAGE_HAS_AUDIO     16u
 #define USAGE_HAS_IMAGE     32u
 #define USAGE_HAS_COST      64u /* the provider said what it asks for the call */
+#define USAGE_HAS_BILLED    128u
 
 struct usage {
     uint64_t input_uncached;
@@ -40,6 +41,9 @@ struct usage {
     uint64_t audio_ms;            /* sound transcribed, where it is billed by time */
     uint64_t searches;            /* server-side web searches made, where billed */
     nanousd cost;                 /* as the provider says it; USAGE_HAS_COST */
+    /* The tokens that are paid for, where those are fewer than the model read and wrote: Cohere
+     * asks nothing for its templates. USAGE_HAS_BILLED. */
+    uint64_t billed_in, billed_out;
     /* What calls that are no chat are billed by besides; 0: unsaid. */
     uint64_t pictures;   /* images made */
     uint64_t units;      /* search units of a ranking */

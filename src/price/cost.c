@@ -47,11 +47,9 @@ static uint64_t take(uint64_t *from, uint64_t n)
     return got;
 }
 
-/* How much of each class; for HOUR in milliseconds. Parts are clamped to what they are parts of. */
-static void quantities(const struct usage *u, uint64_t q[PRICE_CLASSES])
+static void token_quantities(const struct usage *u, uint64_t q[PRICE_CLASSES])
 {
     uint64_t input = u->input_uncached, cached = u->cache_read, output = u->output;
-    memset(q, 0, PRICE_CLASSES * sizeof(*q));
     q[PRICE_AUDIO_IN] = take(&input, u->audio_in);
     q[PRICE_AUDIO_CACHE_READ] = take(&cached, u->audio_in - q[PRICE_AUDIO_IN]);
     q[PRICE_IMAGE_IN] = take(&input, u->image_in);
@@ -63,12 +61,35 @@ static void quantities(const struct usage *u, uint64_t q[PRICE_CLASSES])
     q[PRICE_AUDIO_OUT] = take(&output, u->audio_out);
     q[PRICE_IMAGE_OUT] = take(&output, u->image_out);
     q[PRICE_OUTPUT] = output;
+    ASSERT(q[PRICE_INPUT] <= u->input_uncached && q[PRICE_OUTPUT] <= u->output);
+}
+
+/* How much of each class; for HOUR in milliseconds. Parts are clamped to what they are parts of. */
+static void quantities(const struct usage *u, uint64_t q[PRICE_CLASSES])
+{
+    memset(q, 0, PRICE_CLASSES * sizeof(*q));
+    if (u->has & USAGE_HAS_BILLED) {
+        q[PRICE_INPUT] = u->billed_in;
+        q[PRICE_OUTPUT] = u->billed_out;
+    } else {
+        token_quantities(u, q);
+    }
+    /* One model makes pictures for so much each, another for their tokens: who reports tokens is
+     * paid for tokens. So with rankings and with speech. */
+    if (!(u->has & (USAGE_HAS_INPUT | USAGE_HAS_OUTPUT))) {
+        q[PRICE_PICTURE] = u->pictures;
+        q[PRICE_RANK] = u->units;
+        q[PRICE_CHARACTER] = u->characters;
+    }
     q[PRICE_REQUEST] = 1;
     q[PRICE_SEARCH] = u->searches;
     q[PRICE_AUDIO_HOUR] = u->audio_ms;
 }
 
-/* In 10^-15 dollars. At most 2^53 * PRICE_MAX * 10^6 < 2^123, and the sum of all of them < 2^127.
+/*
+ * In 10^-15 dollars. Of an EACH class at most 2^53 * PRICE_MAX * 10^6 < 2^123, of the others
+ * 2^53 * PRICE_MAX < 2^103. So eight EACH classes and as many others as there may ever be stay
+ * below 2^127.
  */
 static u128 product(unsigned c, uint64_t quantity, uint64_t price)
 {
@@ -85,7 +106,13 @@ static u128 product(unsigned c, uint64_t quantity, uint64_t price)
     return v;
 }
 
-_Static_assert(PRICE_CLASSES <= 16, "the sum of their products fits 128 bits");
+#define CLASS(id, key, unit, otherwise, help) +((unit) == EACH)
+enum {
+    EACH_CLASSES = 0
+#include "base/price_class.def"
+};
+#undef CLASS
+_Static_assert(EACH_CLASSES <= 8 && PRICE_CLASSES <= 32, "the sum of their products fits 128 bits");
 
 static void settle(u128 sum, struct cost *ret)
 {

@@ -10,7 +10,7 @@ import time
 import http1
 import pytest
 from fronts import CHAT
-from gateway import until
+from gateway import Gateway, until
 from test_process import check
 from turns import Turn
 from upstream import says, stalls
@@ -272,6 +272,52 @@ def test_p12_a_bad_answer_never_replaces_a_good_catalogue(weir, upstream, how):
     until(lambda: "the new catalogue is refused" in w.said(), 10)
     assert why in w.said(), w.said()
     assert cost(w, "gpt-4o") == 0.0025 and "catalogue was refused" in ready(w)
+
+
+def restarted(tmp_path, text):
+    """A gateway in the folder of the last one, whose state it finds."""
+    w = Gateway(tmp_path, text)
+    try:
+        until(lambda: w.said().count("the new catalogue is refused") > 0, 10)
+        return cost(w), w.said()
+    finally:
+        w.stop()
+        w.kill()
+
+
+def test_p12_a_fetched_catalogue_outlives_a_restart(tmp_path, upstream):
+    host, up = upstream(default=answers(m=5)), upstream(default=says(TURN))
+    text = from_url(up, host, more=", prices: openai")
+    w = Gateway(tmp_path, text)
+    until(lambda: cost(w) == 0.005)
+    w.stop()
+    kept = tmp_path / "data" / "catalogue.kept"
+    assert kept.stat().st_mode & 0o77 == 0 and not (tmp_path / "data" / "catalogue.kept.new").exists()
+    host.default = answers(m=-5)  # what is refused now does not take its place either
+    assert restarted(tmp_path, text)[0] == 0.005
+    assert restarted(tmp_path, text)[0] == 0.005
+    # another place's prices, a changed file and a cut one are as good as none
+    good = kept.read_bytes()
+    other = text.replace("models.json?v=1", "models.json?v=2")
+    for bad in (good.replace(b"5", b"6"), good[:-1], good[:100], b"", b"weir-catalogue-1 \n{}"):
+        kept.write_bytes(bad)
+        usd, said = restarted(tmp_path, text)
+        assert usd is None and "AddressSanitizer" not in said, bad[:80]
+    kept.write_bytes(good)
+    assert restarted(tmp_path, other)[0] is None
+
+
+def test_a_place_that_cannot_be_written_is_said(tmp_path, upstream):
+    host, up = upstream(default=answers(m=5)), upstream(default=says(TURN))
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "catalogue.kept.new").mkdir()  # no file can be made there, by root neither
+    w = Gateway(tmp_path, from_url(up, host))
+    try:
+        until(lambda: cost(w) == 0.005)
+        assert "cannot be kept in" in w.said()
+    finally:
+        w.stop()
+        w.kill()
 
 
 def test_nothing_is_fetched_unless_asked_for(tmp_path):

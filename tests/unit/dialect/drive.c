@@ -199,6 +199,14 @@ static void usage_line(struct buf *b, const struct usage *u)
              (unsigned long)u->input_uncached, (unsigned long)u->cache_read,
              (unsigned long)u->cache_write_5m, (unsigned long)u->cache_write_1h,
              (unsigned long)u->output, (unsigned long)u->reasoning);
+    if (u->has & USAGE_HAS_AUDIO)
+        buf_addf(b, " audio=%lu/%lu", (unsigned long)u->audio_in, (unsigned long)u->audio_out);
+    if (u->has & USAGE_HAS_IMAGE)
+        buf_addf(b, " image=%lu/%lu", (unsigned long)u->image_in, (unsigned long)u->image_out);
+    if (u->has & USAGE_HAS_BILLED)
+        buf_addf(b, " billed=%lu/%lu", (unsigned long)u->billed_in, (unsigned long)u->billed_out);
+    if (u->audio_ms)
+        buf_addf(b, " ms=%lu", (unsigned long)u->audio_ms);
     if (u->suspect)
         buf_lit(b, " suspect");
 }

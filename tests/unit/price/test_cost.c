@@ -30,7 +30,8 @@ static void is(struct cost c, nanousd usd, uint32_t missing)
 #define ALL                                                                                \
     "{'id':'p/m','price':{'input':3,'output':15,'cacheRead':0.3,'cacheWrite':3.75,"        \
     "'cacheWrite1h':6,'reasoning':20,'audioInput':40,'audioOutput':80,'audioCacheRead':4," \
-    "'imageInput':5,'imageOutput':30,'request':0.005,'search':0.01,'audioHour':0.36}}"
+    "'imageInput':5,'imageOutput':30,'request':0.005,'search':0.01,'audioHour':0.36,"      \
+    "'picture':0.04,'rank':0.002,'character':15}}"
 #define TWO "{'id':'p/m','price':{'input':3,'output':15}}"
 
 static void test_each_class_has_its_price(void **state)
@@ -55,6 +56,19 @@ static void test_each_class_has_its_price(void **state)
         {{.output = 1000, .image_out = 400}, 600 * 15000 + 400 * 30000},
         {{.searches = 3}, 30000000},
         {{.audio_ms = 1800000}, 180000000},
+        {{.pictures = 2}, 80000000},
+        {{.units = 3}, 6000000},
+        {{.characters = 1000}, 15000000},
+        /* Who reports tokens is paid for tokens. */
+        {{.has = USAGE_HAS_INPUT, .input_uncached = 1000, .pictures = 2, .units = 3}, 3000000},
+        /* What is billed is not what was read. */
+        {{.has = USAGE_HAS_BILLED | USAGE_HAS_INPUT,
+          .input_uncached = 100,
+          .cache_read = 400,
+          .output = 9,
+          .billed_in = 10,
+          .billed_out = 1},
+         10 * 3000 + 15000},
         {{0}, 0},
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++)
@@ -88,6 +102,8 @@ static void test_p14_what_has_no_price_is_not_free(void **state)
     is(cost(TWO, &u), 18000000, BIT(SEARCH));
     is(cost("{'id':'p/m','price':{'output':15}}", &u), 15000000, BIT(SEARCH) | BIT(INPUT));
     is(cost("{'id':'p/m','price':{}}", &u), 0, BIT(SEARCH) | BIT(INPUT) | BIT(OUTPUT));
+    is(cost(TWO, &(struct usage){.pictures = 1, .units = 1, .characters = 1}), 0,
+       BIT(PICTURE) | BIT(RANK) | BIT(CHARACTER));
     cost_of(NULL, &u, &c);
     is(c, 0, BIT(SEARCH) | BIT(INPUT) | BIT(OUTPUT) | BIT(REQUEST));
     /* A price of zero is a price. */
