@@ -20,7 +20,9 @@ import tools
 
 FULL = measure.Plan(rounds=7, seconds=1, warmup=0.3)
 QUICK = measure.Plan(rounds=2, seconds=0.5, warmup=0.1)
-QUICK_ROWS = ["json-1k", "json-100k", "json-1m", "burst", "paced", "streams-1000", "latency-openai", "one", "start"]
+QUICK_ROWS = [
+    "json-1k", "json-100k", "json-1m", "burst", "paced", "pairs-1k", "streams-1000", "latency-openai", "one", "start",
+]  # fmt: skip
 
 
 def count(text):

@@ -30,9 +30,14 @@ def run_once(group, variant, proxy, upstream, plan):
     return figures
 
 
-def variants_for(proxy, variants, translates):
-    """A plain proxy relays the request of a translated row untranslated."""
-    wanted = variants if translates(proxy) else [rows.PLAIN[v] for v in variants]
+def variants_for(group, proxy, variants, translates):
+    """A plain proxy relays the request of a translated row untranslated. Where weir is held against
+    itself, it does both and nobody else is asked."""
+    plain = [rows.PLAIN[v] for v in variants]
+    if group.own:
+        wanted = plain + list(variants) if translates(proxy) else []
+    else:
+        wanted = variants if translates(proxy) else plain
     return list(dict.fromkeys(wanted))
 
 
@@ -51,7 +56,7 @@ def run_group(group, variants, proxies, upstream, plan, translates, note):
     pin_all(group, lineup, upstream, True)
     for number in range(1 if group.once else plan.rounds):
         for proxy in lineup if number % 2 == 0 else reversed(lineup):
-            for variant in variants_for(proxy, variants, translates):
+            for variant in variants_for(group, proxy, variants, translates):
                 if group.fresh:
                     proxy.restart()
                 figures = run_once(group, variant, proxy, upstream, plan)

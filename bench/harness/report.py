@@ -35,9 +35,9 @@ def ratio_cell(seen):
     return text
 
 
-def judge(limit, value, to_nginx):
+def judge(limit, value, ratio):
     """ "ok", "MISS", or "" where there is nothing to judge."""
-    seen = to_nginx if limit.ratio else value
+    seen = ratio if limit.ratio else value
     if seen is None:
         return ""
     return "ok" if seen <= limit.at_most else "MISS"
@@ -55,11 +55,14 @@ def metric_lines(metric, group, variant, results, names, weirs):
         seen = values(metric, results, variant if name in weirs else plain, name)
         cells.append(number(tools.median(seen), metric.digits))
     line = f"  {metric.text:{NAME_WIDTH - 2}}" + "".join(f"{c:>{CELL}}" for c in cells)
-    nginx = values(metric, results, plain, "nginx")
+    base = values(metric, results, plain, "nginx")
     for name in weirs:
         ours = values(metric, results, variant, name)
-        seen = ratios(ours, nginx) if metric.compare else []
-        line += f"{ratio_cell(seen):>{RATIO}}  "
+        if group.own:
+            base = values(metric, results, plain, name)
+        seen = ratios(ours, base) if metric.compare else []
+        cell = ratio_cell(seen) + (" own" if group.own and seen else "")
+        line += f"{cell:>{RATIO}}  "
         for limit in metric.goals.get(variant, (None, None)):
             verdict = judge(limit, tools.median(ours), tools.median(seen)) if limit else ""
             line += f"{f'{limit} {verdict}' if limit else '':<{LIMIT}}"

@@ -5,6 +5,9 @@ A group is one kind of traffic. It is run in up to three variants: OpenAI and An
 provider of the same language, and Anthropic requests translated to OpenAI. A plain proxy can't
 translate: beside a translated row stands what it costs to relay the same Anthropic request.
 
+The groups of pairs hold weir against itself: what a translation costs beside weir's own hop of a
+request of the client's language that is not translated, measured in the same rounds.
+
 A metric's `goal` is what must hold now, its `aim` where the design ends (both at most). "x" marks a
 ratio to nginx in the same round, else it is in the metric's own unit.
 """
@@ -17,8 +20,19 @@ VARIANTS = {
     "openai": ("openai", "oai", "OpenAI → OpenAI"),
     "anthropic": ("anthropic", "ant", "Anthropic → Anthropic"),
     "translated": ("anthropic", "oai", "Anthropic → OpenAI"),
+    "gemini": ("anthropic", "gem", "Anthropic → Gemini"),
+    "responses": ("responses", "oai", "Responses → OpenAI"),
+    "converse": ("openai", "aws", "OpenAI → Bedrock Converse"),
 }
-PLAIN = {"openai": "openai", "anthropic": "anthropic", "translated": "anthropic"}
+PLAIN = {
+    "openai": "openai",
+    "anthropic": "anthropic",
+    "translated": "anthropic",
+    "gemini": "anthropic",
+    "responses": "openai",  # the mock answers nobody in Responses; Chat is its nearest kin
+    "converse": "openai",
+}
+PAIRS = ("gemini", "responses", "converse")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,6 +76,7 @@ class Group:
     seconds: Optional[float] = None  # instead of what the command line says
     warmup: Optional[float] = None
     once: bool = False  # one round is enough
+    own: bool = False  # ratios are to weir's own untranslated hop, and weir alone is measured
 
 
 def cpu(unit):
@@ -176,6 +191,26 @@ GROUPS = (
         stream=True,
         direct=True,
         warmup=1,
+    ),
+    Group(
+        name="pairs-1k",
+        text="1 KB prompt, 64 connections, beside weir's hop untranslated",
+        model="bench-json",
+        options=("--size", "1k", "--conns", 64),
+        metrics=(Metric("CPU µs per call", per_call, 1, {v: (times(2), None) for v in PAIRS}),),
+        variants=PAIRS,
+        own=True,
+    ),
+    Group(
+        name="pairs-paced",
+        text="100 streams, an event every 20 ms, beside weir's hop untranslated",
+        model="bench-paced-100-20ms",
+        options=("--stream", "--conns", 100, "--expect-events", 100),
+        metrics=(Metric("CPU µs per event", per_event, 1, {v: (times(3), None) for v in PAIRS}),),
+        variants=PAIRS,
+        stream=True,
+        warmup=1,
+        own=True,
     ),
     streams_group(1000, ("openai",)),
     streams_group(5000, ("openai", "translated")),

@@ -141,12 +141,22 @@ static void read_anthropic_line(struct answer *a, const char *line, size_t n)
         a->ended = true;
 }
 
+static void read_responses_line(struct answer *a, const char *line, size_t n)
+{
+    if (STARTS(line, n, "event: response.output_text.delta"))
+        a->events++;
+    else if (STARTS(line, n, "event: response.completed"))
+        a->ended = true;
+}
+
 /* One line of an event stream, without its line end. */
 static void read_line(struct answer *a, const struct answer_rules *rules, const char *line,
                       size_t n, uint64_t now)
 {
     if (rules->dialect == DIALECT_OPENAI)
         read_openai_line(a, line, n);
+    else if (rules->dialect == DIALECT_RESPONSES)
+        read_responses_line(a, line, n);
     else
         read_anthropic_line(a, line, n);
     if (rules->timed && rules->event_hist && STARTS(line, n, "data: "))
@@ -173,11 +183,18 @@ static void feed_lines(struct answer *a, const struct answer_rules *rules, const
     }
 }
 
-/* The finish marker of a JSON answer: near its end, so only the last of it is kept. */
+/* The finish marker of a JSON answer, which may lie across two reads: the last of it is kept. */
 static void feed_json(struct answer *a, const struct answer_rules *rules, const char *bytes,
                       size_t n)
 {
-    if (n >= HELD_MAX) {
+    static const char openai[] = "\"finish_reason\":\"stop\"",
+                      anthropic[] = "\"stop_reason\":\"end_turn\"",
+                      responses[] = "\"status\":\"completed\"";
+    const char *mark = rules->dialect == DIALECT_OPENAI      ? openai
+                       : rules->dialect == DIALECT_RESPONSES ? responses
+                                                             : anthropic;
+    if (n >= HELD_MAX) { /* what is not kept is looked through now */
+        a->marked |= memmem(bytes, n, mark, strlen(mark)) != NULL;
         bytes += n - HELD_MAX;
         n = HELD_MAX;
     }
@@ -192,10 +209,8 @@ static void feed_json(struct answer *a, const struct answer_rules *rules, const 
         bytes = a->held;
         n = a->held_len;
     }
-    static const char openai[] = "\"finish_reason\":\"stop\"",
-                      anthropic[] = "\"stop_reason\":\"end_turn\"";
-    const char *mark = rules->dialect == DIALECT_OPENAI ? openai : anthropic;
-    a->ended = bytes[n - 1] == '}' && memmem(bytes, n, mark, strlen(mark)) != NULL;
+    a->marked |= memmem(bytes, n, mark, strlen(mark)) != NULL;
+    a->ended = a->marked && bytes[n - 1] == '}';
 }
 
 /* Body bytes, at most `left` of them. */

@@ -41,8 +41,9 @@ struct answer_rules {
 struct answer {
     enum answer_state state;
     unsigned status, events;
-    bool close; /* the server will close the connection after this */
-    bool ended; /* the finish marker, [DONE] or message_stop was seen */
+    bool close;  /* the server will close the connection after this */
+    bool marked; /* the finish marker of a JSON answer was seen … */
+    bool ended;  /* … and its last byte; of a stream, its last event */
     uint64_t left, body_bytes;
     struct chunked chunked;
     size_t held_len; /* bytes in `held` */

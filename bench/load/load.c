@@ -37,7 +37,7 @@ static void usage(void)
     puts("usage: load --to [ADDRESS:]PORT [option]...\n"
          "\n"
          "what is asked\n"
-         "  --dialect openai|anthropic   language of the request (openai)\n"
+         "  --dialect openai|anthropic|responses   language of the request (openai)\n"
          "  --model NAME                 bench-json, bench-burst-100, bench-paced-100-20ms, ...\n"
          "                               (upstream --help), with or without \"provider/\" before "
          "it\n"
@@ -111,6 +111,8 @@ static bool read_request_option(struct command *c, const char *name, const char 
         c->o.rules.dialect = DIALECT_OPENAI;
     else if (strcmp(name, "--dialect") == 0 && strcmp(v, "anthropic") == 0)
         c->o.rules.dialect = DIALECT_ANTHROPIC;
+    else if (strcmp(name, "--dialect") == 0 && strcmp(v, "responses") == 0)
+        c->o.rules.dialect = DIALECT_RESPONSES;
     else
         return false;
     return true;
@@ -174,8 +176,11 @@ static void read_options(struct command *c, int argc, char **argv)
 static void make_request(struct command *c)
 {
     struct text body = {0}, *r = &c->o.request;
-    bool openai = c->o.rules.dialect == DIALECT_OPENAI;
-    const char *path = c->path ? c->path : openai ? "/v1/chat/completions" : "/v1/messages";
+    static const char *const paths[] = {[DIALECT_OPENAI] = "/v1/chat/completions",
+                                        [DIALECT_ANTHROPIC] = "/v1/messages",
+                                        [DIALECT_RESPONSES] = "/v1/responses"};
+    bool openai = c->o.rules.dialect != DIALECT_ANTHROPIC;
+    const char *path = c->path ? c->path : paths[c->o.rules.dialect];
     prompt_add(&body, c->o.rules.dialect, c->model, c->o.rules.stream, (size_t)c->size);
     text_printf(r,
                 "POST %s HTTP/1.1\r\nHost: %s\r\nUser-Agent: %s\r\n"

@@ -25,7 +25,11 @@ struct prompt {
 
 static void add_system(struct prompt *p, size_t bytes)
 {
-    if (p->d == DIALECT_OPENAI) {
+    if (p->d == DIALECT_RESPONSES) {
+        text_puts(p->t, "\"instructions\":\"You are a coding agent.\\n");
+        prose_add(p->t, bytes, &p->seed);
+        text_puts(p->t, "\",\"input\":[");
+    } else if (p->d == DIALECT_OPENAI) {
         text_puts(p->t,
                   "\"messages\":[{\"role\":\"system\",\"content\":\"You are a coding agent.\\n");
         prose_add(p->t, bytes, &p->seed);
@@ -76,6 +80,22 @@ static void add_anthropic_turn(struct prompt *p, const char *tool, size_t result
     text_puts(p->t, "\"},");
 }
 
+static void add_responses_turn(struct prompt *p, const char *tool, size_t result_bytes)
+{
+    text_puts(p->t, ",{\"role\":\"assistant\",\"content\":\"");
+    prose_add(p->t, MESSAGE_BYTES / 2, &p->seed);
+    text_printf(p->t,
+                "\"},{\"type\":\"function_call\",\"call_id\":\"call_%024u\",\"name\":\"%s\","
+                "\"arguments\":\"{\\\"path\\\":\\\"src/part%u/reader.c\\\",\\\"offset\\\":%u,"
+                "\\\"limit\\\":200}\"},{\"type\":\"function_call_output\",\"call_id\":"
+                "\"call_%024u\",\"output\":\"",
+                p->turn, tool, p->turn, p->turn * 40, p->turn);
+    prose_add(p->t, result_bytes, &p->seed);
+    text_puts(p->t, "\"},{\"role\":\"assistant\",\"content\":\"");
+    prose_add(p->t, MESSAGE_BYTES, &p->seed);
+    text_puts(p->t, "\"},");
+}
+
 /* A user message, a tool call, its result and what the model said of it. */
 static void add_turn(struct prompt *p, size_t result_bytes)
 {
@@ -83,6 +103,8 @@ static void add_turn(struct prompt *p, size_t result_bytes)
     add_user(p, MESSAGE_BYTES);
     if (p->d == DIALECT_OPENAI)
         add_openai_turn(p, tool, result_bytes);
+    else if (p->d == DIALECT_RESPONSES)
+        add_responses_turn(p, tool, result_bytes);
     else
         add_anthropic_turn(p, tool, result_bytes);
     p->turn++;
@@ -90,14 +112,16 @@ static void add_turn(struct prompt *p, size_t result_bytes)
 
 static void add_tool(struct prompt *p, unsigned i, size_t bytes)
 {
-    bool openai = p->d == DIALECT_OPENAI;
-    text_puts(p->t, openai ? "{\"type\":\"function\",\"function\":{\"name\":\"" : "{\"name\":\"");
+    bool openai = p->d == DIALECT_OPENAI, responses = p->d == DIALECT_RESPONSES;
+    text_puts(p->t, openai      ? "{\"type\":\"function\",\"function\":{\"name\":\""
+                    : responses ? "{\"type\":\"function\",\"strict\":false,\"name\":\""
+                                : "{\"name\":\"");
     text_puts(p->t, tool_names[i % TOOL_NAMES]);
     if (i >= TOOL_NAMES)
         text_printf(p->t, "_%u", i / (unsigned)TOOL_NAMES);
     text_puts(p->t, "\",\"description\":\"Works on one file.\\n");
     prose_add(p->t, bytes, &p->seed);
-    text_puts(p->t, openai ? "\",\"parameters\":" : "\",\"input_schema\":");
+    text_puts(p->t, openai || responses ? "\",\"parameters\":" : "\",\"input_schema\":");
     text_puts(p->t, "{\"type\":\"object\",\"properties\":{\"path\":{\"type\":\"string\","
                     "\"description\":\"The file, from the root\"},\"offset\":{\"type\":\"integer\","
                     "\"minimum\":0},\"limit\":{\"type\":\"integer\"}},\"required\":[\"path\"]}");
@@ -121,7 +145,9 @@ static void add_tools(struct prompt *p, size_t bytes)
 static void add_options(struct prompt *p, bool stream)
 {
     bool openai = p->d == DIALECT_OPENAI;
-    text_puts(p->t, openai ? ",\"max_completion_tokens\":8192" : ",\"max_tokens\":8192");
+    text_puts(p->t, openai                      ? ",\"max_completion_tokens\":8192"
+                    : p->d == DIALECT_RESPONSES ? ",\"max_output_tokens\":8192"
+                                                : ",\"max_tokens\":8192");
     if (openai && stream)
         text_puts(p->t, ",\"stream_options\":{\"include_usage\":true}");
     text_puts(p->t, stream ? ",\"stream\":true}" : ",\"stream\":false}");

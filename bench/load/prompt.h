@@ -13,7 +13,14 @@
 
 #include "tool.h"
 
-enum dialect { DIALECT_OPENAI, DIALECT_ANTHROPIC };
+/* The first three are asked for; what the last two are is only answered in (reply.h). */
+enum dialect {
+    DIALECT_OPENAI,
+    DIALECT_ANTHROPIC,
+    DIALECT_RESPONSES,
+    DIALECT_GEMINI,
+    DIALECT_CONVERSE
+};
 
 #define PROMPT_MIN 700 /* what the frame of a request alone needs */
 

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "prose.h"
+#include "voice.h"
 
 #define COMMON_HEADERS                                       \
     "Date: Thu, 17 Apr 2031 09:22:41 GMT\r\n"                \
@@ -155,18 +156,28 @@ static void anthropic_error(struct text *t, unsigned status)
                 status);
 }
 
-/* How each dialect writes its parts. */
-static const struct voice {
-    void (*opening)(struct text *t, const struct reply_key *k);
-    void (*content)(struct text *t, const struct reply_key *k, const char *piece);
-    void (*closing)(struct text *t, const struct reply_key *k);
-    void (*whole)(struct text *t, const struct reply_key *k, const char *answer);
-    void (*error)(struct text *t, unsigned status);
-} voices[] = {
-    [DIALECT_OPENAI] = {openai_opening, openai_content, openai_closing, openai_whole, openai_error},
-    [DIALECT_ANTHROPIC] = {anthropic_opening, anthropic_content, anthropic_closing, anthropic_whole,
-                           anthropic_error},
-};
+static const char event_stream[] = "text/event-stream; charset=utf-8";
+static const struct voice voice_openai = {event_stream,   openai_opening, openai_content,
+                                          openai_closing, openai_whole,   openai_error};
+static const struct voice voice_anthropic = {event_stream,      anthropic_opening,
+                                             anthropic_content, anthropic_closing,
+                                             anthropic_whole,   anthropic_error};
+
+static const struct voice *voice_of(enum dialect d)
+{
+    switch (d) {
+    case DIALECT_ANTHROPIC:
+        return &voice_anthropic;
+    case DIALECT_GEMINI:
+        return &voice_gemini;
+    case DIALECT_CONVERSE:
+        return &voice_converse;
+    case DIALECT_OPENAI:
+    case DIALECT_RESPONSES:
+        break;
+    }
+    return &voice_openai;
+}
 
 void reply_add_json(struct text *t, const char *status, const char *json, size_t n)
 {
@@ -205,9 +216,10 @@ static void make_stream(struct reply *r, const struct voice *v)
 {
     struct text *open = r->timed ? &r->opening : &r->whole;
     struct text *close = r->timed ? &r->closing : &r->whole;
-    text_puts(open,
-              "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream; charset=utf-8\r\n"
-              "Cache-Control: no-cache\r\n" COMMON_HEADERS "Transfer-Encoding: chunked\r\n\r\n");
+    text_printf(open,
+                "HTTP/1.1 200 OK\r\nContent-Type: %s\r\nCache-Control: no-cache\r\n" COMMON_HEADERS
+                "Transfer-Encoding: chunked\r\n\r\n",
+                v->stream_type);
     v->opening(open, &r->key);
     if (r->timed) {
         v->content(&r->event, &r->key, stamp_hole);
@@ -224,7 +236,7 @@ static void make_stream(struct reply *r, const struct voice *v)
 struct reply *reply_make(const struct reply_key *key)
 {
     struct reply *r = xalloc(sizeof *r);
-    const struct voice *v = &voices[key->dialect];
+    const struct voice *v = voice_of(key->dialect);
     struct text model = {0};
     text_add(&model, key->model, key->model_len);
     r->key = *key;
@@ -252,4 +264,6 @@ void reply_stamp(const struct reply *r, char *event_copy, uint64_t ns)
     char *digits = event_copy + r->stamp_at;
     for (int i = REPLY_STAMP_DIGITS; i-- > 0; ns /= 10)
         digits[i] = (char)('0' + ns % 10);
+    if (r->key.dialect == DIALECT_CONVERSE)
+        converse_seal(event_copy, r->event.len);
 }

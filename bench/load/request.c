@@ -23,16 +23,40 @@ static bool ends_with(const char *path, size_t n, const char *tail)
     return n >= len && memcmp(path + n - len, tail, len) == 0;
 }
 
-static enum request_target target_of(const char *line, size_t n)
+/* The model's name where the path says it: between `before` and `end`. */
+static void model_in(struct sniff *s, const char *path, size_t n, const char *before, char end)
+{
+    const char *p = memmem(path, n, before, strlen(before));
+    if (!p)
+        return;
+    p += strlen(before);
+    const char *stop = memchr(p, end, (size_t)(path + n - p));
+    size_t len = stop ? (size_t)(stop - p) : 0;
+    if (len == 0 || len >= sizeof s->model)
+        return;
+    memcpy(s->model, p, len);
+    s->model_len = len;
+}
+
+/* Gemini and Converse say in the path what the others say in the body. */
+static void read_cloud_path(struct sniff *s, const char *path, size_t n)
+{
+    model_in(s, path, n, "/models/", ':');
+    if (!s->model_len)
+        model_in(s, path, n, "/model/", '/');
+    s->stream = ends_with(path, n, ":streamGenerateContent") || ends_with(path, n, "-stream");
+}
+
+static enum request_target target_of(struct sniff *s, const char *line, size_t n)
 {
     static const struct {
         const char *tail;
         enum request_target target;
     } targets[] = {
-        {"/messages", TARGET_MESSAGES},
-        {"/messages/count_tokens", TARGET_COUNT},
-        {"/models", TARGET_MODELS},
-        {"/bench/stats", TARGET_STATS},
+        {"/messages", TARGET_MESSAGES},      {"/messages/count_tokens", TARGET_COUNT},
+        {"/models", TARGET_MODELS},          {"/bench/stats", TARGET_STATS},
+        {":generateContent", TARGET_GEMINI}, {":streamGenerateContent", TARGET_GEMINI},
+        {"/converse", TARGET_CONVERSE},      {"/converse-stream", TARGET_CONVERSE},
     };
     const char *path = memchr(line, ' ', n);
     if (!path)
@@ -41,9 +65,13 @@ static enum request_target target_of(const char *line, size_t n)
     size_t len = 0, max = n - (size_t)(path - line);
     while (len < max && path[len] != ' ' && path[len] != '?')
         len++;
-    for (size_t i = 0; i < sizeof targets / sizeof targets[0]; i++)
-        if (ends_with(path, len, targets[i].tail))
-            return targets[i].target;
+    for (size_t i = 0; i < sizeof targets / sizeof targets[0]; i++) {
+        if (!ends_with(path, len, targets[i].tail))
+            continue;
+        if (targets[i].target == TARGET_GEMINI || targets[i].target == TARGET_CONVERSE)
+            read_cloud_path(s, path, len);
+        return targets[i].target;
+    }
     return TARGET_CHAT;
 }
 
@@ -85,7 +113,7 @@ static void read_head(struct request *r, const char *head, size_t n)
         if (len && line[len - 1] == '\r')
             len--;
         if (first)
-            r->target = target_of(line, len);
+            r->target = target_of(&r->sniff, line, len);
         else
             read_header(r, line, len, &chunked);
         line = end + 1;

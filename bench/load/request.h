@@ -25,7 +25,15 @@ enum request_state {
     REQUEST_BAD
 };
 
-enum request_target { TARGET_CHAT, TARGET_MESSAGES, TARGET_COUNT, TARGET_MODELS, TARGET_STATS };
+enum request_target {
+    TARGET_CHAT,
+    TARGET_MESSAGES,
+    TARGET_GEMINI,
+    TARGET_CONVERSE,
+    TARGET_COUNT,
+    TARGET_MODELS,
+    TARGET_STATS
+};
 
 struct request {
     enum request_state state;

@@ -13,6 +13,7 @@ import sys
 import threading
 import time
 import unittest
+import zlib
 
 LOAD, UPSTREAM = sys.argv[1:3]
 
@@ -130,6 +131,15 @@ class Judging(unittest.TestCase):
         self.bad("unended", chunked(CONTENT), "--stream")
         self.bad("unended", chunked(DELTA), "--stream", "--dialect", "anthropic")
 
+    def test_responses(self):
+        delta = b'event: response.output_text.delta\ndata: {"delta":"a"}\n\n'
+        stop = b'event: response.completed\ndata: {"response":{}}\n\n'
+        self.good(chunked(delta, delta, stop), "--stream", "--dialect", "responses", "--expect-events", "2")
+        self.bad("unended", chunked(delta), "--stream", "--dialect", "responses")
+        whole = b'{"status":"completed","output":[],"instructions":"%s"}' % (b"x" * 20000)
+        self.good(sized(whole), "--dialect", "responses")
+        self.bad("unended", sized(whole.replace(b"completed", b"incomplete")), "--dialect", "responses")
+
     def test_lost_event(self):
         self.bad("events", chunked(CONTENT, DONE), "--stream", "--expect-events", "2")
         options = ("--stream", "--dialect", "anthropic", "--expect-events")
@@ -157,14 +167,14 @@ class Judging(unittest.TestCase):
 
 class Prompts(unittest.TestCase):
     def test_exact_and_valid(self):
-        for dialect in ("openai", "anthropic"):
+        for dialect in ("openai", "anthropic", "responses"):
             for size in (1000, 9000, 100_000, 1_000_000):
                 command = [LOAD, "--dump", "--stream", "--dialect", dialect, "--size", str(size)]
                 head, _, body = subprocess.run(command, capture_output=True, check=True).stdout.partition(b"\r\n\r\n")
                 self.assertEqual(len(body), size)
                 self.assertIn(b"Content-Length: %d" % size, head)
                 parsed = json.loads(body)
-                self.assertTrue(parsed["stream"] and parsed["tools"] and parsed["messages"])
+                self.assertTrue(parsed["stream"] and parsed["tools"] and (parsed.get("messages") or parsed["input"]))
                 self.assertTrue(b"\\n" in body and b'\\"' in body and any(c > 127 for c in body))
 
 
@@ -187,7 +197,7 @@ class Mock(unittest.TestCase):
         sent = iter([body[:7], body[7:]]) if chunks else body
         peer.request("POST", path, sent, {"content-type": "application/json"}, encode_chunked=chunks)
         answer = peer.getresponse()
-        result = answer.status, answer.read().decode()
+        result = answer.status, answer.read().decode("latin-1" if "eventstream" in answer.headers["content-type"] else "utf-8")
         peer.close()
         return result
 
@@ -225,6 +235,34 @@ class Mock(unittest.TestCase):
         asked = b'{"model":"bench-burst-2","stream":true,"stream_options":{"include_usage":true}}'
         self.assertNotIn("usage", self.ask("/v1/chat/completions", plain)[1])
         self.assertIn('"choices":[],"usage":{"prompt', self.ask("/v1/chat/completions", asked)[1])
+
+    def test_gemini(self):
+        models = "/v1beta/models/bench-burst-3"
+        whole = json.loads(self.ask(f"{models}:generateContent", b"{}")[1])
+        self.assertEqual(whole["candidates"][0]["finishReason"], "STOP")
+        text = self.ask(f"{models}:streamGenerateContent?alt=sse", b"{}")[1]
+        events = [json.loads(e[6:]) for e in text.strip().split("\r\n\r\n")]
+        self.assertEqual([e["candidates"][0].get("finishReason") for e in events], [None] * 3 + ["STOP"])
+        self.assertTrue(all(e["usageMetadata"]["totalTokenCount"] for e in events))
+
+    def messages(self, data):
+        """AWS's event stream, with its checksums: [(event type, payload)]."""
+        found = []
+        while data:
+            total, headers = int.from_bytes(data[:4], "big"), int.from_bytes(data[4:8], "big")
+            self.assertEqual(zlib.crc32(data[:8]), int.from_bytes(data[8:12], "big"))
+            self.assertEqual(zlib.crc32(data[: total - 4]), int.from_bytes(data[total - 4 : total], "big"))
+            name = data[12 : 12 + headers].split(b":event-type\x07\x00")[1]
+            found.append((name[1 : 1 + name[0]].decode(), json.loads(data[12 + headers : total - 4])))
+            data = data[total:]
+        return found
+
+    def test_converse(self):
+        self.assertEqual(json.loads(self.ask("/model/bench-json/converse", b"{}")[1])["stopReason"], "end_turn")
+        for model in ("bench-burst-3", "bench-paced-3-20ms"):
+            data = self.ask(f"/model/{model}/converse-stream", b"{}")[1].encode("latin-1")
+            names = ["messageStart"] + ["contentBlockDelta"] * 3 + ["contentBlockStop", "messageStop", "metadata"]
+            self.assertEqual([name for name, _ in self.messages(data)], names)
 
     def test_errors_and_statistics(self):
         self.assertEqual(self.ask("/v1/messages", b'{"model":"bench-error-529"}')[0], 529)

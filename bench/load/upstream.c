@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * upstream - a mock provider of both dialects, fast enough to stand behind a proxy under test.
+ * upstream - a mock provider of four languages, fast enough to stand behind a proxy under test.
  *
  * One epoll loop a thread, each with its own listener (SO_REUSEPORT) and nothing shared but the
  * counters. A request costs one recv and one send: answers are made once (reply.h), the body is
@@ -249,7 +249,10 @@ static bool answer_chat(struct conn *c)
 {
     const struct sniff *s = &c->req.sniff;
     struct reply_key key = {
-        .dialect = c->req.target == TARGET_MESSAGES ? DIALECT_ANTHROPIC : DIALECT_OPENAI,
+        .dialect = c->req.target == TARGET_MESSAGES   ? DIALECT_ANTHROPIC
+                   : c->req.target == TARGET_GEMINI   ? DIALECT_GEMINI
+                   : c->req.target == TARGET_CONVERSE ? DIALECT_CONVERSE
+                                                      : DIALECT_OPENAI,
         .stream = s->stream,
         .include_usage = s->include_usage,
         .model = s->model,
@@ -277,6 +280,8 @@ static bool answer(struct conn *c)
                                "\"model\",\"created\":1934270561,\"owned_by\":\"bench\"}]}");
     case TARGET_CHAT:
     case TARGET_MESSAGES:
+    case TARGET_GEMINI:
+    case TARGET_CONVERSE:
         break;
     }
     return answer_chat(c);
@@ -399,9 +404,9 @@ static void usage(void)
     puts(
         "usage: upstream [--listen ADDRESS:PORT] [--threads N]\n"
         "\n"
-        "A mock provider: POST */chat/completions (OpenAI) and */messages (Anthropic), streamed "
-        "or\n"
-        "not; GET /bench/stats. Port 0, the default, picks a free one; the first line on stdout "
+        "A mock provider: POST */chat/completions (OpenAI), */messages (Anthropic),\n"
+        "*:generateContent (Gemini) and */converse (Bedrock), streamed or not;\n"
+        "GET /bench/stats. Port 0, the default, picks a free one; the first line on stdout "
         "is\n"
         "\"listening ADDRESS:PORT\". The model name says what is answered:\n"
         "\n"
