@@ -5,6 +5,7 @@
  */
 #include "dialect/anthropic_int.h"
 #include "dialect/provider_error.h"
+#include "dialect/server_block.h"
 #include "dialect/splice.h"
 
 #define ENDPOINT "/v1/messages"
@@ -107,6 +108,37 @@ static void request_headers(const struct back_call *c, header_fn fn, void *ctx)
     fn(ctx, STR("accept"), c->stream ? STR("text/event-stream") : STR("application/json"));
 }
 
+static bool is_made(void *ctx, jval key, jval block)
+{
+    (void)ctx;
+    (void)key;
+    return server_block_is_made(block);
+}
+
+/* Blocks that tell of another vendor's search are ours: their seals are empty, and Anthropic
+ * refuses them. A turn that holds nothing else keeps a word, for it may not be empty. */
+static void cut_made(struct splice *s, jval messages, struct ir_lossy *lossy)
+{
+    struct json_iter turn = json_iter(messages);
+
+    while (json_is(messages, JSON_ARRAY) && json_next(&turn)) {
+        jval content = json_get_lit(turn.val, "content");
+        struct json_iter it = json_iter(content);
+        uint32_t made = 0, all = 0;
+
+        for (; json_is(content, JSON_ARRAY) && json_next(&it); all++)
+            made += server_block_is_made(it.val);
+        if (!made || made + 1 > splice_room(s))
+            continue;
+        if (lossy)
+            ir_lossy_add(lossy, STR("server_tool_use"));
+        if (made == all)
+            splice_replace(s, content, STR("\"(The assistant searched the web.)\""));
+        else
+            splice_cut(s, content, is_made, NULL);
+    }
+}
+
 static enum rc splice_request(jval root, const struct back_call *c, struct arena *a,
                               struct rope *out)
 {
@@ -117,6 +149,7 @@ static enum rc splice_request(jval root, const struct back_call *c, struct arena
         return RC_NOMEM;
     splice_init(&s, root);
     splice_replace(&s, json_get_lit(root, "model"), model);
+    cut_made(&s, json_get_lit(root, "messages"), c->lossy);
     splice_write(&s, out);
     return rope_failed(out) ? RC_LIMIT : RC_OK;
 }

@@ -247,6 +247,8 @@ static enum rc read_block(struct decoding *d, jval v, const struct field_at *at,
     TRY(add_block(d, tail, IR_OPAQUE, v, &b));
     b->opaque.type = type;
     b->opaque.id = json_raw(json_get_lit(v, "id"));
+    if (!b->opaque.id.n) /* a result names the call it answers */
+        b->opaque.id = json_raw(json_get_lit(v, "tool_use_id"));
     b->opaque.name = json_raw(json_get_lit(v, "name"));
     return RC_OK;
 }

@@ -11,6 +11,7 @@
 #include "base/b64.h"
 #include "dialect/anthropic_int.h"
 #include "dialect/media.h"
+#include "dialect/server_block.h"
 
 void anthropic_lose(struct anthropic_writer *aw, str name)
 {
@@ -301,6 +302,20 @@ static void put_result(struct anthropic_writer *aw, const struct ir_block *b)
 /* ---- blocks -------------------------------------------------------------------------------------
  */
 
+/* Would put_block write anything? Not of what another vendor's own tools did, told by us in these
+ * words or by it in its own: the answer that followed says what came of it. */
+static bool says(const struct anthropic_writer *aw, const struct ir_block *b)
+{
+    if (b->kind == IR_TEXT || b->kind == IR_REFUSAL)
+        return b->text.text.n > 0;
+    if (b->kind == IR_THINKING || b->kind == IR_REDACTED)
+        return anthropic_keeps_thought(b);
+    if (b->kind == IR_OPAQUE)
+        return own_words(aw) ? !str_has_prefix(b->opaque.id, STR(SERVER_BLOCK_MADE))
+                             : !str_has_suffix(b->opaque.type, STR("_call"));
+    return true;
+}
+
 static void put_block(struct anthropic_writer *aw, const struct ir_block *b, bool assistant)
 {
     switch (b->kind) {
@@ -329,7 +344,9 @@ static void put_block(struct anthropic_writer *aw, const struct ir_block *b, boo
         put_result(aw, b);
         break;
     case IR_OPAQUE:
-        if (own_words(aw))
+        if (!says(aw, b))
+            anthropic_lose(aw, b->opaque.type);
+        else if (own_words(aw))
             json_put_text(&aw->w, b->raw);
         else
             put_note(aw, STR("[a part was here that this model can't read]"), b->opaque.type);
@@ -343,20 +360,10 @@ static void put_nested(struct anthropic_writer *aw, const struct ir_block *b)
         put_block(aw, b, false);
 }
 
-/* Would put_block write anything? */
-static bool says(const struct ir_block *b)
-{
-    if (b->kind == IR_TEXT || b->kind == IR_REFUSAL)
-        return b->text.text.n > 0;
-    if (b->kind == IR_THINKING || b->kind == IR_REDACTED)
-        return anthropic_keeps_thought(b);
-    return true;
-}
-
-static bool message_says(const struct ir_message *m)
+static bool message_says(const struct anthropic_writer *aw, const struct ir_message *m)
 {
     for (const struct ir_block *b = m->blocks; b; b = b->next)
-        if (says(b))
+        if (says(aw, b))
             return true;
     return false;
 }
@@ -405,7 +412,7 @@ void anthropic_put_system(struct anthropic_writer *aw)
         stop = aw->r->messages; /* nothing but system text: it becomes the user's */
     for (m = aw->r->messages; m != stop; m = m->next)
         for (const struct ir_block *b = m->blocks; b; b = b->next)
-            if (says(b)) {
+            if (says(aw, b)) {
                 only = b;
                 n++;
             }
@@ -510,6 +517,8 @@ static void note_dropped(struct anthropic_writer *aw, const struct ir_message *m
     for (const struct ir_block *b = m->blocks; b; b = b->next)
         if (b->kind == IR_THINKING || b->kind == IR_REDACTED)
             anthropic_lose(aw, STR("thinking"));
+        else if (b->kind == IR_OPAQUE)
+            anthropic_lose(aw, b->opaque.type);
 }
 
 void anthropic_put_messages(struct anthropic_writer *aw)
@@ -529,7 +538,7 @@ void anthropic_put_messages(struct anthropic_writer *aw)
     for (; m; m = m->next) {
         str next = wire_role(aw, m);
 
-        if (!message_says(m)) {
+        if (!message_says(aw, m)) {
             note_dropped(aw, m);
             continue;
         }

@@ -9,6 +9,7 @@
  * grounded answer as citations.
  */
 #include "dialect/gemini_int.h"
+#include "dialect/server_block.h"
 
 /* ---- blocks -------------------------------------------------------------------------------------
  */
@@ -168,11 +169,12 @@ static void put_opaque(struct gemini_feeding *f, str type, jtext id, str name)
 /* Google's id, or a number: results follow their code. */
 static void add_code_id(struct gemini_feeding *f, jtext id, struct buf *b)
 {
-    buf_lit(b, "srvtoolu_");
-    if (id.n)
-        buf_add(b, id);
-    else
+    if (id.n) {
+        server_block_add_id(b, id);
+    } else {
+        buf_lit(b, SERVER_BLOCK_MADE);
         buf_add_u64(b, f->c->codes);
+    }
 }
 
 static void take_code(struct gemini_feeding *f, jval v)

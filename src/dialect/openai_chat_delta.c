@@ -14,6 +14,8 @@
 #include "dialect/media.h"
 #include "dialect/openai_chat_feed_int.h"
 
+#define SOURCES_MAX 64 /* named beside an answer */
+
 /* ---- blocks -------------------------------------------------------------------------------------
  */
 
@@ -186,28 +188,51 @@ static void take_content(struct chat_feeding *f, jval content)
     }
 }
 
-/* url_citation annotations, in the canonical form of a citation. */
+/* A page, in the canonical form of a citation. */
+static void cite(struct chat_feeding *f, jtext url, jtext title, jtext text)
+{
+    struct buf *b = &f->scratch->text;
+
+    if (!url.n)
+        return;
+    need_block(f, IR_TEXT);
+    buf_clear(b);
+    buf_lit(b, "{\"type\":\"web_search_result_location\",\"url\":\"");
+    buf_add(b, url);
+    buf_lit(b, "\",\"title\":\"");
+    buf_add(b, title);
+    buf_lit(b, "\",\"cited_text\":\"");
+    buf_add(b, text);
+    buf_lit(b, "\",\"encrypted_index\":\"\"}");
+    if (!b->failed)
+        delta(f, IR_D_CITATION, buf_str(b));
+}
+
 static void take_annotations(struct chat_feeding *f, jval list)
 {
     struct json_iter it = json_iter(list);
-    struct buf *b = &f->scratch->text;
 
     while (json_next(&it)) {
         jval u = json_get_lit(it.val, "url_citation");
 
-        if (!json_has(u) || !json_raw(json_get_lit(u, "url")).n)
-            continue;
-        need_block(f, IR_TEXT);
-        buf_clear(b);
-        buf_lit(b, "{\"type\":\"web_search_result_location\",\"url\":\"");
-        buf_add(b, json_raw(json_get_lit(u, "url")));
-        buf_lit(b, "\",\"title\":\"");
-        buf_add(b, json_raw(json_get_lit(u, "title")));
-        buf_lit(b, "\",\"cited_text\":\"");
-        buf_add(b, json_raw(json_get_lit(u, "content")));
-        buf_lit(b, "\",\"encrypted_index\":\"\"}");
-        delta(f, IR_D_CITATION, buf_str(b));
+        cite(f, json_raw(json_get_lit(u, "url")), json_raw(json_get_lit(u, "title")),
+             json_raw(json_get_lit(u, "content")));
     }
+}
+
+/* Perplexity and xAI name their sources beside the choices, in every chunk: results with titles, or
+ * addresses alone. */
+void chat_take_sources(struct chat_feeding *f, jval results, jval urls)
+{
+    bool titled = json_is(results, JSON_ARRAY);
+    jval list = titled ? results : urls;
+    struct json_iter it = json_iter(list);
+
+    if (!f->c->open || f->c->kind != IR_TEXT)
+        return;
+    for (unsigned n = 0; json_is(list, JSON_ARRAY) && n < SOURCES_MAX && json_next(&it); n++)
+        cite(f, json_raw(titled ? json_get_lit(it.val, "url") : it.val),
+             json_raw(json_get_lit(it.val, "title")), STR(""));
 }
 
 /* Pictures that a model made (OpenRouter). */

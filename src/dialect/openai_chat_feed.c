@@ -22,6 +22,7 @@ void chat_decoder_init(void *state, bool client_usage)
 
 struct chunk { /* members of a chunk or body */
     jval choices, usage, error, created;
+    jval results, citations; /* sources: objects, addresses */
     jtext id, model;
     bool flat_error; /* object:"error" */
     bool words;      /* a detail or message at the top */
@@ -39,6 +40,10 @@ static void sort_rare(str k, jval v, struct chunk *to)
         to->flat_error |= json_str_is(v, STR("error"));
     else if (IS(k, "detail") || IS(k, "message"))
         to->words = true;
+    else if (IS(k, "search_results"))
+        to->results = v;
+    else if (IS(k, "citations"))
+        to->citations = v;
 }
 
 static void sort_members(jval root, struct chunk *to)
@@ -176,6 +181,18 @@ static void take_usage(struct chat_feeding *f, const struct chunk *k)
     ir_emit(f->sink, &ev);
 }
 
+/* Told once, with the last words: what they rest on is then all there. */
+static void take_sources(struct chat_feeding *f, const struct chunk *k)
+{
+    if (f->st->cited || !f->st->choices[0].finished ||
+        (!json_has(k->results) && !json_has(k->citations)))
+        return;
+    f->index = 0;
+    f->c = &f->st->choices[0];
+    f->st->cited = true;
+    chat_take_sources(f, k->results, k->citations);
+}
+
 /* One chunk or body. False: the stream is over by an error. */
 static bool take_chunk(struct chat_feeding *f, const struct chunk *k)
 {
@@ -186,6 +203,7 @@ static bool take_chunk(struct chat_feeding *f, const struct chunk *k)
     while (json_next(&it))
         if (!take_choice(f, it.val))
             return false;
+    take_sources(f, k);
     take_usage(f, k);
     return true;
 }

@@ -26,7 +26,8 @@ struct chat_choice {
 struct chat_decoder {
     bool client_usage;
     bool started, over;
-    bool body; /* a whole body, not a stream */
+    bool body;  /* a whole body, not a stream */
+    bool cited; /* the sources beside the choices were told */
     struct usage usage;
     struct chat_choice choices[CHAT_CHOICES_MAX];
 };
@@ -42,6 +43,7 @@ struct chat_feeding {
 
 /* Events of one delta or message. False: it was unusable, ERROR is out, the stream is over. */
 bool chat_take_message(struct chat_feeding *f, jval v) MUST_CHECK;
+void chat_take_sources(struct chat_feeding *f, jval results, jval urls);
 void chat_take_finish(struct chat_choice *c, jtext word);
 void chat_close_block(struct chat_feeding *f);
 /* Emit ERROR and end the stream. Returns false. */

@@ -71,6 +71,18 @@ static void read_output(jval u, uint64_t prompt, struct usage *to)
     read_part(details, STR("image_tokens"), &to->image_out, USAGE_HAS_IMAGE, to); /* OpenRouter */
 }
 
+/* Searches that the provider made: Perplexity, OpenRouter, and kin that learnt it from Anthropic.
+ */
+static void read_searches(jval u, struct usage *to)
+{
+    jval there = json_get_lit(u, "server_tool_use_details");
+
+    if (!json_is(there, JSON_OBJECT))
+        there = json_get_lit(u, "server_tool_use");
+    if (!count(json_get_lit(u, "num_search_queries"), &to->searches, &to->suspect))
+        (void)count(json_get_lit(there, "web_search_requests"), &to->searches, &to->suspect);
+}
+
 bool chat_read_usage(jval u, struct usage *ret)
 {
     jval details = json_get_lit(u, "prompt_tokens_details");
@@ -89,6 +101,7 @@ bool chat_read_usage(jval u, struct usage *ret)
         read_part(details, STR("image_tokens"), &to.image_in, USAGE_HAS_IMAGE, &to);
     }
     read_output(u, prompt, &to);
+    read_searches(u, &to);
     if (!(to.has & (USAGE_HAS_INPUT | USAGE_HAS_OUTPUT)))
         return false;
     if (count(json_get_lit(u, "prompt_audio_seconds"), &seconds, &to.suspect) &&

@@ -171,5 +171,10 @@ void responses_put_object(const struct responses_stream *st, struct responses_pu
         put(p, STR("null"));
     else
         put_usage(p, st);
+    if (st->usage.searches && !str_eq(status, STR("in_progress"))) {
+        put(p, STR(",\"tool_usage\":{\"web_search\":{\"num_requests\":"));
+        put_number(p, st->usage.searches);
+        put(p, STR("}}"));
+    }
     put(p, STR("}"));
 }

@@ -72,12 +72,21 @@ static void start(struct responses_feeding *f, jval response)
     ir_emit(f->sink, &ev);
 }
 
-static void take_usage(struct responses_feeding *f, jval usage)
+/* Searches are billed, and are no tokens: newer answers say how many, else those that came are
+ * counted. */
+static void take_usage(struct responses_feeding *f, jval response)
 {
     struct ir_event ev = {.type = IR_EV_USAGE, .usage = &f->st->usage};
+    uint64_t searches;
 
-    if (responses_read_usage(usage, &f->st->usage))
-        ir_emit(f->sink, &ev);
+    if (!responses_read_usage(json_get_lit(response, "usage"), &f->st->usage))
+        return;
+    if (json_u64(json_path(response, "tool_usage", "web_search", "num_requests", NULL),
+                 &searches) != RC_OK ||
+        searches > USAGE_TOKENS_MAX)
+        searches = f->st->searches;
+    f->st->usage.searches = searches;
+    ir_emit(f->sink, &ev);
 }
 
 static enum ir_finish finish_of(const struct responses_decoder *st, jtext why)
@@ -286,7 +295,7 @@ static bool on_end(struct responses_feeding *f, jval root)
     start(f, response);
     if (f->st->item < 0 && !take_items(f, json_get_lit(response, "output")))
         return false;
-    take_usage(f, json_get_lit(response, "usage"));
+    take_usage(f, response);
     finish(f, response);
     return true;
 }
@@ -404,6 +413,6 @@ void responses_decode_body(jval root, struct dialect_scratch *s, struct ir_sink 
     start(&f, root);
     if (!take_items(&f, json_get_lit(root, "output")))
         return;
-    take_usage(&f, json_get_lit(root, "usage"));
+    take_usage(&f, root);
     finish(&f, root);
 }

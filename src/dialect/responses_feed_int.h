@@ -27,6 +27,7 @@ struct responses_decoder {
     bool sealed;  /* its reasoning will bring a seal */
     bool content; /* its reasoning is told as content, not as a summary */
     bool has_calls;
+    uint32_t searches; /* made by the provider */
     struct usage usage;
 };
 
@@ -41,6 +42,8 @@ struct responses_feeding {
 bool responses_broke(struct responses_feeding *f, str message);
 
 /* responses_take.c */
+struct ir_event responses_begin_block(struct responses_feeding *f, enum ir_kind kind);
+void responses_delta(struct responses_feeding *f, enum ir_delta what, str text);
 void responses_close_block(struct responses_feeding *f);
 /* output_item.added: an item begins. False: the answer is over by an error. */
 bool responses_take_added(struct responses_feeding *f, jval item, int64_t index);
@@ -54,3 +57,7 @@ void responses_take_logprobs(struct responses_feeding *f, jval list);
 void responses_take_annotation(struct responses_feeding *f, jval note);
 /* The part as it is when it is done: what no event brought is taken from it. */
 void responses_take_part(struct responses_feeding *f, jval part, int64_t index);
+
+/* responses_hosted.c */
+void responses_open_hosted(struct responses_feeding *f, jval item, jtext type);
+void responses_end_hosted(struct responses_feeding *f, jval item, jtext type);

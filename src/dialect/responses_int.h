@@ -119,6 +119,7 @@ enum responses_item {
     ITEM_REASONING,
     ITEM_CALL,
     ITEM_CUSTOM, /* a call with free text */
+    ITEM_HOSTED, /* a call that the provider makes itself */
 };
 
 #define RESPONSES_ID_MAX    96
@@ -156,6 +157,8 @@ struct responses_stream {
     bool wrapped;            /* a free-text call that came as a function's arguments */
     bool mute;               /* a function's call that came with free text, which is no arguments */
     uint64_t chars;          /* of the open text */
+    enum ir_server hosted;   /* what the open hosted call does */
+    str result;              /* of it, while it is ended */
     str mark;                /* of the maker of the open thought's seal; static */
     uint16_t own_n, id_n, model_n, item_id_n;
     char own_id[RESPONSES_ID_MAX]; /* of the call: made-up ids are made of it */

@@ -8,6 +8,7 @@
  *     thought   output_item.added, reasoning_summary_part.added, reasoning_summary_text.delta…,
  *               …text.done, …part.done, output_item.done (with encrypted_content)
  *     call      output_item.added, function_call_arguments.delta…, .done, output_item.done
+ *     hosted    see responses_out_hosted.c
  *
  * Neighbouring texts are one message with one part, for its clients read content[0]. So, and since
  * only the end tells whether the item in flight is whole, an item is closed when the next one opens
@@ -237,6 +238,8 @@ void responses_open_block(struct responses_stream *st, const struct ir_event *ev
         say_image(st, ev, out);
         break;
     case IR_OPAQUE:
+        responses_out_open_hosted(st, ev, out);
+        break;
     case IR_DOCUMENT:
     case IR_AUDIO:
     case IR_TOOL_RESULT:
@@ -261,6 +264,8 @@ void responses_add_delta(struct responses_stream *st, const struct ir_event *ev,
     case IR_D_ARGS:
         if (ev->kind == IR_TOOL_USE && call)
             responses_out_take_arguments(st, text, out);
+        else if (ev->kind == IR_OPAQUE && st->item == ITEM_HOSTED)
+            responses_out_gather(st, &st->notes, text);
         break;
     case IR_D_INPUT:
         if (ev->kind == IR_TOOL_USE && call)
@@ -296,6 +301,9 @@ void responses_close_item(struct responses_stream *st, str status, struct buf *o
     case ITEM_CALL:
     case ITEM_CUSTOM:
         responses_out_close_call(st, status, out);
+        break;
+    case ITEM_HOSTED:
+        responses_out_close_hosted(st, status, out);
         break;
     }
     end_item(st, out);

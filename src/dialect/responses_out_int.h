@@ -27,6 +27,11 @@ void responses_out_say_citation(struct responses_stream *st, str citation, struc
 void responses_out_take_logprobs(struct responses_stream *st, str json);
 void responses_out_close_part(struct responses_stream *st, struct buf *out);
 
+/* responses_out_hosted.c */
+void responses_out_open_hosted(struct responses_stream *st, const struct ir_event *ev,
+                               struct buf *out);
+void responses_out_close_hosted(struct responses_stream *st, str status, struct buf *out);
+
 /* responses_out_call.c */
 void responses_out_open_call(struct responses_stream *st, const struct ir_event *ev,
                              struct buf *out);

@@ -251,6 +251,11 @@ static void play_block(struct playing *p, const struct ir_block *b)
         ev.open.data = b->thinking.text;
     } else if (b->kind == IR_IMAGE) {
         ev.open.media = &b->media;
+    } else if (b->kind == IR_OPAQUE) {
+        ev.open.data = b->opaque.type;
+        ev.open.name = b->opaque.name;
+        ev.open.family = b->opaque.family;
+        ev.open.raw = b->raw;
     }
     play(p, &ev);
     play_content(p, b);

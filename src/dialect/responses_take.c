@@ -10,7 +10,6 @@
  *
  * Of the seal two versions are told. The one of the finished item is the one to keep.
  */
-#include "dialect/media.h"
 #include "dialect/responses_feed_int.h"
 #include "dialect/seal.h"
 
@@ -36,7 +35,7 @@ void responses_close_block(struct responses_feeding *f)
     f->st->block++;
 }
 
-static struct ir_event begin_block(struct responses_feeding *f, enum ir_kind kind)
+struct ir_event responses_begin_block(struct responses_feeding *f, enum ir_kind kind)
 {
     responses_close_block(f);
     f->st->open = true;
@@ -44,7 +43,7 @@ static struct ir_event begin_block(struct responses_feeding *f, enum ir_kind kin
     return event_of(f, IR_EV_BLOCK_START);
 }
 
-static void delta(struct responses_feeding *f, enum ir_delta what, str text)
+void responses_delta(struct responses_feeding *f, enum ir_delta what, str text)
 {
     struct ir_event ev = event_of(f, IR_EV_DELTA);
 
@@ -63,7 +62,7 @@ static void need_text(struct responses_feeding *f, enum ir_kind kind, int64_t pa
 
     if (f->st->open && f->st->kind == kind && f->st->part == part)
         return;
-    ev = begin_block(f, kind);
+    ev = responses_begin_block(f, kind);
     f->st->part = part;
     f->st->said = f->st->noted = false;
     ir_emit(f->sink, &ev);
@@ -75,7 +74,7 @@ void responses_take_text(struct responses_feeding *f, enum ir_kind kind, int64_t
     if (!text.n)
         return;
     f->st->said = f->st->spoke = true;
-    delta(f, IR_D_TEXT, text);
+    responses_delta(f, IR_D_TEXT, text);
 }
 
 /* In Chat's words, which are the canonical ones: {"content":[…]}. */
@@ -90,7 +89,7 @@ void responses_take_logprobs(struct responses_feeding *f, jval list)
     buf_add(b, json_text(list));
     buf_lit(b, ",\"refusal\":null}");
     if (!b->failed)
-        delta(f, IR_D_LOGPROBS, buf_str(b));
+        responses_delta(f, IR_D_LOGPROBS, buf_str(b));
 }
 
 /* A citation of a page. Those of files name what only the provider keeps: they have no other word.
@@ -112,7 +111,7 @@ void responses_take_annotation(struct responses_feeding *f, jval note)
     buf_add(b, json_raw(json_get_lit(note, "title")));
     buf_lit(b, "\",\"cited_text\":\"\",\"encrypted_index\":\"\"}");
     if (!b->failed)
-        delta(f, IR_D_CITATION, buf_str(b));
+        responses_delta(f, IR_D_CITATION, buf_str(b));
 }
 
 void responses_take_part(struct responses_feeding *f, jval part, int64_t index)
@@ -157,7 +156,7 @@ static void need_thought(struct responses_feeding *f)
 
     if (f->st->open && f->st->kind == IR_THINKING)
         return;
-    ev = begin_block(f, IR_THINKING);
+    ev = responses_begin_block(f, IR_THINKING);
     ev.open.format = STR(SEAL_OPENAI);
     ev.open.is_signed = f->st->sealed;
     ir_emit(f->sink, &ev);
@@ -172,11 +171,11 @@ void responses_take_thought(struct responses_feeding *f, bool content, int64_t p
         return;
     need_thought(f);
     if (st->spoke && st->part != part)
-        delta(f, IR_D_TEXT, STR(GAP));
+        responses_delta(f, IR_D_TEXT, STR(GAP));
     st->part = part;
     st->content = content;
     st->said = st->spoke = true;
-    delta(f, IR_D_TEXT, text);
+    responses_delta(f, IR_D_TEXT, text);
 }
 
 static void take_thoughts(struct responses_feeding *f, jval list, bool content)
@@ -198,7 +197,7 @@ static void end_reasoning(struct responses_feeding *f, jval item)
         take_thoughts(f, json_get_lit(item, "content"), true);
     if (seal.n) {
         need_thought(f);
-        delta(f, IR_D_SIGNATURE, seal);
+        responses_delta(f, IR_D_SIGNATURE, seal);
     }
 }
 
@@ -212,7 +211,7 @@ static bool open_call(struct responses_feeding *f, jval item)
 
     if (!name.n)
         return responses_broke(f, STR("The provider sent a tool call without a name."));
-    ev = begin_block(f, IR_TOOL_USE);
+    ev = responses_begin_block(f, IR_TOOL_USE);
     ev.open.id = id.n ? id : json_raw(json_get_lit(item, "id"));
     ev.open.name = name;
     ev.open.is_custom = json_str_is(json_get_lit(item, "type"), STR("custom_tool_call"));
@@ -227,7 +226,7 @@ bool responses_take_arguments(struct responses_feeding *f, jtext text)
         return responses_broke(f, STR("The provider sent arguments that belong to no tool call."));
     if (text.n) {
         f->st->spoke = true;
-        delta(f, IR_D_ARGS, text);
+        responses_delta(f, IR_D_ARGS, text);
     }
     return true;
 }
@@ -239,40 +238,10 @@ static void end_call(struct responses_feeding *f, jval item)
     if (f->st->spoke || !f->st->open)
         return;
     if (json_is(args, JSON_OBJECT))
-        delta(f, IR_D_INPUT, json_text(args)); /* lenient: an object where a string belongs */
+        responses_delta(f, IR_D_INPUT,
+                        json_text(args)); /* lenient: an object where a string belongs */
     else if (json_raw(args).n || json_raw(input).n)
-        delta(f, IR_D_ARGS, json_raw(args).n ? json_raw(args) : json_raw(input));
-}
-
-/* ---- hosted tools -------------------------------------------------------------------------------
- */
-
-/* A picture that the service made is one; of everything else the whole item is a block. */
-static void end_hosted(struct responses_feeding *f, jval item, jtext type)
-{
-    struct ir_media m = {.src = IR_MEDIA_BASE64, .data = json_raw(json_get_lit(item, "result"))};
-    struct ir_event ev;
-
-    if (!str_eq(type, STR("image_generation_call")) || !m.data.n)
-        return;
-    m.media_type = media_sniff(m.data);
-    ev = begin_block(f, IR_IMAGE);
-    ev.open.media = &m;
-    ir_emit(f->sink, &ev);
-}
-
-/* Told when it begins, for it may run long, and the client is to see that something is going on. */
-static void open_hosted(struct responses_feeding *f, jval item, jtext type)
-{
-    struct ir_event ev = begin_block(f, IR_OPAQUE);
-
-    ev.open.data = type;
-    ev.open.id = json_raw(json_get_lit(item, "id"));
-    ev.open.name = json_raw(json_get_lit(item, "name"));
-    ev.open.raw = json_text(item);
-    ev.open.family = STR(RESPONSES_FAMILY);
-    ir_emit(f->sink, &ev);
-    responses_close_block(f);
+        responses_delta(f, IR_D_ARGS, json_raw(args).n ? json_raw(args) : json_raw(input));
 }
 
 /* ---- items --------------------------------------------------------------------------------------
@@ -310,7 +279,7 @@ bool responses_take_added(struct responses_feeding *f, jval item, int64_t index)
     if (st->what == WHAT_CALL)
         return open_call(f, item);
     if (st->what == WHAT_HOSTED)
-        open_hosted(f, item, type);
+        responses_open_hosted(f, item, type);
     return true;
 }
 
@@ -331,7 +300,7 @@ bool responses_take_done(struct responses_feeding *f, jval item, int64_t index)
     else if (st->what == WHAT_CALL)
         end_call(f, item);
     else if (st->what == WHAT_HOSTED)
-        end_hosted(f, item, type);
+        responses_end_hosted(f, item, type);
     else if (st->what == WHAT_MESSAGE && !st->spoke)
         take_parts(f, json_get_lit(item, "content"));
     responses_close_block(f);

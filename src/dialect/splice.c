@@ -80,6 +80,11 @@ static const char *end_of(jval v)
     return text.p + text.n;
 }
 
+static const char *start_of(const struct json_iter *it)
+{
+    return json_has(it->key) ? json_text(it->key).p : json_text(it->val).p;
+}
+
 /* A run of members goes with the comma before it; the first run, with the one behind it. */
 void splice_cut(struct splice *s, jval object, splice_cut_fn is_cut, void *ctx)
 {
@@ -89,12 +94,12 @@ void splice_cut(struct splice *s, jval object, splice_cut_fn is_cut, void *ctx)
     while (json_next(&it)) {
         if (is_cut(ctx, it.key, it.val)) {
             if (!from)
-                from = kept ? kept : json_text(it.key).p;
+                from = kept ? kept : start_of(&it);
             to = end_of(it.val);
             continue;
         }
         if (from)
-            add(s, from, (size_t)((kept ? to : json_text(it.key).p) - from), STR(""));
+            add(s, from, (size_t)((kept ? to : start_of(&it)) - from), STR(""));
         from = NULL;
         kept = end_of(it.val);
     }

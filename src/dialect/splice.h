@@ -28,7 +28,8 @@ void splice_init(struct splice *s, jval root);
 void splice_replace(struct splice *s, jval v, str text);
 /* Put members ("\"a\":1") first into the object v; commas are taken care of. */
 void splice_into(struct splice *s, jval object, str members, struct arena *a);
-/* Cut the members of `object` for which `is_cut` says so, with a comma each. */
+/* Cut the members of `object` (or the elements of an array; they have no key) for which `is_cut`
+ * says so, with a comma each. */
 typedef bool (*splice_cut_fn)(void *ctx, jval key, jval value);
 void splice_cut(struct splice *s, jval object, splice_cut_fn is_cut, void *ctx);
 unsigned splice_room(const struct splice *s);

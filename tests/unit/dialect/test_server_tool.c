@@ -185,12 +185,103 @@ static void test_a_search_where_tools_are_refused(void **state)
     drive_fini(&d);
 }
 
+/* ---- what they did */
+
+#define MADE                                                                               \
+    "{\"type\":\"server_tool_use\",\"id\":\"srvtoolu_weir_ws_0\",\"name\":\"web_search\"," \
+    "\"input\":{\"query\":\"q\"}}, {\"type\":\"web_search_tool_result\","                  \
+    "\"tool_use_id\":\"srvtoolu_weir_ws_0\",\"content\":[]}"
+#define REAL                                                                         \
+    "{\"type\":\"server_tool_use\",\"id\":\"srvtoolu_01A\",\"name\":\"web_search\"," \
+    "\"input\":{\"query\":\"q\"}}"
+#define TEXT "{\"type\":\"text\",\"text\":\"so\"}"
+
+static str turn(struct drive *d, const char *content)
+{
+    return arena_strf(&d->arena,
+                      "{\"model\":\"m\",\"max_tokens\":99,\"messages\":[{\"role\":\"user\","
+                      "\"content\":\"hi\"},{\"role\":\"assistant\",\"content\":[%s]},"
+                      "{\"role\":\"user\",\"content\":\"on\"}]}",
+                      content);
+}
+
+/* Anthropic refuses results that it did not make itself: they are cut from the client's bytes. */
+static void test_made_blocks_do_not_go_to_anthropic(void **state)
+{
+    static const struct {
+        const char *content, *sent;
+    } cuts[] = {
+        {MADE ", " TEXT, "[" TEXT "]"},
+        {TEXT ", " MADE, "[" TEXT "]"},
+        {TEXT "," MADE "," REAL, "[" TEXT "," REAL "]"},
+        {REAL "," TEXT, "[" REAL "," TEXT "]"},
+        {MADE, "\"(The assistant searched the web.)\""},
+    };
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cuts); i++) {
+        struct drive d;
+        drive_init(&d);
+        str out = drive_splice(&d, &dialect_anthropic, turn(&d, cuts[i].content), "claude", false);
+        jval turns = json_get_lit(drive_json(&d, out), "messages");
+        struct json_iter it = json_iter(turns);
+        assert_true(json_next(&it) && json_next(&it));
+        str got = json_text(json_get_lit(it.val, "content"));
+        /* only blanks between elements may differ */
+        if (json_is(json_get_lit(it.val, "content"), JSON_STRING) || i == 3)
+            assert_true(str_eq(got, str_c(cuts[i].sent)));
+        assert_int_equal(json_len(json_get_lit(it.val, "content")),
+                         json_len(drive_json(&d, str_c(cuts[i].sent))));
+        assert_true(i == 3 || str_find(got, STR("srvtoolu_weir_")) == SIZE_MAX);
+        drive_fini(&d);
+    }
+}
+
+static uint64_t searches_of(struct drive *d, const struct dialect *dialect, const char *body)
+{
+    struct ir_collect c;
+    struct answer a = {.dialect = dialect, .bytes = str_c(body)};
+    ir_collect_init(&c, &d->arena, false);
+    assert_int_equal(drive_answer(d, &a, ir_collect_sink(&c), NULL), ANSWER_WHOLE);
+    return c.response.usage.searches;
+}
+
+/* Searches are billed: they are counted, told or not. */
+static void test_searches_are_counted(void **state)
+{
+#define CALL(what) "{\"type\":\"web_search_call\",\"id\":\"w\",\"action\":{\"type\":\"" what "\""
+#define USED       "],\"usage\":{\"input_tokens\":1,\"output_tokens\":1}"
+#define SAID                                                                                   \
+    "{\"choices\":[{\"index\":0,\"message\":{\"content\":\"x\"},\"finish_reason\":\"stop\"}]," \
+    "\"usage\":{\"prompt_tokens\":1,\"completion_tokens\":1,"
+    struct drive d;
+    (void)state;
+    drive_init(&d);
+    assert_int_equal(searches_of(&d, &dialect_responses,
+                                 "{\"output\":[" CALL("search") "}}," CALL("search") "}}," CALL(
+                                     "open_page") ",\"url\":\"u\"}}" USED "}"),
+                     2);
+    assert_int_equal(
+        searches_of(&d, &dialect_responses,
+                    "{\"output\":[" CALL(
+                        "search") "}}" USED
+                                  ",\"tool_usage\":{\"web_search\":{\"num_requests\":5}}}"),
+        5);
+    assert_int_equal(searches_of(&d, &dialect_openai_chat, SAID "\"num_search_queries\":3}}"), 3);
+    assert_int_equal(searches_of(&d, &dialect_openai_chat,
+                                 SAID "\"server_tool_use_details\":{\"web_search_requests\":4}}}"),
+                     4);
+    assert_int_equal(searches_of(&d, &dialect_openai_chat, SAID "\"num_search_queries\":-1}}"), 0);
+    drive_fini(&d);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_tools_that_vendors_run),
         cmocka_unit_test(test_results_are_asked_for),
         cmocka_unit_test(test_a_search_where_tools_are_refused),
+        cmocka_unit_test(test_made_blocks_do_not_go_to_anthropic),
+        cmocka_unit_test(test_searches_are_counted),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
