@@ -56,6 +56,7 @@ static void free_chunks(struct arena *a, struct arena_chunk *keep)
 {
     while (a->chunk != keep) {
         struct arena_chunk *c = a->chunk;
+        CHECK(c != NULL); /* `keep` is one of this arena's, or NULL */
         a->chunk = c->next;
         a->taken -= c->size;
         UNPOISON(c->data, c->size);
@@ -84,8 +85,14 @@ void arena_reset(struct arena *a)
     a->full = false;
 }
 
+/*
+ * Chunks double, so a call that needs much allocates seldom; near the cap it gets no more than it
+ * asks for, so that the cap can be used to its end. Full is a state, not a result: whoever builds
+ * something of many pieces looks once, at the end.
+ */
 static struct arena_chunk *add_chunk(struct arena *a, size_t need)
 {
+    ASSERT(a->taken <= a->cap);
     size_t size = a->chunk ? a->chunk->size * 2 : ARENA_CHUNK_MIN - sizeof(struct arena_chunk);
     if (size > ARENA_CHUNK_MAX)
         size = ARENA_CHUNK_MAX;
@@ -127,6 +134,7 @@ void *arena_alloc(struct arena *a, size_t n)
     }
     char *p = c->data + c->used;
     c->used += need;
+    CHECK(c->used <= c->size);
     UNPOISON(p, n);
     return p;
 }
@@ -265,13 +273,15 @@ void arena_reset_to(struct arena *a, struct arena_mark m)
 {
     free_chunks(a, m.chunk);
     if (a->chunk) {
-        ASSERT(a->chunk->used >= m.used);
+        CHECK(a->chunk->used >=
+              m.used); /* or the mark is of another time, and what follows alive */
         a->chunk->used = m.used;
         POISON(a->chunk->data + m.used, a->chunk->size - m.used);
     }
     a->full = false;
 }
 
+/* Last come, first called, as scopes end. */
 bool arena_hook(struct arena *a, void (*fn)(void *), void *arg)
 {
     struct arena_hook *h = arena_alloc(a, sizeof(*h));

@@ -27,8 +27,11 @@ void buf_clear(struct buf *b)
     b->failed = false;
 }
 
+/* Room for `need` more bytes: by sliding what is live to the front where that is enough, else in a
+ * new block of twice the size. Never beyond the maximum the buffer was born with. */
 static bool grow(struct buf *b, size_t need)
 {
+    ASSERT(b->off <= b->len && b->len <= b->cap);
     size_t live = b->len - b->off;
     if (need > b->max || live > b->max - need) {
         b->failed = true;
@@ -71,7 +74,7 @@ char *buf_reserve(struct buf *b, size_t n)
 
 void buf_commit(struct buf *b, size_t n)
 {
-    ASSERT(n <= b->cap - b->len);
+    CHECK(n <= b->cap - b->len);
     b->len += n;
 }
 
@@ -83,6 +86,8 @@ void buf_consume(struct buf *b, size_t n)
         b->off = b->len = 0;
 }
 
+/* A buffer that is full takes nothing more, also no small piece that would fit: what is in it is a
+ * beginning, never a text with a hole. */
 void buf_add_slow(struct buf *b, const char *p, size_t n)
 {
     if (b->failed || !n)
@@ -92,6 +97,7 @@ void buf_add_slow(struct buf *b, const char *p, size_t n)
         return;
     memcpy(to, p, n);
     b->len += n;
+    ASSERT(buf_size(b) <= b->max);
 }
 
 void buf_addf(struct buf *b, const char *fmt, ...)

@@ -23,6 +23,8 @@ static size_t distance(const struct map *m, size_t i)
     return (i - m->slots[i].hash) & m->mask;
 }
 
+/* Robin hood: no entry is farther from home than the one that would take its place, so a search may
+ * end at the first that is nearer to its own. */
 static struct map_slot *find(const struct map *m, str key, uint64_t hash)
 {
     if (!m->slots)
@@ -49,6 +51,7 @@ static void place(struct map *m, struct map_slot e)
         if (!m->slots[i].value) {
             m->slots[i] = e;
             m->count++;
+            ASSERT(m->count <= m->mask); /* one slot stays free, or a search would not end */
             return;
         }
         if (distance(m, i) < d) { /* the rich gives way to the poor */
@@ -104,6 +107,7 @@ void *map_take(struct map *m, str key)
         return NULL;
     void *value = s->value;
     size_t i = (size_t)(s - m->slots);
+    /* Those behind it move up, to the next that is at home: no tombstones, which would grow old. */
     for (;;) {
         size_t next = (i + 1) & m->mask;
         if (!m->slots[next].value || distance(m, next) == 0)
@@ -111,6 +115,7 @@ void *map_take(struct map *m, str key)
         m->slots[i] = m->slots[next];
         i = next;
     }
+    ASSERT(m->count > 0);
     m->slots[i] = (struct map_slot){0};
     m->count--;
     return value;

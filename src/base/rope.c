@@ -35,15 +35,18 @@ void rope_ref_slow(struct rope *r, str s)
         r->refs = refs;
         r->cap_refs = cap;
     }
+    ASSERT(r->nrefs == 0 || r->refs[r->nrefs - 1].at <= buf_size(&r->own));
     r->refs[r->nrefs++] = (struct rope_ref){buf_size(&r->own), s};
     r->ref_bytes += s.n;
 }
 
+/* Own bytes and slices in turn, as they were written: the slices stay where they lie. */
 size_t rope_iov(const struct rope *r, struct iovec *iov)
 {
     str own = buf_str(&r->own);
     size_t n = 0, at = 0;
     for (size_t i = 0; i < r->nrefs; i++) {
+        CHECK(r->refs[i].at <= own.n);
         if (r->refs[i].at > at)
             iov[n++] = str_iov(str_of(own.p + at, r->refs[i].at - at));
         at = r->refs[i].at;
@@ -51,6 +54,7 @@ size_t rope_iov(const struct rope *r, struct iovec *iov)
     }
     if (own.n > at)
         iov[n++] = str_iov(str_of(own.p + at, own.n - at));
+    ASSERT(n <= 2 * r->nrefs + 1); /* what callers make room for */
     return n;
 }
 

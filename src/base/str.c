@@ -7,6 +7,7 @@ static char lower(char c)
     return c >= 'A' && c <= 'Z' ? (char)(c + 32) : c;
 }
 
+/* ASCII only, and no locale: names of fields, schemes and codings. */
 bool str_eq_nocase(str a, str b)
 {
     return a.n == b.n && str_has_prefix_nocase(a, b);
@@ -65,6 +66,7 @@ str str_trim(str s)
     return s;
 }
 
+/* The last piece leaves *s absent, not empty: so "a," is two pieces and "a" one. */
 str str_cut(str *s, char sep)
 {
     size_t at = str_find_char(*s, sep);

@@ -11,10 +11,11 @@
  * fields past whoever looked at the head. No blank is allowed around the size, CR is always
  * followed by LF and LF never comes alone: what is lenient here is read differently somewhere else.
  */
+#include "base/check.h"
 #include "http/h1.h"
 #include "http/scan_int.h"
 
-#define DIGITS_MAX  16
+#define DIGITS_MAX  16   /* of a size: as many as 64 bits have, so that `left` cannot overflow */
 #define EXT_MAX     4096 /* of one body: RELIABILITY D18 */
 #define TRAILER_MAX 8192
 
@@ -71,6 +72,7 @@ static enum state after_size(struct chunk_decoder *d)
 static bool skip(const char **p, const char *end, uint32_t *total, uint32_t max)
 {
     const char *stop = scan_value(*p, end);
+    ASSERT(*total <= max); /* or the next line would let any length pass */
     if ((size_t)(stop - *p) > max - *total)
         return false;
     *total += (uint32_t)(stop - *p);
@@ -126,9 +128,11 @@ static enum state step(struct chunk_decoder *d, const char **p, const char *end)
     return BROKEN;
 }
 
+/* Data is lent as it lies in the input, at most to the end of its chunk. */
 static str data(struct chunk_decoder *d, const char *p, const char *end)
 {
     size_t n = (size_t)(end - p);
+    ASSERT(d->state == DATA && d->left > 0 && n > 0);
     if (n > d->left)
         n = (size_t)d->left;
     d->left -= n;
@@ -148,6 +152,7 @@ enum h1_result chunk_next(struct chunk_decoder *d, str *in, str *ret_data)
             break;
         }
         d->state = (uint8_t)step(d, &p, end);
+        ASSERT(p <= end);
     }
     *in = str_of(p, (size_t)(end - p));
     return d->state == OVER ? H1_DONE : d->state == BROKEN ? H1_BAD : H1_MORE;

@@ -231,7 +231,7 @@ enum rc decode_kind_of(str content_encoding, enum decode_kind *ret)
 
 enum rc decode_init(struct decoder *d, enum decode_kind kind, uint64_t max_out, unsigned max_ratio)
 {
-    CHECK(max_ratio > 0);
+    CHECK(max_ratio > 0 && (size_t)kind < ARRAY_LEN(engines));
     *d = (struct decoder){.engine = &engines[kind], .max_out = max_out, .max_ratio = max_ratio};
     if (d->engine->open) {
         d->state = d->engine->open();
@@ -248,6 +248,8 @@ void decode_fini(struct decoder *d)
     d->state = NULL;
 }
 
+/* A kilobyte that becomes a gigabyte: the sum is bounded, and beyond the first DECODE_FREE bytes
+ * the ratio too. */
 static bool is_bomb(const struct decoder *d)
 {
     if (d->given > d->max_out)
@@ -271,6 +273,7 @@ static enum rc step(struct decoder *d, str *in, struct buf *out)
     if (!to)
         return RC_NOMEM;
     TRY(d->engine->run(d, in, to, &room));
+    CHECK(room <= given && in->n <= before); /* a library that wrote past the room has done harm */
     given -= room;
     if (in->n == before && before && given == 0)
         return RC_SYNTAX; /* a library that stands still must not make a caller loop */

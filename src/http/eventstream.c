@@ -11,6 +11,8 @@
 
 #include <zlib.h>
 
+#include "base/check.h"
+
 #define KEEP_MAX (64u << 10u) /* a buffer grown over this by a big message is given back */
 
 static uint32_t read_u32(const char *p)
@@ -55,6 +57,7 @@ enum eventstream_result eventstream_open(str raw, struct eventstream_message *re
     if (read_u32(raw.p + body) != crc_of(raw.p, body))
         return EVENTSTREAM_BAD;
     str rest = str_of(raw.p + EVENTSTREAM_PRELUDE, body - EVENTSTREAM_PRELUDE);
+    ASSERT(headers <= rest.n); /* eventstream_length has seen to it */
     *ret = (struct eventstream_message){str_head(rest, headers), str_from(rest, headers)};
     return EVENTSTREAM_OK;
 }
@@ -85,6 +88,7 @@ enum eventstream_result eventstream_header(str *headers, struct eventstream_head
     if (!take(&rest, 1, &n) || !n.p[0] || !take(&rest, (uint8_t)n.p[0], &name) ||
         !take(&rest, 1, &type) || (uint8_t)type.p[0] >= EVENTSTREAM_TYPES)
         return EVENTSTREAM_BAD;
+    ASSERT(name.n > 0);
     size_t size = (size_t)sizes[(uint8_t)type.p[0]];
     if (sizes[(uint8_t)type.p[0]] < 0) {
         if (!take(&rest, 2, &n))
@@ -174,6 +178,7 @@ static enum sse_result next_held(struct sse_parser *p, str *in, struct sse_event
     while (in->n) {
         if (missing(buf_str(&p->held), p->held.max, &need) != SSE_EVENT)
             return SSE_TOO_BIG;
+        ASSERT(need > 0); /* or nothing would be taken, for ever */
         str piece = str_head(*in, need);
         *in = str_from(*in, piece.n);
         buf_add(&p->held, piece);
@@ -237,7 +242,7 @@ void eventstream_end(struct buf *to, size_t begun)
         return;
     char *p = to->p + to->off + begun;
     size_t total = buf_size(to) - begun;
-    CHECK(total >= EVENTSTREAM_MIN && total <= UINT32_MAX);
+    CHECK(begun <= buf_size(to) && total >= EVENTSTREAM_MIN && total <= UINT32_MAX);
     write_u32(p, (uint32_t)total);
     write_u32(p + 8, crc_of(p, 8));
     write_u32(p + total - 4, crc_of(p, total - 4));

@@ -4,6 +4,7 @@
  */
 #include "http/frame.h"
 
+#include "base/check.h"
 #include "http/eventstream.h"
 
 void frame_init(struct frame_parser *p, enum frame_kind kind, size_t max_event)
@@ -42,8 +43,10 @@ str frame_type(enum frame_kind kind)
 
 /* ---- lines */
 
+/* An empty line is an event without data: servers send it to show that they live. */
 static void read_line(str raw, struct sse_event *e)
 {
+    ASSERT(raw.n && raw.p[raw.n - 1] == '\n');
     str line = str_head(raw, raw.n - 1);
     if (line.n && line.p[line.n - 1] == '\r')
         line.n--;
@@ -64,6 +67,7 @@ static enum sse_result next_line(struct sse_parser *p, str *in, struct sse_event
     str piece = end ? str_head(*in, (size_t)(end - in->p) + 1) : *in;
     size_t held = buf_size(&p->held);
     *in = str_from(*in, piece.n);
+    ASSERT(held <= p->held.max);
     if (piece.n > p->held.max - held)
         return SSE_TOO_BIG;
     if (end && !held) {

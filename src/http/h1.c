@@ -65,6 +65,8 @@ enum h1_result h1_int_eol(struct h1_parse *ps)
     return H1_DONE;
 }
 
+/* A line that begins with a blank went on with the one before, once (obs-fold); a blank before the
+ * colon is how one parser is made to see a field that another does not. */
 static enum h1_result bad_name(struct h1_parse *ps, const char *name)
 {
     char c = *ps->p;
@@ -83,6 +85,7 @@ static enum h1_result add(struct h1_parse *ps, str name, str value)
         return h1_int_bad(h, 431, "too many header fields");
     struct h1_header *to = &h->headers[h->nheaders++];
     enum h1_name id = h1_int_name(name);
+    ASSERT((size_t)id < ARRAY_LEN(h->first) && name.n > 0);
     to->name = name;
     to->value = value;
     to->id = id;
@@ -145,6 +148,7 @@ enum h1_result h1_int_fields(struct h1_parse *ps)
 static bool is_plain(str value)
 {
     const char *p = value.p;
+    CHECK(p != NULL); /* an absent field has nothing around it */
     return (p[-1] == ':' || (p[-1] == ' ' && p[-2] == ':')) && p[value.n] == '\r';
 }
 
@@ -180,6 +184,8 @@ enum h1_result h1_int_framing(struct h1_parse *ps, bool is_request)
     return H1_DONE;
 }
 
+/* RFC 9112, section 9.3: 1.1 goes on unless one side says close, 1.0 ends unless both say
+ * keep-alive. Close counts more, wherever in the lists it stands. */
 void h1_int_connection(struct h1_head *h)
 {
     bool close = false, keep = false;

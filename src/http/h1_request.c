@@ -14,6 +14,7 @@
  *
  * What a path means (dots, escapes) is not decided here: url.h does, once, for routing and rights.
  */
+#include "base/check.h"
 #include "http/h1_int.h"
 #include "http/scan_int.h"
 #include "http/url.h"
@@ -81,6 +82,7 @@ static bool is_digit(char c)
     return c >= '0' && c <= '9';
 }
 
+/* Letter for letter: "http/1.1" or a blank too many is read by some servers and not by others. */
 static enum h1_result version(struct h1_parse *ps)
 {
     static const char shape[] = "HTTP/d.d\r\n";
@@ -152,6 +154,8 @@ static enum h1_result split_target(struct h1_parse *ps)
     return absolute_form(ps);
 }
 
+/* RFC 9112, section 3.2: exactly one in 1.1. Two of them, or one that differs from the target,
+ * would let a request be routed by one and admitted by the other. */
 static enum h1_result host(struct h1_parse *ps)
 {
     struct h1_head *h = ps->h;
@@ -171,6 +175,7 @@ static enum h1_result host(struct h1_parse *ps)
     return H1_DONE;
 }
 
+/* curl asks so before a long body. An expectation that is not understood may not be ignored. */
 static enum h1_result expect(struct h1_parse *ps)
 {
     struct h1_head *h = ps->h;
@@ -217,7 +222,9 @@ enum h1_result h1_request(struct h1_head *h, str in, size_t tried, size_t *ret_u
     enum h1_result r = parse(&ps);
     if (r == H1_MORE && in.n >= H1_HEAD_MAX)
         return bad(&ps, 431, "header fields too large");
-    if (r == H1_DONE)
+    if (r == H1_DONE) {
+        ASSERT(ps.p <= ps.end && h->path.p && h->nheaders <= H1_HEADERS_MAX);
         *ret_used = (size_t)(ps.p - in.p);
+    }
     return r;
 }

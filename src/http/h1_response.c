@@ -9,6 +9,7 @@
  * the caller's input; after a response without a body they are the provider's mistake, and the
  * connection that has them is not used again.
  */
+#include "base/check.h"
 #include "http/h1_int.h"
 #include "http/scan_int.h"
 
@@ -55,6 +56,8 @@ static enum h1_result status_line(struct h1_parse *ps)
     return h1_int_eol(ps);
 }
 
+/* Whatever its fields say (RFC 9112, section 6.3): what followed would be read as the next
+ * response's head. */
 static bool has_no_body(const struct h1_head *h, bool to_head)
 {
     return to_head || h->status < 200 || h->status == 204 || h->status == 304;
@@ -96,7 +99,9 @@ enum h1_result h1_response(struct h1_head *h, str in, size_t tried, bool to_head
         r = bad(&ps, "header fields too large");
     if (r == H1_BAD)
         h->bad_status = 502;
-    if (r == H1_DONE)
+    if (r == H1_DONE) {
+        ASSERT(ps.p <= ps.end && h->status >= 100 && h->status < 600);
         *ret_used = (size_t)(ps.p - in.p);
+    }
     return r;
 }

@@ -38,6 +38,8 @@ void h1_write_request(struct buf *b, str method, str target)
     buf_lit(b, " HTTP/1.1\r\n");
 }
 
+/* A value with a line end in it would be two fields to who reads it, or a body: refused, whoever
+ * asks for it. */
 bool h1_write_header(struct buf *b, str name, str value)
 {
     ASSERT(is_token(name));
@@ -77,6 +79,7 @@ size_t h1_chunk_prefix(char to[H1_CHUNK_PREFIX_MAX], size_t n)
         len++;
     for (size_t i = len; i-- > 0; n >>= 4)
         to[i] = digits[n & 15];
+    ASSERT(len + 2 <= H1_CHUNK_PREFIX_MAX);
     to[len] = '\r';
     to[len + 1] = '\n';
     return len + 2;

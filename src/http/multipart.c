@@ -188,7 +188,8 @@ static const char *read_field(str line, struct multipart_part *p)
 
 void multipart_init(struct multipart *m, str boundary, str body)
 {
-    CHECK(is_boundary(boundary));
+    CHECK(is_boundary(boundary)); /* it is copied into m->mark */
+    _Static_assert(sizeof(m->mark) >= 2 + MULTIPART_BOUNDARY_MAX, "there is room for it");
     *m = (struct multipart){.body = body, .mark_n = 2 + boundary.n};
     memcpy(m->mark, "--", 2);
     memcpy(m->mark + 2, boundary.p, boundary.n);
@@ -204,6 +205,7 @@ static const char *take_data(struct multipart *m, str *ret)
         size_t n = str_find(str_from(body, from), mark), at = from + n;
         if (n == SIZE_MAX)
             return "the form is cut off";
+        ASSERT(at >= m->at && at + mark.n <= body.n);
         if (at >= m->at + 2 && body.p[at - 2] == '\r' && body.p[at - 1] == '\n') {
             *ret = str_head(str_from(body, m->at), at - 2 - m->at);
             m->at = at + mark.n;
@@ -239,6 +241,7 @@ static enum multipart_result read_head(struct multipart *m, struct multipart_par
         return bad(m, "a part's head is cut off or too long");
     str head = str_head(rest, end);
     m->at += end + 4;
+    ASSERT(m->at <= m->body.n);
     while (head.n) {
         size_t n = str_find(head, CRLF);
         const char *why = read_field(str_head(head, n), p);

@@ -31,6 +31,7 @@ void sigv4_stamp(uint64_t unix_seconds, char to[SIGV4_STAMP])
     for (size_t i = 0; i < n && at < SIGV4_STAMP - 1 && t[i] != '.'; i++)
         if (t[i] != '-' && t[i] != ':')
             to[at++] = t[i];
+    ASSERT(at == SIGV4_STAMP - 1);
     to[at] = 'Z';
 }
 
@@ -69,6 +70,7 @@ static int param_order(const struct param *a, const struct param *b)
     return by_name ? by_name : str_cmp(a->value, b->value);
 }
 
+/* Sorted by name, then by value, as bytes. There are few: each is put in its place as it comes. */
 static enum rc add_query(struct buf *to, str query)
 {
     struct param all[SIGV4_PARAMS];
@@ -156,6 +158,8 @@ static void add_scope(struct buf *to, const struct sigv4_credential *c, str day)
     buf_lit(to, "/aws4_request");
 }
 
+/* A key that is good for one day, one region and one service, so that one that leaks is worth
+ * little; the secret itself signs nothing. */
 static enum rc day_key(const struct sigv4_credential *c, str day, uint8_t key[DIGEST_SHA256])
 {
     char room[4 + SECRET_MAX];
@@ -178,6 +182,7 @@ static enum rc add_signature(const struct sigv4_request *r, const struct sigv4_c
     uint8_t hash[DIGEST_SHA256], key[DIGEST_SHA256];
     str day = str_head(stamp, 8);
     TRY(sigv4_canonical(r, work));
+    ASSERT(!work->failed);
     digest_sha256(buf_str(work), hash);
     buf_clear(work);
     buf_lit(work, ALGORITHM "\n");

@@ -16,6 +16,7 @@
  */
 #include "http/sse.h"
 
+#include "base/check.h"
 #include "http/scan_int.h"
 
 #define KEEP_MAX (64u << 10) /* a buffer grown over this by a big event is given back */
@@ -122,6 +123,7 @@ static void add_data(struct sse_parser *p, struct sse_event *e, str value)
     e->data = buf_str(&p->data);
 }
 
+/* Behind a bare JSON error there may be anything that ends a line. */
 static str without_line_ends(str s)
 {
     while (s.n && scan_ends_line(s.p[s.n - 1]))
@@ -148,6 +150,7 @@ static enum sse_result read_event(struct sse_parser *p, str raw, const char *eol
             e->event = value;
         else if (!bare && line.n && (line.p[0] == '{' || line.p[0] == '['))
             bare = at;
+        ASSERT(eol >= at && eol <= end);
         at = eol + (eol != end);
         eol = NULL;
     }
@@ -160,6 +163,7 @@ static enum sse_result read_event(struct sse_parser *p, str raw, const char *eol
 
 /* ---- together */
 
+/* One event of a megabyte must not cost its stream a megabyte for ever. */
 static void recycle(struct buf *b)
 {
     if (b->cap > KEEP_MAX)
@@ -178,6 +182,7 @@ static enum sse_result next(struct sse_parser *p, str *in, struct sse_event *ret
     size_t held = buf_size(&p->held);
     if (piece.n > p->held.max - held)
         return SSE_TOO_BIG;
+    ASSERT(!held || !p->lent); /* an event that was given out is not added to */
     if (end && !held)
         return read_event(p, piece, first, ret);
     buf_add(&p->held, piece);

@@ -3,6 +3,7 @@
  * here is one that somebody has used to get past another gateway. */
 #include "http/url.h"
 
+#include "base/check.h"
 #include "base/num.h"
 #include "base/utf8.h"
 
@@ -131,6 +132,7 @@ enum rc url_parse(str text, struct url *ret, const char **ret_why)
         *ret_why = why;
         return RC_SYNTAX;
     }
+    ASSERT(u.host.n > 0 && u.port > 0);
     *ret = u;
     return RC_OK;
 }
@@ -138,6 +140,7 @@ enum rc url_parse(str text, struct url *ret, const char **ret_why)
 /* The byte of the escape at s.p[i], or -1. */
 static int escape(str s, size_t i)
 {
+    ASSERT(i < s.n && s.p[i] == '%');
     if (s.n - i < 3)
         return -1;
     int high = hex(s.p[i + 1]), low = hex(s.p[i + 2]);
@@ -161,6 +164,11 @@ static bool skip_utf8(str s, size_t *i)
     return false;
 }
 
+/*
+ * An escape of what means something in a path ("%2e%2e", "%2f", "%5c"), or of a percent sign that
+ * makes a second one ("%252e"), is read by one server as the thing and by the next as its name.
+ * None of the paths that weir knows needs one.
+ */
 static bool skip_escape(str s, size_t *i)
 {
     int c = escape(s, *i);
@@ -235,6 +243,7 @@ void url_encode(str s, struct buf *b)
     }
 }
 
+/* One that is there twice is refused: which of them counts, each server knows for itself. */
 enum rc url_query(str query, str key, str *ret)
 {
     bool found = false;

@@ -207,6 +207,7 @@ static void apply(struct editing *ed, jval parent, jval v)
 
 static void walk(struct editing *ed, jval v, unsigned k);
 
+/* Segment k has led from parent to child. */
 static void step(struct editing *ed, jval parent, jval child, unsigned k)
 {
     if (k + 1 == ed->path.n)
@@ -292,6 +293,7 @@ static void write_changes(struct editing *ed, struct buf *out)
         const struct change *c = &ed->v[i];
         if (c->at < at || (i && c->at == c[-1].at && c->at + c->len == at))
             continue; /* inside of one before, or the same found twice */
+        CHECK(c->at + c->len <= ed->src.n);
         buf_add(out, str_of(ed->src.p + at, c->at - at));
         buf_add(out, c->text);
         at = c->at + c->len;
@@ -321,6 +323,8 @@ enum rc json_edit(struct arena *a, str text, const struct json_edit *edits, size
 {
     struct buf work[2] = {BUF_INIT(out->max), BUF_INIT(out->max)};
     enum rc rc = RC_OK;
+    /* Each edit sees what the one before has made, as the configuration reads: two buffers take
+     * turns. */
     for (size_t i = 0; i < n && rc == RC_OK; i++) {
         struct buf *to = i + 1 == n ? out : &work[i & 1];
         if (to != out)

@@ -63,6 +63,7 @@ const char *edit_path_parse(str text, struct edit_path *ret)
             text = str_from(text, 1);
             bracket = text.n && text.p[0] == '[';
         }
+        CHECK(p.n < JSON_EDIT_SEGMENTS);
         bad = bracket ? read_bracket(&text, &p.seg[p.n]) : read_key(&text, &p.seg[p.n]);
         p.n++;
     }

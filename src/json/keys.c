@@ -44,6 +44,7 @@ bool json_keys_has_before(const struct json_doc *doc, uint32_t object, uint32_t 
     return false;
 }
 
+/* A power of two, filled to two thirds at most. */
 size_t json_keys_slots(uint32_t keys)
 {
     size_t n = 2 * JSON_KEYS_FEW;
@@ -79,7 +80,7 @@ struct hashed {
 static bool put(const struct json_doc *doc, struct json_keys_table *t, size_t mask, struct hashed k)
 {
     for (size_t i = k.hash & mask;; i = (i + 1) & mask) {
-        t->probes++;
+        t->probes++; /* a third of the slots stay free, so each search ends */
         if (t->slots[i] == 0) {
             t->slots[i] = k.hash >> 32 << 32 | k.key;
             return false;
@@ -97,6 +98,7 @@ uint32_t json_keys_repeated(const struct json_doc *doc, uint32_t object, uint32_
     struct hashed batch[BATCH];
     size_t mask = json_keys_slots(keys) - 1;
     uint32_t key = object + 1;
+    ASSERT((mask & (mask + 1)) == 0 && mask > keys && object + 1 < doc->count);
     memset(t->slots, 0, (mask + 1) * sizeof(t->slots[0]));
     t->probes = 0;
     while (keys) {

@@ -66,6 +66,7 @@ static void open_bracket(struct json_mend *m, char c, struct buf *out)
 
 static void close_one(struct json_mend *m, struct buf *out)
 {
+    CHECK(m->depth > 0); /* below it stands m->open */
     buf_add_char(out, in_object(m) ? '}' : ']');
     m->depth--;
     m->comma = true;
@@ -143,6 +144,7 @@ static void add_to_word(struct json_mend *m, char c, struct buf *out)
             put_char(out, m->word[i]);
         m->nword = 0;
     }
+    CHECK(m->nword < JSON_MEND_WORD);
     if (m->long_word)
         put_char(out, c);
     else
@@ -298,6 +300,7 @@ static bool on_escape(struct json_mend *m, char c, struct buf *out)
         m->state = MEND_STRING;
         return false;
     }
+    CHECK(m->nword < JSON_MEND_WORD);
     m->word[m->nword++] = c;
     if (m->nword == 5) {
         buf_add_char(out, '\\');
@@ -364,6 +367,8 @@ static bool on_comment(struct json_mend *m, char c)
     }
 }
 
+/* Each state takes the byte or hands it to the state it has changed to; no state hands one back to
+ * a state that handed it on, so the loop of json_mend_feed ends. */
 static bool on_byte(struct json_mend *m, char c, struct buf *out)
 {
     switch (m->state) {

@@ -32,8 +32,9 @@
 #define MOST_AT_FIRST 16384 /* of the largest: 256 KB */
 #define NEAR_END      64    /* that close, a block of the wide scanner does not pay */
 
+/* A container that is open. Its node has neither length nor next until it closes. */
 struct frame {
-    struct json_keys seen;
+    struct json_keys seen; /* prints of its first JSON_KEYS_FEW keys: twice the same is refused */
     uint32_t node;
     uint32_t keys;
     bool object;
@@ -47,7 +48,7 @@ struct parser {
     struct arena *arena; /* NULL: the caller's table, which cannot grow */
     json_scan_fn wide;   /* NULL: this machine has none */
     uint8_t escaped;     /* of the last string: 0 or JSON_F_ESCAPED */
-    struct frame *top;   /* the innermost open container; frames itself: none */
+    struct frame *top;   /* the innermost open container; frames[0]: none is open */
     struct json_flaw flaw;
     struct frame frames[JSON_DEPTH_MAX + 1];
 };
@@ -58,7 +59,8 @@ static const char *fail(struct parser *p, enum rc rc, const char *at, const char
     return NULL;
 }
 
-/* The text is not what it should be at s; at its end there is a better thing to say. */
+/* Everything that is wrong with a text ends here, so that there is one place to say where it is.
+ * The text is not what it should be at s; at its end there is a better thing to say. */
 static const char *unexpected(struct parser *p, const char *s, const char *what)
 {
     return fail(p, RC_SYNTAX, s, s == p->end ? "the text ends too early" : what);
@@ -107,7 +109,8 @@ static inline const char *add(struct parser *p, const char *s, struct json_node 
 {
     if (WEIR_UNLIKELY(p->n == p->cap) && !more_nodes(p, s))
         return NULL;
-    node.next = p->n + 1;
+    ASSERT(p->n < p->cap && p->cap <= p->room);
+    node.next = p->n + 1; /* a container's moves behind its children when it closes */
     p->nodes[p->n++] = node;
     return s;
 }
@@ -175,6 +178,7 @@ static inline const char *string(struct parser *p, const char *s)
     const char *e = closing(p, ++s);
     if (!e)
         return NULL;
+    ASSERT(e < p->end && *e == '"');
     struct json_node node = {.off = (uint32_t)(s - p->begin),
                              .len = (uint32_t)(e - s),
                              .type = JSON_STRING,
@@ -194,6 +198,8 @@ static const char *digits(const struct parser *p, const char *s)
     return s;
 }
 
+/* RFC 8259, section 6: no leading zero, no bare point, no plus. What the digits are worth is read
+ * only when somebody asks (base/num.h): most numbers are passed on as they stand. */
 static const char *number(struct parser *p, const char *s)
 {
     const char *e = s, *from;
@@ -275,6 +281,7 @@ static inline bool is_new_key(struct parser *p, uint16_t print)
 {
     struct frame *f = p->top;
     uint32_t n = f->keys++;
+    ASSERT(f->object && p->n > f->node && p->nodes[p->n - 1].flags & JSON_F_KEY);
     if (WEIR_UNLIKELY(n >= JSON_KEYS_FEW))
         return true; /* all at once, when the object closes */
     if (WEIR_LIKELY(!json_keys_seen(&f->seen, n, print)))
@@ -286,7 +293,11 @@ static inline bool is_new_key(struct parser *p, uint16_t print)
     return false;
 }
 
-/* The table borrows the free end of the node table. */
+/*
+ * An object of many keys (hostile, or a table of vocabulary) is checked when it closes, all keys at
+ * once: linear, with a keyed hash, so nobody can make them collide. The hash table borrows the free
+ * end of the node table, which is there anyway.
+ */
 static const char *check_many_keys(struct parser *p, const char *s)
 {
     const struct frame *f = p->top;
@@ -350,6 +361,7 @@ static inline const char *close_one(struct parser *p, const char *s)
     if (WEIR_UNLIKELY(f->keys > JSON_KEYS_FEW) && !check_many_keys(p, s))
         return NULL;
     struct json_node *n = &p->nodes[f->node];
+    ASSERT(p->top > p->frames && f->node < p->n && *s == (f->object ? '}' : ']'));
     n->len = (uint32_t)(s + 1 - p->begin) - n->off;
     n->next = p->n;
     p->top--;
@@ -406,6 +418,7 @@ static enum rc refuse(const struct parser *p, struct json_error *err)
     size_t depth = (size_t)(p->top - p->frames);
     for (size_t i = 0; i < depth; i++)
         opened[i] = p->frames[i + 1].node;
+    ASSERT(p->flaw.at >= p->begin && p->flaw.at <= p->end);
     err->rc = p->flaw.rc;
     err->offset = (size_t)(p->flaw.at - p->begin);
     err->what = p->flaw.what;
@@ -426,6 +439,7 @@ static enum rc run(struct parser *p, struct json_doc *ret, struct json_error *er
     }
     if (!s)
         return refuse(p, err);
+    ASSERT(p->top == p->frames && p->n > 0 && p->nodes[0].next == p->n); /* one value, all closed */
     if (p->arena)
         arena_trim(p->arena, p->nodes, p->room * sizeof(p->nodes[0]), p->n * sizeof(p->nodes[0]));
     *ret = doc_of(p);

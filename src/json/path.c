@@ -68,5 +68,6 @@ void json_path_write(const struct json_doc *doc, const uint32_t *open, size_t de
         else
             add_index(&p, doc, open[i], inner);
     }
+    CHECK(p.n < JSON_PATH_MAX);
     to[p.n] = '\0';
 }

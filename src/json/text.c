@@ -40,7 +40,8 @@ static int hex_digit(char c)
     return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-/* The code unit of the \uXXXX at s, or -1. */
+/* The code unit of the \uXXXX at s, or -1. JSON has UTF-16 here, so a character beyond U+FFFF is
+ * two of them (RFC 8259, section 7). */
 static int32_t code_unit(const char *s, const char *end)
 {
     if (end - s < 6 || s[0] != '\\' || s[1] != 'u')
@@ -106,10 +107,12 @@ size_t json_text_undo(char *to, str raw)
         size_t used, n = json_escape_undo(s, end, undone, &used);
         if (n == 0)
             return SIZE_MAX;
+        ASSERT(n <= used && used <= (size_t)(end - s));
         memcpy(d, undone, n);
         d += n;
         s += used;
     }
+    ASSERT((size_t)(d - to) <= raw.n); /* what the caller made room for */
     return (size_t)(d - to);
 }
 
@@ -127,7 +130,9 @@ static struct pieces pieces_of(str s, bool escaped)
     return (struct pieces){.s = p, .end = p + s.n, .escaped = escaped};
 }
 
-/* Have bytes in p->left, unless the string is at its end. False: it is, or the escape is bad. */
+/* So that two spellings of one text can be compared without room for either: both are cut into
+ * pieces, and as much is compared as both have. Have bytes in p->left, unless the string is at its
+ * end. False: it is, or the escape is bad. */
 static bool next_piece(struct pieces *p)
 {
     if (p->left.n)

@@ -24,12 +24,17 @@ static bool is_key(const struct json_doc *d, const struct json_node *n, str key)
     return json_text_eq(slice(d, n), true, key, false);
 }
 
+/*
+ * Members are a key's node and its value's, side by side; the next key stands where the value ends.
+ * Of 65,536 keys one has the wanted print by chance, so the bytes are hardly ever compared in vain.
+ */
 jval json_get_printed(jval v, str key, uint16_t print)
 {
     if (!json_is(v, JSON_OBJECT))
         return JVAL_NONE;
     const struct json_node *nodes = v.doc->nodes;
     uint32_t end = nodes[v.at].next;
+    ASSERT(end > v.at && end <= v.doc->count);
     for (uint32_t k = v.at + 1; k < end; k = nodes[k + 1].next)
         if (nodes[k].print == print && is_key(v.doc, &nodes[k], key))
             return (jval){v.doc, k + 1};
@@ -41,6 +46,7 @@ jval json_get(jval v, str key)
     return json_get_printed(v, key, json_print(key));
 }
 
+/* What is missing on the way is JVAL_NONE, of which every member is JVAL_NONE again. */
 jval json_path(jval v, ...)
 {
     va_list ap;
@@ -64,7 +70,7 @@ str json_text(jval v)
 {
     if (!v.doc)
         return STR_NONE;
-    str s = slice(v.doc, node_of(v));
+    str s = slice(v.doc, node_of(v)); /* of a string: without its quotes, which stand beside it */
     return json_is(v, JSON_STRING) ? str_of(s.p - 1, s.n + 2) : s;
 }
 
@@ -146,6 +152,7 @@ enum rc json_unescape(struct buf *to, str raw)
     size_t n = json_text_undo(p, raw);
     if (n == SIZE_MAX)
         return RC_SYNTAX;
+    CHECK(n <= need); /* it is written already */
     buf_commit(to, n);
     return RC_OK;
 }

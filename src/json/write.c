@@ -15,6 +15,7 @@ void json_writer_init(struct json_writer *w, struct rope *to)
 
 static uint64_t level(const struct json_writer *w)
 {
+    ASSERT(w->depth > 0 && w->depth <= JSON_WRITE_DEPTH);
     return 1ULL << (w->depth - 1);
 }
 
@@ -74,6 +75,7 @@ static void begin_key(struct json_writer *w)
 
 void json_key_text(struct json_writer *w, str text)
 {
+    ASSERT(text.n > 2 && text.p[0] == '"' && text.p[text.n - 1] == ':');
     begin_key(w);
     buf_add(&w->to->own, text);
 }
@@ -86,6 +88,7 @@ void json_key_str(struct json_writer *w, str key)
     buf_lit(&w->to->own, "\":");
 }
 
+/* RFC 8259 has short names for five of them; the others take six characters. */
 static void add_control(struct buf *to, unsigned char c)
 {
     static const char hex[] = "0123456789abcdef";
@@ -115,6 +118,7 @@ static void add_high(struct buf *to, str s)
     }
 }
 
+/* From one byte that is not plain to the next: most text has none, and is one copy. */
 void json_escape(struct buf *to, str s)
 {
     if (s.n == 0)
@@ -162,6 +166,7 @@ void json_put_raw_str(struct json_writer *w, str s)
             memcpy(p, s.p, s.n);
         p[s.n] = '"';
         own->len += s.n + 2;
+        ASSERT(own->len <= own->cap);
         return;
     }
     json_open_str(w);
@@ -200,6 +205,7 @@ void json_put_null(struct json_writer *w)
     rope_copy(w->to, STR("null"));
 }
 
+/* A string in pieces, as they come: between open and close nothing else may be written. */
 void json_open_str(struct json_writer *w)
 {
     begin_value(w);

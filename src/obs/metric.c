@@ -1,7 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* metric - the shards: written by their worker, summed by whoever reads. */
+/*
+ * metric - the shards: written by their worker, summed by whoever reads.
+ *
+ * Providers and models are lists that only grow, at the front, by their own worker. A reader on
+ * another thread follows them while they do: a new entry is whole before it is published (release,
+ * acquire), and none is freed before the last reader is gone. No lock is taken on a call's way.
+ * Their numbers are bounded, for names come from configurations and from clients: what is beyond is
+ * counted together, as "other".
+ */
 #include "obs/metric.h"
 
+#include "base/check.h"
 #include "base/mem.h"
 
 struct metric_shard *metric_shard_new(void)
@@ -55,6 +64,7 @@ struct metric_provider *metric_provider(struct metric_shard *m, str name)
     atomic_store(&p->next, atomic_load(&m->providers));
     atomic_store_explicit(&m->providers, p, memory_order_release);
     m->nproviders++;
+    ASSERT(m->nproviders <= METRIC_PROVIDERS_MAX + 1); /* and "other" */
     return p;
 }
 
@@ -88,6 +98,7 @@ struct metric_model *metric_model(struct metric_shard *m, str provider, str mode
     atomic_store(&k->next, atomic_load(&m->models));
     atomic_store_explicit(&m->models, k, memory_order_release);
     m->nmodels++;
+    ASSERT(m->nmodels <= METRIC_MODELS_MAX + 1);
     return k;
 }
 
@@ -102,6 +113,8 @@ static void add_spending(const struct metric_shard *m, str provider, struct metr
     }
 }
 
+/* The last minutes, as a ring of windows: one that belongs to an older round is begun anew when its
+ * turn comes again, so nothing has to tick. */
 void metric_provider_done(struct metric_provider *p, msec now, bool error)
 {
     uint64_t slot = now / METRIC_WINDOW_MS;
@@ -115,6 +128,8 @@ void metric_provider_done(struct metric_provider *p, msec now, bool error)
     metric_add(&w->errors, error);
 }
 
+/* What /health says of a provider: all of it since the start, and errors of the last windows only.
+ */
 void metric_summarise(struct metric_shard *const *shards, unsigned n, str name, msec now,
                       struct metric_summary *ret)
 {

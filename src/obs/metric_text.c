@@ -1,5 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* metric_text - the Prometheus text format (version 0.0.4) of all shards together. */
+/*
+ * metric_text - the Prometheus text format (version 0.0.4) of all shards together.
+ *
+ *     # HELP weir_requests_total …
+ *     # TYPE weir_requests_total counter
+ *     weir_requests_total 17
+ *
+ * Names and help stand in metric.def, once; here only what has a form of its own is written out.
+ * The same provider is in as many shards as there are workers: the first shard that has it says it,
+ * with the sum of all. That is quadratic in workers and linear in providers, some thousand steps a
+ * scrape.
+ *
+ * Numbers are written as they are read, one after the other: two figures of one answer may be a
+ * moment apart, which scrapers expect.
+ */
 #include "base/check.h"
 #include "base/fmt.h"
 #include "obs/metric.h"
@@ -71,6 +85,8 @@ static void label(struct buf *to, str v)
     }
 }
 
+/* Cumulative, as the format wants it: each `le` counts all below. Our buckets are finer than these
+ * limits, and the limits lie on their borders or a bucket's width beside. */
 static void histogram(struct buf *to, const struct row *r, const struct hist_view *v,
                       const uint64_t *limits, size_t n, double unit)
 {

@@ -76,6 +76,8 @@ static enum rc read_set(const struct reader *r, jval v, struct price_set *set)
     return RC_OK;
 }
 
+/* A tier begins as the base price and says only what is dearer in it. Tiers rise, so that the first
+ * one that a prompt does not reach ends the search. */
 static enum rc read_tiers(const struct reader *r, jval v, struct price_period *p)
 {
     if (json_is_nothing(v))
@@ -117,7 +119,7 @@ static bool two_digits(str s, size_t at, uint32_t max, uint32_t *ret)
     return true;
 }
 
-/* "2026-03-13" */
+/* "2026-03-13". By hand: strptime takes half of what is written as a date, and a locale. */
 static bool read_date(str s, int32_t *ret)
 {
     static const uint8_t days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
@@ -150,6 +152,8 @@ static bool read_hours(str s, struct price_period *p)
     return true;
 }
 
+/* Prices of a stretch of time: from a day on, and of each day the hours (DeepSeek is cheaper at
+ * night). A period without either holds always. */
 static enum rc read_period(const struct reader *r, jval v, struct price_period *p)
 {
     jval from = json_get_lit(v, "from"), hours = json_get_lit(v, "hours");
@@ -191,6 +195,7 @@ static enum rc read_prices(const struct reader *r, jval v, struct card *c)
 
 /* ---- the rest */
 
+/* Absent and null say nothing; zero says zero (a model of embeddings answers no tokens). */
 static enum rc read_limit(const struct reader *r, jval v, const char *key, uint64_t *ret)
 {
     jval limit = json_get(v, str_c(key));
@@ -244,8 +249,11 @@ struct price_period card_price_always(const struct price_set *set)
     return (struct price_period){.from_day = INT32_MIN, .minutes = DAY_MINUTES, .base = *set};
 }
 
+/* Over midnight the minutes behind it belong to the hours that began the day before, and to the day
+ * they are in: a price that begins on a day begins at its midnight. */
 static bool holds(const struct price_period *p, int32_t day, uint32_t minute)
 {
+    ASSERT(minute < DAY_MINUTES && p->minutes <= DAY_MINUTES);
     if (day < p->from_day)
         return false;
     return (minute + DAY_MINUTES - p->minute) % DAY_MINUTES < p->minutes;
@@ -255,12 +263,15 @@ const struct price_period *card_price(const struct card *c, uint64_t unix_ms)
 {
     uint64_t minutes = unix_ms / 60000;
     int32_t day = (int32_t)(minutes / DAY_MINUTES);
+    /* The last that holds counts: a file grows at its end, and what was true stays in it. */
     for (uint32_t i = c->nperiods; i-- > 0;)
         if (holds(&c->periods[i], day, (uint32_t)(minutes % DAY_MINUTES)))
             return &c->periods[i];
     return NULL;
 }
 
+/* Google and Anthropic charge the whole of a call by the tier its prompt reaches, not what lies
+ * above the border. */
 const struct price_set *period_prices(const struct price_period *p, uint64_t prompt)
 {
     const struct price_set *set = &p->base;

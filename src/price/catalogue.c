@@ -66,6 +66,8 @@ int catalogue_provider(const struct catalogue *c, str name)
     return -1;
 }
 
+/* The operator wrote the host, so this need not be strict: it decides about prices only, nothing is
+ * sent by it. */
 static bool is_at(str host, str end)
 {
     if (end.n && end.p[0] == '.') /* any host below it */
@@ -113,13 +115,14 @@ uint32_t cat_hash(uint32_t provider, str name)
     return h ^ h >> 15;
 }
 
-/* The row, or -1. */
+/* The row, or -1. At least half of the slots are free, so the search ends. */
 int64_t cat_exact(const struct catalogue *c, uint32_t provider, str name)
 {
     for (uint32_t i = cat_hash(provider, name);; i++) {
         uint32_t slot = c->slots[i & c->mask];
         if (!slot)
             return -1;
+        ASSERT(slot <= c->nnames);
         const struct cat_name *n = &c->names[slot - 1];
         if (n->provider == provider && str_eq_nocase(str_of(c->text.p + n->off, n->len), name))
             return (int64_t)n->row;

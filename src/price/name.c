@@ -1,5 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* name - a table of what is taken off, in order; each row once. */
+/*
+ * name - a table of what is taken off, in order; each row once.
+ *
+ *     claude-sonnet-4-5@20250929                      Vertex
+ *     anthropic.claude-sonnet-4-5-20250929-v1:0       Bedrock
+ *     claude-sonnet-4-5-20250929                      Anthropic
+ *     gpt-5-2025-08-07, gemini-flash-latest           OpenAI, Google
+ *
+ * What is left is looked up again after each row, so a model that has its date in its name in the
+ * catalogue is found with it. Nothing is taken off that could be another model's name: a size, a
+ * "-mini", a "-preview".
+ */
 #include "price/name.h"
 
 #include "base/check.h"
@@ -17,6 +28,7 @@ static bool all_digits(str s)
     return s.n > 0;
 }
 
+/* "accounts/fireworks/models/qwen3" and "openai/gpt-5": whose model it is, and where it stands. */
 str name_tail(str s)
 {
     size_t slash = str_rfind_char(s, '/');
@@ -34,6 +46,7 @@ str name_at_home(str s)
     return s;
 }
 
+/* Vertex: a version behind '@'. */
 static str without_at(str s)
 {
     size_t at = str_rfind_char(s, '@');
