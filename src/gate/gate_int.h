@@ -15,6 +15,7 @@
 #include "ir/recall.h"
 #include "route/plan.h"
 #include "route/retry.h"
+#include "token/anchor.h"
 #include "token/learn.h"
 #include "token/prompt.h"
 
@@ -83,6 +84,7 @@ struct gate_tokens {
     struct token_counter counter;
     struct buf text; /* counter's scratch */
     struct lessons lessons;
+    struct anchors *anchors; /* made with the first report; NULL: none yet, or no memory */
     unsigned since_sample;
 };
 

@@ -10,7 +10,9 @@
  *
  * What is learned (token/learn.h): at the end of every call whose usage was reported, what its
  * bytes said; of one in LEARN_EVERY small ones also what a full count says, for that costs some
- * hundred microseconds. Nothing here is on a stream event's way but two additions.
+ * hundred microseconds. Nothing here is on a stream event's way but two additions. And what was
+ * reported of a conversation's last turn (token/anchor.h) is the beginning of what is told of its
+ * next one.
  */
 #include "gate/gate_int.h"
 
@@ -39,6 +41,7 @@ void tokens_fini(struct gate *g)
     buf_fini(&t->text);
     mem_free(t->counter.work);
     mem_free(t->counter.memo);
+    mem_free(t->anchors);
 }
 
 bool tokens_want_ranks(struct gate *g)
@@ -82,13 +85,19 @@ static enum token_way way_of(const struct conf_provider *p)
                                                : TOKEN_NATIVE;
 }
 
+static struct token_count measure_to(struct call *c, const struct conf_provider *p, str model,
+                                     size_t exact_max, const struct ir_message *last)
+{
+    struct token_counter *counter = &c->gate->tokens.counter;
+    struct token_target target = {model, way_of(p), last};
+    counter->exact_max = exact_max;
+    return token_prompt(counter, c->ir, &target);
+}
+
 static struct token_count measure(struct call *c, const struct conf_provider *p, str model,
                                   size_t exact_max)
 {
-    struct token_counter *counter = &c->gate->tokens.counter;
-    struct token_target target = {model, way_of(p)};
-    counter->exact_max = exact_max;
-    return token_prompt(counter, c->ir, &target);
+    return measure_to(c, p, model, exact_max, NULL);
 }
 
 static struct lesson *lesson_for(struct call *c, const struct conf_provider *p, str model)
@@ -109,11 +118,47 @@ static struct lesson *lesson_of_attempt(struct call *c)
     return lesson_named(l, k->lesson);
 }
 
+static bool anchor_of(struct call *c, const struct conf_provider *p, str model, struct anchor *ret)
+{
+    struct anchors *a = c->gate->tokens.anchors;
+    return a && p && c->ir && anchors_find(a, p->name, model, c->ir, ret);
+}
+
+/* What `ours`, our count of a prompt, probably will be reported as: what was reported of the last
+ * turn, and of our count what came since, at the rate of the model. */
+static uint64_t corrected(struct call *c, const struct conf_provider *p, str model,
+                          const struct learned_ratio *rate, uint64_t ours)
+{
+    size_t exact_max = c->gate->tokens.counter.exact_max; /* that it was counted with */
+    struct anchor a;
+    if (!anchor_of(c, p, model, &a))
+        return ratio_apply(rate, ours);
+    uint64_t before = measure_to(c, p, model, exact_max, a.last).tokens;
+    if (ours >= before)
+        return a.tokens + ratio_apply(rate, ours - before);
+    /* The thoughts of a turn that is over now were dropped. */
+    return a.tokens > before - ours ? a.tokens - (before - ours) : 1;
+}
+
 struct token_count tokens_of_prompt(struct call *c, const struct conf_provider *p, str model)
 {
     struct token_count n = measure(c, p, model, COUNT_EXACT_MAX);
     if (n.source != USAGE_COUNTED)
-        n.tokens = ratio_apply(&lesson_for(c, p, model)->prompt, n.tokens);
+        n.tokens = corrected(c, p, model, &lesson_for(c, p, model)->prompt, n.tokens);
+    return n;
+}
+
+static uint64_t bytes_of(const struct ir_block *b)
+{
+    uint64_t n = 0;
+    for (; b; b = b->next) {
+        if (b->kind == IR_TEXT || b->kind == IR_REFUSAL)
+            n += b->text.text.n;
+        else if (b->kind == IR_TOOL_USE)
+            n += b->use.name.n + b->use.args.n;
+        else if (b->kind == IR_TOOL_RESULT)
+            n += bytes_of(b->result.content);
+    }
     return n;
 }
 
@@ -130,9 +175,16 @@ uint64_t tokens_estimate(struct call *c)
         return by_bytes(c);
     const struct attempt_record *t = &c->tried[c->attempts - 1];
     struct lesson *l = lesson_of_attempt(c);
+    struct anchor a;
     if (media && c->ir)
-        return ratio_apply(&l->prompt, measure(c, t->provider, t->model, 0).tokens);
-    return ratio_apply(&l->bytes, by_bytes(c));
+        return corrected(c, t->provider, t->model, &l->prompt,
+                         measure(c, t->provider, t->model, 0).tokens);
+    if (!anchor_of(c, t->provider, t->model, &a))
+        return ratio_apply(&l->bytes, by_bytes(c));
+    uint64_t more = 0;
+    for (const struct ir_message *m = a.last->next; m; m = m->next)
+        more += bytes_of(m->blocks);
+    return a.tokens + ratio_apply(&l->bytes, more / BYTES_PER_TOKEN);
 }
 
 /* ---- U44: a provider that does not say */
@@ -149,7 +201,7 @@ static void fill_prompt(struct call *c, const struct attempt_record *t, struct u
     tokens_want_ranks(c->gate); /* for the next one */
     struct token_count n = measure(c, t->provider, t->model, SETTLE_MAX);
     if (n.source != USAGE_COUNTED)
-        n.tokens = ratio_apply(&lesson_of_attempt(c)->prompt, n.tokens);
+        n.tokens = corrected(c, t->provider, t->model, &lesson_of_attempt(c)->prompt, n.tokens);
     u->input_uncached = n.tokens;
     u->source = (uint8_t)n.source;
 }
@@ -179,6 +231,21 @@ static bool is_sample(struct call *c, const struct lesson *l)
     return l->prompt.seen == LEARN_PRIOR.seen || ++t->since_sample % LEARN_EVERY == 0;
 }
 
+/* How large this turn was, for the next one. Its request is known where it was translated. */
+static void drop_anchor(struct call *c, const struct attempt_record *t)
+{
+    struct gate *g = c->gate;
+    if (!c->ir || !usage_prompt(&c->usage))
+        return;
+    if (!g->tokens.anchors) {
+        g->tokens.anchors = mem_alloc(sizeof(*g->tokens.anchors));
+        if (!g->tokens.anchors)
+            return;
+        anchors_init(g->tokens.anchors, (struct hash_key){rand_u64(&g->rand), rand_u64(&g->rand)});
+    }
+    anchors_put(g->tokens.anchors, t->provider->name, t->model, c->ir, usage_prompt(&c->usage));
+}
+
 void tokens_learn(struct call *c)
 {
     const struct usage *u = &c->usage;
@@ -188,6 +255,7 @@ void tokens_learn(struct call *c)
         return;
     const struct attempt_record *t = &c->tried[c->attempts - 1];
     struct lesson *l = lesson_of_attempt(c);
+    drop_anchor(c, t);
     if (!media)
         ratio_learn(&l->bytes, by_bytes(c), usage_prompt(u));
     if (is_sample(c, l))

@@ -435,12 +435,13 @@ static void format_of(struct walk *w, const struct ir_format *f)
     }
 }
 
-/* Does the last turn go on behind a tool's result? */
-static bool in_tool_loop(const struct ir_request *r)
+/* Does the last turn go on behind a tool's result? `end`: the message behind the last that counts.
+ */
+static bool in_tool_loop(const struct ir_request *r, const struct ir_message *end)
 {
     const struct ir_message *last = r->messages;
 
-    for (const struct ir_message *m = last; m; m = m->next)
+    for (const struct ir_message *m = last; m != end; m = m->next)
         last = is_system(m) ? last : m;
     for (const struct ir_block *b = last ? last->blocks : NULL; b; b = b->next)
         if (b->kind == IR_TOOL_RESULT)
@@ -484,11 +485,13 @@ struct token_count token_prompt(struct token_counter *c, const struct ir_request
 {
     struct walk w = {.c = c, .f = token_family(t->model, t->way), .target = t};
 
-    w.loop = in_tool_loop(r);
+    const struct ir_message *end = t->last ? t->last->next : NULL;
+
+    w.loop = in_tool_loop(r, end);
     w.exact = w.f->text == 0 && encoding_of(&w);
     tokens(&w, w.f->base);
     thinking_of(&w, r);
-    for (const struct ir_message *m = r->messages; m; m = m->next)
+    for (const struct ir_message *m = r->messages; m != end; m = m->next)
         message_of(&w, m);
     tools_of(&w, r);
     openai_head(&w, r);

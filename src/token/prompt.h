@@ -35,6 +35,7 @@ struct token_counter {
 struct token_target {
     str model; /* as its provider calls it */
     enum token_way way;
+    const struct ir_message *last; /* count up to this one; NULL: all messages */
 };
 
 struct token_count {

@@ -6,8 +6,10 @@ The ranks here are made up: every byte is a token, so that what is counted can b
 
 import hashlib
 import json
+import os
 import signal
 import struct
+import subprocess
 import threading
 
 import gateway as gateways
@@ -54,6 +56,58 @@ def test_counted_for_the_model_it_would_be_sent_to(weir, upstream, tmp_path):
     assert count(w, system="Be brief.") == (3 + 4 + len(TEXT) + 4 + 9, "counted")
     tokens, how = count(w, model="claude-sonnet-4-5")  # leads nowhere: a model's own name
     assert (tokens, how) == (3 + 4 + len(TEXT), "estimated")
+
+
+def test_a_reported_turn_is_the_beginning_of_the_next(weir, upstream, tmp_path):
+    """What no reader of the request can know (here 5,000 tokens of it) is known from the first
+    report on: the next turn is that and what came since."""
+    up = upstream("anthropic", default=says(Turn(text="Hi.", input=5000, output=3)))
+    w = weir(config(up, "claude-sonnet-4-5"), env={"WEIR_TOKENS": str(ranks(tmp_path / "ranks"))})
+    first = [{"role": "user", "content": TEXT}]
+    then = [*first, {"role": "assistant", "content": "Hi."}, {"role": "user", "content": "More"}]
+
+    def counted(messages):
+        body = {"model": "m", "messages": messages}
+        return http1.call(w.port, "POST", "/v1/messages/count_tokens", body).json["input_tokens"]
+
+    alone = counted(then)
+    assert counted(first) < 100
+    body = {"model": "m", "messages": first}
+    assert http1.call(w.port, "POST", "/v1/chat/completions", body).status == 200
+    assert counted(first) == 5000
+    since = alone - (3 + 4 + len(TEXT))
+    assert 5000 + since <= counted(then) <= 5000 + 2 * since  # at the rate that was learned
+    assert counted([{"role": "user", "content": "Another"}]) < 100
+
+
+def install(to, ranks_from):
+    """`meson install` of the build whose program is tested."""
+    build = gateways.binary().parent
+    if not (build / "meson-info").is_dir():
+        pytest.skip("the program under test lies in no build folder")
+    env = {**os.environ, "WEIR_TOKENS": str(ranks_from)}
+    command = ["meson", "install", "-C", str(build), "--no-rebuild", "--destdir", str(to)]
+    got = subprocess.run(command, env=env, capture_output=True, text=True, timeout=120)
+    assert got.returncode == 0, got.stdout + got.stderr
+    (program,) = to.rglob("bin/weir")
+    return program
+
+
+def test_an_installed_weir_finds_its_ranks(weir, upstream, tmp_path, monkeypatch):
+    program = install(tmp_path / "root", ranks(tmp_path / "ranks"))
+    assert len(list(program.parent.glob("../share/weir/tokens/*.bpe"))) == 2
+    monkeypatch.setenv("WEIR_BIN", str(program))
+    assert count(weir(config(upstream()))) == (3 + 4 + len(TEXT), "counted")
+
+
+def test_it_is_installed_without_them_too(weir, upstream, tmp_path, monkeypatch):
+    program = install(tmp_path / "root", tmp_path)
+    assert not list(program.parent.glob("../share/weir/tokens/*"))
+    monkeypatch.setenv("WEIR_BIN", str(program))
+    w = weir(config(upstream(), workers=2))
+    for _ in range(6):
+        assert count(w)[1] == "estimated"
+    assert w.said().count("Tokens are estimated, not counted") == 1, w.said()
 
 
 def test_the_first_counts_of_all_workers_wait_for_the_ranks(weir, upstream, tmp_path):

@@ -15,6 +15,7 @@
 #include "../dialect/drive.h"
 #include "base/mem.h"
 #include "real.h"
+#include "token/anchor.h"
 #include "token/learn.h"
 #include "token/prompt.h"
 
@@ -74,8 +75,19 @@ struct measured {
     bool exact;
 };
 
+/* A recording whose conversation goes on in another one: told with what was reported of the first.
+ */
+struct session {
+    char name[96];
+    double want, alone, anchored;
+};
+
 struct survey {
     struct token_counter counter;
+    struct anchors *anchors;
+    struct session sessions[NAMES_MAX];
+    size_t nsessions;
+    bool again; /* the second time through: what comes before each is known */
     struct buf text;
     struct measured *all;
     size_t n, unseen[UNSEEN_N];
@@ -233,6 +245,35 @@ static void add_measured(struct survey *s, const char *dir, size_t source, str m
     m->exact = got.source == USAGE_COUNTED;
 }
 
+/* The request without its last message, if anything was reported of a beginning of it. */
+static void look_back(struct survey *s, const char *dir, size_t source, str model,
+                      struct ir_request *r, uint64_t want)
+{
+    struct token_target t = {model, sources[source].way, NULL};
+    struct ir_message *m = r->messages, *last;
+    struct anchor a;
+
+    if (!m->next)
+        return;
+    while (m->next->next)
+        m = m->next;
+    last = m->next;
+    m->next = NULL; /* or it would find itself */
+    bool found = anchors_find(s->anchors, str_c(sources[source].folder), model, r, &a);
+    m->next = last;
+    if (!found || s->nsessions == NAMES_MAX)
+        return;
+    struct session *e = &s->sessions[s->nsessions++];
+    uint64_t all = token_prompt(&s->counter, r, &t).tokens;
+
+    t.last = a.last;
+    uint64_t before = token_prompt(&s->counter, r, &t).tokens;
+
+    snprintf(e->name, sizeof(e->name), "%s/%s", sources[source].folder, strrchr(dir, '/') + 1);
+    e->want = (double)want, e->alone = (double)all;
+    e->anchored = (double)a.tokens + (double)all - (double)before;
+}
+
 static void look_at(struct survey *s, const char *dir, size_t source)
 {
     const struct dialect *reads = dialect_find(str_c(sources[source].reads));
@@ -255,8 +296,11 @@ static void look_at(struct survey *s, const char *dir, size_t source)
         enum unseen u = is_seen(&r, sources[source].way);
 
         u = u == SEEN ? answer_is_plain(answer, url) : u;
-        s->unseen[u]++;
-        if (u == SEEN) {
+        s->unseen[u] += !s->again;
+        if (u == SEEN && s->again) {
+            look_back(s, dir, source, model, &r, want);
+        } else if (u == SEEN) {
+            anchors_put(s->anchors, str_c(sources[source].folder), model, &r, want);
             add_measured(s, dir, source, model, &r);
             s->all[s->n - 1].want = (double)want;
         }
@@ -354,11 +398,21 @@ static void report(struct survey *s, double *ret_median, double *ret_p95)
                s->all[i].name);
 }
 
-static void test_errors_over_recorded_requests(void **state)
+/* Recordings are single calls, so there are few of them; each must come nearer, or stay as near. */
+static void report_sessions(const struct survey *s)
 {
-    struct survey *s = *state;
-    double median = 0, p95 = 0;
+    for (size_t i = 0; i < s->nsessions; i++) {
+        const struct session *e = &s->sessions[i];
+        double alone = (e->alone - e->want) / e->want * 100;
+        double anchored = (e->anchored - e->want) / e->want * 100;
 
+        printf("# a second turn: %6.0f, alone %+6.1f%%, behind the first %+6.1f%% %s\n", e->want,
+               alone, anchored, e->name);
+    }
+}
+
+static void survey_all(struct survey *s)
+{
     for (size_t i = 0; i < ARRAY_LEN(sources); i++) {
         const struct dialect *reads = dialect_find(str_c(sources[i].reads));
         char pattern[4096];
@@ -373,7 +427,18 @@ static void test_errors_over_recorded_requests(void **state)
             look_at(s, g.gl_pathv[k], i);
         globfree(&g);
     }
+}
+
+static void test_errors_over_recorded_requests(void **state)
+{
+    struct survey *s = *state;
+    double median = 0, p95 = 0;
+
+    survey_all(s);
+    s->again = true;
+    survey_all(s);
     report(s, &median, &p95);
+    report_sessions(s);
     assert_true(s->n > 50);
     assert_true(median <= 3.0);
     assert_true(p95 <= 10.0);
@@ -391,6 +456,8 @@ int main(void)
     };
 
     s.all = mem_need(CASES_MAX * sizeof(*s.all));
+    s.anchors = mem_need(sizeof(*s.anchors));
+    anchors_init(s.anchors, (struct hash_key){1, 2});
     s.counter = (struct token_counter){o200k, cl100k,  mem_need(sizeof(struct bpe_work)),
                                        NULL,  &s.text, 64u << 20};
     snprintf(path, sizeof(path), "%s/fixtures/wire/index.json", drive_shared_dir());
@@ -404,6 +471,7 @@ int main(void)
         printf("1..1\nok 1 # SKIP the recordings or the ranks are not there\n");
     mem_free(s.counter.work);
     mem_free(s.all);
+    mem_free(s.anchors);
     buf_fini(&s.text);
     bpe_free(o200k);
     bpe_free(cl100k);
