@@ -399,7 +399,7 @@ static const struct section weights_section = {"routing.weights",
 static const struct option routing_rows[] = {
     {"strategy", OPTION_WORD, 0, AT(strategy), "weighted_round_robin", .words = strategy_words,
      .help = "for models without one of their own"},
-    {"weights", OPTION_SECTION, OPTION_LATER, AT(weights), .sub = &weights_section,
+    {"weights", OPTION_SECTION, 0, AT(weights), .sub = &weights_section,
      .help = "for the strategy `balanced`"},
     {"fallback", OPTION_BOOL, 0, AT(fallback), "true",
      .help = "false: one attempt, no other target and no other model"},

@@ -34,18 +34,34 @@ void attempt_begin(struct call *c)
         .error = ERR_COUNT};
     metric_add(&c->bind->metric->counter[METRIC_P_CALLS], 1);
     metric_add(&c->bind->metric->in_flight, 1);
+    figures_begin(&c->cand->health->figures, c->attempt_began);
+    c->attempt_content = 0;
     c->record_open = true;
     if (c->attempts > 1)
         metric_count(c->gate->set.metrics, RETRIES);
 }
 
-static void end_record(struct call *c, enum err error)
+void attempt_content(struct call *c)
+{
+    const msec now = loop_now(c->gate->loop);
+    c->content = true;
+    c->ttft_ms = now - c->req->began;
+    if (!c->record_open || c->attempt_content)
+        return;
+    c->attempt_content = now;
+    figures_first(&c->cand->health->figures, now, c->attempt_began);
+}
+
+static void end_record(struct call *c, enum err error, enum figures_end how)
 {
     struct attempt_record *t = attempt_record_of(c);
+    const msec now = loop_now(c->gate->loop);
     CHECK(c->record_open);
+    figures_end(&c->cand->health->figures, now, c->attempt_began, c->attempt_content, how,
+                how == FIGURES_SERVED ? c->usage.output : 0);
     t->error = error;
     t->status = c->status;
-    t->ms = (uint32_t)(loop_now(c->gate->loop) - c->attempt_began);
+    t->ms = (uint32_t)(now - c->attempt_began);
     metric_add(&c->bind->metric->in_flight, (uint64_t)-1);
     if (c->cand->probe)
         c->cand->health->probing = false;
@@ -55,7 +71,7 @@ static void end_record(struct call *c, enum err error)
 void attempt_drop(struct call *c, enum err why)
 {
     if (c->record_open)
-        end_record(c, why);
+        end_record(c, why, FIGURES_VOID);
 }
 
 void attempt_release(struct call *c)
@@ -150,12 +166,28 @@ void attempt_resume(struct call *c)
     start(c);
 }
 
+#define BYTES_A_TOKEN 4 /* good enough to compare costs, which all are of the same prompt */
+
+/* What the call would cost at a target, as far as prices are known. */
+static double quote(void *arg, const struct conf_target *t, double tokens)
+{
+    struct call *c = arg;
+    struct pricing *p = &c->gen->pricing;
+    const struct usage u = {.input_uncached = c->req->body.n / BYTES_A_TOKEN,
+                            .output = (uint64_t)tokens,
+                            .has = USAGE_HAS_INPUT | USAGE_HAS_OUTPUT};
+    const struct known *k = pricing_find(p, t->provider, t->model, &c->req->arena);
+    const struct charge ch = pricing_charge(p, t->provider, k, &u, loop_unix_ms(c->gate->loop));
+    return ch.source == PRICE_BY_NOBODY || ch.cost.missing ? -1 : (double)ch.cost.usd;
+}
+
 static void go_route(struct call *c, const struct conf_route *r)
 {
+    const struct plan_ask ask = {.rand = &c->gate->rand, .usd = quote, .arg = c};
     struct plan *p = &c->plan;
     c->route = r;
     plan_release(p);
-    plan_build(p, &c->gate->route, c->gen->snap, r, loop_now(c->gate->loop));
+    plan_build(p, &c->gate->route, c->gen->snap, r, &ask, loop_now(c->gate->loop));
     if ((p->n == 0 || p->panic) && (!c->ready_at || p->ready_at < c->ready_at)) {
         c->why = p->why;
         c->ready_at = p->ready_at;
@@ -234,7 +266,7 @@ static void learn(struct call *c, const struct attempt_failure *f)
     msec now = loop_now(c->gate->loop);
     struct health *h = c->cand->health;
     bool bad = retry_is_failure(f);
-    end_record(c, f->kind);
+    end_record(c, f->kind, bad ? FIGURES_FAILED : FIGURES_VOID);
     if (f->end == ATTEMPT_CLIENT || f->end == ATTEMPT_OURS)
         return;
     metric_add(&m->counter[METRIC_P_ERRORS], 1);
@@ -330,7 +362,7 @@ static bool try_new_token(struct call *c, const struct attempt_failure *f)
     if (f->end != ATTEMPT_STATUS || c->attempts >= GATE_ATTEMPTS_MAX || !token_renew(c, f->kind))
         return false;
     attempt_record_of(c)->why = "its access token was refused";
-    end_record(c, f->kind);
+    end_record(c, f->kind, FIGURES_VOID);
     start(c);
     return true;
 }
@@ -384,7 +416,7 @@ void attempt_served(struct call *c)
 {
     thoughts_keep(c);
     thoughts_forget(c);
-    end_record(c, ERR_COUNT);
+    end_record(c, ERR_COUNT, FIGURES_SERVED);
     attempt_answers(c);
     health_success(c->cand->health);
     if (!call_passes(c))

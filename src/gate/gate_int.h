@@ -139,6 +139,7 @@ struct call {
     unsigned same_tries;
     unsigned left_out; /* tries without a parameter that was refused */
     msec attempt_began;
+    msec attempt_content; /* when its first content came; 0: not yet, or all at once */
     msec deadline;
     bool impatient;                 /* the deadline is the client's own */
     uint64_t retry_after_ms;        /* the shortest that a provider asked for; 0: none did */
@@ -340,6 +341,7 @@ void fail_for_client(struct fail *f);
 void attempt_resume(
     struct call *c); /* the same attempt from its beginning: what it waited for is there */
 void attempt_begin(struct call *c);   /* a record of c->cand is opened */
+void attempt_content(struct call *c); /* the first content of an answer has come */
 void attempt_answers(struct call *c); /* committed: the target serves, the record goes on */
 void attempt_served(struct call *c);  /* the answer is whole: health is learned, the record ends */
 void attempt_broke(struct call *c);   /* cut behind the commit point, see c->fail: the same */

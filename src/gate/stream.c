@@ -187,10 +187,8 @@ static void take_event(struct call *c, const struct sse_event *ev, bool stays)
 /* Bytes that are no events: the first of them is content. */
 static void take_raw(struct call *c, str piece, bool stays)
 {
-    if (!c->content && piece.n) {
-        c->content = true;
-        c->ttft_ms = loop_now(c->gate->loop) - c->req->began;
-    }
+    if (!c->content && piece.n)
+        attempt_content(c);
     forward(c, piece, stays);
     if (call_passes(c))
         pass_hear(c, piece);

@@ -61,10 +61,8 @@ static void learn(struct call *c, const struct ir_event *ev)
 static void deliver(void *ctx, const struct ir_event *ev)
 {
     struct call *c = ctx;
-    if (!c->content && ir_event_is_content(ev)) {
-        c->content = true;
-        c->ttft_ms = loop_now(c->gate->loop) - c->req->began;
-    }
+    if (!c->content && ir_event_is_content(ev))
+        attempt_content(c);
     if (c->peek.has_tools)
         thoughts_event(c, ev);
     if (c->collect)

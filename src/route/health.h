@@ -19,6 +19,7 @@
 #include "base/map.h"
 #include "base/time.h"
 #include "ir/error.h"
+#include "route/figures.h"
 
 #define HEALTH_FAIL_MAX    5      /* failures in a row that open the breaker (Envoy's default) */
 #define HEALTH_OPEN_MS     30000  /* times the number of openings in a row … */
@@ -32,10 +33,11 @@ struct health {
     struct list link; /* by last use */
     str id;
     msec cool_until, open_until, refused_until;
-    unsigned failures; /* in a row */
-    unsigned openings; /* in a row */
-    unsigned holders;  /* plans and calls that point here */
-    bool probing;      /* half-open, and the probe is under way */
+    unsigned failures;      /* in a row */
+    unsigned openings;      /* in a row */
+    unsigned holders;       /* plans and calls that point here */
+    bool probing;           /* half-open, and the probe is under way */
+    struct figures figures; /* of a target; nothing in a credential's */
 };
 
 struct health_table {

@@ -192,39 +192,70 @@ static void add_target(struct plan *p, struct route_state *s, const struct snaps
     }
 }
 
+/* Whether one of the target's keys can serve; and what all of them together have shown, where the
+ * strategy looks at that. */
 static bool can_serve(struct route_state *s, const struct snapshot *snap,
-                      const struct conf_target *t, msec now)
+                      const struct conf_target *t, unsigned needs, msec now, struct contender *ret)
 {
-    uint32_t n = key_count(&snap->providers[t->provider]);
+    const uint32_t n = key_count(&snap->providers[t->provider]);
+    struct figures all = {0};
+    bool can = false;
     for (uint32_t i = 0; i < n; i++) {
         struct candidate c;
-        if (candidate_of(s, snap, t, i, &c) && state_of(&c, now) <= HEALTH_HALF_OPEN)
+        if (!candidate_of(s, snap, t, i, &c))
+            continue;
+        can |= state_of(&c, now) <= HEALTH_HALF_OPEN;
+        if (!(needs & STRATEGY_FIGURES) && can)
             return true;
+        figures_add(&all, &c.health->figures, now);
     }
-    return false;
+    ret->seen = figures_read(&all, now);
+    ret->last = all.begun;
+    ret->in_flight = all.in_flight;
+    ret->news = all.news > 0;
+    return can;
 }
 
-/* Smooth weighted round robin over the targets in `ok`; the chosen index. */
-static uint32_t choose(struct route_state *s, const struct conf_route *r, const bool *ok,
-                       uint32_t n)
+#define TOKENS_UNKNOWN 200 /* of an answer, before any was seen */
+
+/* The answer's length does not depend on who gives it, as far as anybody knows: the average of all
+ * those that are known. */
+static double tokens_of(const struct contender *c, uint32_t n)
 {
-    struct turn *t = turn_of(s, r);
-    int64_t total = 0;
-    uint32_t best = UINT32_MAX;
-    for (uint32_t i = 0; i < n; i++) {
-        if (!ok[i])
-            continue;
-        int64_t w = r->targets[i].weight;
-        total += w;
-        if (t)
-            t->account[i] += w;
-        if (best == UINT32_MAX || (t && t->account[i] > t->account[best]) ||
-            (r->targets[best].weight == 0 && w > 0))
-            best = i;
+    double sum = 0, samples = 0;
+    for (uint32_t i = 0; i < n; i++)
+        if (c[i].seen.tokens > 0)
+            sum += c[i].seen.tokens * c[i].seen.n, samples += c[i].seen.n;
+    return samples > 0 ? sum / samples : TOKENS_UNKNOWN;
+}
+
+/* The targets that can serve, the first to try first; how many. */
+static uint32_t rank(struct route_state *s, const struct snapshot *snap, const struct conf_route *r,
+                     const struct plan_ask *ask, msec now, struct contender *c)
+{
+    const uint32_t most = r->ntargets < TARGETS_MAX ? r->ntargets : TARGETS_MAX;
+    const unsigned needs = strategy_needs(r->strategy);
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < most; i++) {
+        c[n] = (struct contender){
+            .target = &r->targets[i], .index = i, .usd = -1, .room = 1, .seen = {.tokens = -1}};
+        n += can_serve(s, snap, &r->targets[i], needs, now, &c[n]);
     }
-    if (t && best != UINT32_MAX)
-        t->account[best] -= total;
-    return best;
+    struct choice x = {.strategy = r->strategy,
+                       .routing = &snap->routing,
+                       .session = ask->session,
+                       .looks = &s->looks,
+                       .rand = ask->rand};
+    if (needs & STRATEGY_FIGURES)
+        x.tokens = tokens_of(c, n);
+    if (needs & STRATEGY_TURNS) {
+        struct turn *t = turn_of(s, r);
+        x.account = t ? t->account : NULL;
+    }
+    for (uint32_t i = 0; i < n && (needs & STRATEGY_COST) && ask->usd; i++)
+        c[i].usd = ask->usd(ask->arg, c[i].target, x.tokens);
+    strategy_rank(&x, c, n);
+    return n;
 }
 
 /* Nothing can serve: a broken target is probed; else say what stands in the way. */
@@ -257,32 +288,23 @@ static void panic(struct plan *p, struct route_state *s, const struct snapshot *
 }
 
 void plan_build(struct plan *p, struct route_state *s, const struct snapshot *snap,
-                const struct conf_route *r, msec now)
+                const struct conf_route *r, const struct plan_ask *ask, msec now)
 {
-    bool ok[TARGETS_MAX];
-    uint32_t n = r->ntargets < TARGETS_MAX ? r->ntargets : TARGETS_MAX;
+    const uint32_t most = r->ntargets < TARGETS_MAX ? r->ntargets : TARGETS_MAX;
     p->n = p->next = 0;
     p->panic = false;
     p->why = ERR_UNAVAILABLE;
     p->ready_at = now;
-    if (n == 1) {
+    if (most == 1) {
         add_target(p, s, snap, &r->targets[0], now);
     } else {
-        for (uint32_t i = 0; i < n; i++)
-            ok[i] = can_serve(s, snap, &r->targets[i], now);
-        uint32_t first = choose(s, r, ok, n);
-        while (first != UINT32_MAX && p->n < PLAN_MAX) { /* then by weight, in the order written */
-            ok[first] = false;
-            add_target(p, s, snap, &r->targets[first], now);
-            first = UINT32_MAX;
-            for (uint32_t i = 0; i < n; i++)
-                if (ok[i] &&
-                    (first == UINT32_MAX || r->targets[i].weight > r->targets[first].weight))
-                    first = i;
-        }
+        struct contender c[TARGETS_MAX];
+        const uint32_t n = rank(s, snap, r, ask, now, c);
+        for (uint32_t i = 0; i < n && p->n < PLAN_MAX; i++)
+            add_target(p, s, snap, c[i].target, now);
     }
     if (p->n == 0)
-        panic(p, s, snap, r, n, now);
+        panic(p, s, snap, r, most, now);
 }
 
 struct candidate *plan_next(struct plan *p, msec now)

@@ -2,15 +2,14 @@
 /*
  * plan - which targets a call tries, and in which order.
  *
- * Built for one route at a time: the strategy chooses the first target among those that can serve,
- * the others follow by weight; each target contributes its keys, the next key in turn first, so
- * that a limited key is replaced before the provider is. What is cooling, open or refused is left
+ * Built for one route at a time: the targets that can serve, in the order of the route's strategy
+ * (strategy.h); each contributes its keys, the next key in turn first, so that a limited key is
+ * replaced before the provider is. What is cooling, open or refused is left
  * out. When that leaves nothing, a broken target is tried all the same, one probe at a time (panic
  * rule; a call that has fallback routes tries those first); a rate-limited or refused one is not:
  * then `why` says what to answer, and `ready_at` when.
  *
- * Smooth weighted round robin (as nginx): each choice adds its weight to every target's account and
- * takes the total from the chosen one's. The accounts are the worker's own, by route name.
+ * The accounts of strategies that take turns are the worker's own, by route name.
  *
  * A plan holds the health records of its candidates: each plan_build is followed by one
  * plan_release. A candidate that is to outlive its plan is copied, and held by itself.
@@ -20,6 +19,7 @@
 #include "conf/snapshot.h"
 #include "route/budget.h"
 #include "route/health.h"
+#include "route/strategy.h"
 
 #define PLAN_MAX 16
 
@@ -63,14 +63,25 @@ struct route_state {
     struct map turns; /* route name -> struct turn */
     struct budgets budgets;
     uint64_t key_turn;
+    uint32_t looks; /* choice.looks of all routes: each is a sample of it */
     struct plan_memo memo[PLAN_MEMO];
 };
 
 enum rc route_state_init(struct route_state *s, struct hash_key key) MUST_CHECK;
 void route_state_fini(struct route_state *s);
 
+/* What a strategy may want to know of the call. */
+struct plan_ask {
+    struct rand *rand;
+    uint64_t session; /* hash of the conversation or whatever else belongs together; 0: nothing */
+    /* Nano-dollars that the call would cost there, for an answer of so many tokens; negative: not
+     * known. Asked only by strategies that weigh costs. NULL: of nobody. */
+    double (*usd)(void *arg, const struct conf_target *t, double tokens);
+    void *arg;
+};
+
 void plan_build(struct plan *p, struct route_state *s, const struct snapshot *snap,
-                const struct conf_route *route, msec now);
+                const struct conf_route *route, const struct plan_ask *ask, msec now);
 void plan_release(struct plan *p); /* the candidates are gone; idempotent, also for a zeroed plan */
 void candidate_hold(struct candidate *c);
 void candidate_release(struct candidate *c);

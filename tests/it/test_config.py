@@ -52,12 +52,12 @@ security:
     openai: sk-canary-1
     anthropic: sk-canary-2
 routing:
-  strategy: balanced
+  strategy: cache_aware
   fallback: true
 """,
     )
     assert status == 0, said
-    assert "balanced" in said and "canary" not in said
+    assert "cache_aware" in said and "canary" not in said
 
 
 CCR = {

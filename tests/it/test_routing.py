@@ -5,6 +5,7 @@ import signal
 import time
 
 import gateway
+import pytest
 import http1
 from fronts import CHAT, assert_error, assert_served
 from turns import Turn
@@ -49,6 +50,56 @@ def test_weights_share_the_calls(weir, upstream):
         for _ in range(80):
             assert conn.call("POST", CHAT.path, CHAT.body()).status == 200
     assert a.hits + b.hits == 80 and 45 <= a.hits <= 74, (a.hits, b.hits)
+
+
+def targets(*ups, strategy):
+    """One logical model with these targets and a way to choose among them."""
+    names = [f"{{ use: {chr(97 + i)}/up }}" for i in range(len(ups))]
+    lists = f"targets: [ {', '.join(names)} ], strategy: {strategy}"
+    text = gateway.config(*ups).replace("targets: [ { use: a/up } ]", lists, 1)
+    assert lists in text
+    return text
+
+
+def ask_often(w, times):
+    with http1.Conn(w.port) as conn:
+        for _ in range(times):
+            assert conn.call("POST", CHAT.path, CHAT.body()).status == 200
+
+
+def test_strategies_in_turn(weir, upstream):
+    for strategy, least, most in (("round_robin", 20, 20), ("priority", 40, 40), ("random", 8, 32)):
+        a, b = upstream(default=says(A)), upstream(default=says(B))
+        ask_often(weir(targets(a, b, strategy=strategy)), 40)
+        assert least <= a.hits <= most and a.hits + b.hits == 40, (strategy, a.hits, b.hits)
+
+
+def slow(seconds, turn):
+    def answer(x):
+        x.pause(seconds)
+        says(turn)(x)
+
+    return answer
+
+
+@pytest.mark.parametrize("strategy", ["lowest_latency", "balanced"])
+def test_strategies_that_learn(weir, upstream, strategy):
+    """The slower target is tried, and then hardly any more."""
+    a, b = upstream(default=slow(0.06, A)), upstream(default=says(B))
+    w = weir(targets(a, b, strategy=strategy))
+    ask_often(w, 60)
+    assert a.hits >= 1 and b.hits >= 45, (a.hits, b.hits)
+
+
+def test_lowest_cost(weir, upstream):
+    """Own prices in the configuration decide; what has none is no bargain."""
+    a, b, c = upstream(default=says(A)), upstream(default=says(B)), upstream(default=says(A))
+    text = targets(a, b, c, strategy="lowest_cost")
+    for dollars in (5, 1):
+        price = f"{{ name: up, price: {{ input: {dollars}, output: {dollars} }} }}"
+        text = text.replace("models: [up]", f"models: [ {price} ]", 1)
+    ask_often(weir(text), 20)
+    assert (a.hits, b.hits, c.hits) == (0, 20, 0)
 
 
 def test_the_request_that_arrives(weir, upstream, front, back):

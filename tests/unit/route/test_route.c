@@ -9,6 +9,8 @@ static struct secret keys_a[2], keys_b[1];
 static struct conf_provider providers[3];
 static struct snapshot snap;
 static struct route_state state;
+static struct rand dice;
+static const struct plan_ask ask = {.rand = &dice};
 
 static int setup(void **unused)
 {
@@ -42,7 +44,7 @@ static int teardown(void **unused)
 /* A plan that is not held: enough where no record has to give way. */
 static void build(struct plan *p, const struct conf_route *r, msec now)
 {
-    plan_build(p, &state, &snap, r, now);
+    plan_build(p, &state, &snap, r, &ask, now);
     for (unsigned i = 0; i < p->n; i++)
         candidate_release(&p->c[i]);
 }
@@ -302,9 +304,9 @@ static void test_records_of_a_plan_stay(void **unused)
     struct conf_target t[] = {{0, 1, STR("m")}, {1, 1, STR("m")}};
     struct conf_route r = ROUTE(t);
     struct plan p, again;
-    plan_build(&p, &state, &snap, &r, 1000);
+    plan_build(&p, &state, &snap, &r, &ask, 1000);
     test_records_are_bounded(unused);
-    plan_build(&again, &state, &snap, &r, 1000);
+    plan_build(&again, &state, &snap, &r, &ask, 1000);
     for (unsigned i = 0; i < p.n; i++)
         for (unsigned k = 0; k < again.n; k++)
             if (p.c[i].target == again.c[k].target && p.c[i].key == again.c[k].key) {

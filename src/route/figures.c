@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* figures - fading sums; see the header. */
+#include "route/figures.h"
+
+#include <math.h>
+
+#include "base/check.h"
+
+#define MUCH_BETTER 0.5  /* of the time that was known */
+#define MANY_FAILED 0.2  /* of the attempts: then one that is answered is news */
+#define MUCH_SLOWER 2    /* times what is usual */
+#define REMEMBERED  0.25 /* samples that all that was known weighs, beside the news */
+
+static double fade_of(const struct figures *f, msec now)
+{
+    if (!f->at || now <= f->at)
+        return 1;
+    return exp(-(double)(now - f->at) / FIGURES_FADE_MS);
+}
+
+static void scale(struct figures *f, double k)
+{
+    f->n *= k, f->failed *= k;
+    f->firsts *= k, f->first_ms *= k;
+    f->tokens *= k, f->tokens_ms *= k, f->answers *= k, f->output *= k;
+}
+
+/* Bring the sums to `now` and make room for one more sample. */
+static void fade(struct figures *f, msec now)
+{
+    double k = fade_of(f, now);
+    if (f->n * k > FIGURES_SAMPLES - 1)
+        k = (FIGURES_SAMPLES - 1) / f->n;
+    scale(f, k);
+    f->at = now > f->at ? now : f->at;
+}
+
+static void forget(struct figures *f)
+{
+    const double most = f->n > f->firsts ? f->n : f->firsts;
+    if (most > REMEMBERED)
+        scale(f, REMEMBERED / most);
+}
+
+static bool good_news(const struct figures *f, msec now, double ms)
+{
+    if (!f->at || now - f->at < FIGURES_STALE_MS)
+        return false;
+    struct reading r = figures_read(f, f->at);
+    return r.error_rate > MANY_FAILED || (r.first_ms > 0 && ms < MUCH_BETTER * r.first_ms);
+}
+
+void figures_begin(struct figures *f, msec now)
+{
+    f->begun = now;
+    f->in_flight++;
+    f->waiting++;
+    if (f->news)
+        f->news--;
+    f->waiting_since += now;
+}
+
+static void stop_waiting(struct figures *f, msec began)
+{
+    CHECK(f->waiting > 0 && f->waiting_since >= began);
+    f->waiting--;
+    f->waiting_since -= began;
+}
+
+/* One answer began after so long. It may be over much later, so firsts are kept from outgrowing the
+ * others here and not in fade(). */
+static void add_first(struct figures *f, msec now, double ms)
+{
+    if (good_news(f, now, ms)) {
+        forget(f);
+        f->news = FIGURES_NEWS;
+    }
+    if (f->firsts > FIGURES_SAMPLES - 1) {
+        const double k = (FIGURES_SAMPLES - 1) / f->firsts;
+        f->firsts *= k, f->first_ms *= k;
+    }
+    f->firsts += 1;
+    f->first_ms += ms;
+    if (f->usual_n < FIGURES_USUAL)
+        f->usual_n++;
+    f->usual_ms += (ms - f->usual_ms) / f->usual_n;
+}
+
+void figures_first(struct figures *f, msec now, msec began)
+{
+    stop_waiting(f, began);
+    add_first(f, now, (double)(now - began));
+}
+
+/* It came whole: when it would have begun is guessed from the pace, where that is known. */
+static void add_whole(struct figures *f, msec now, msec began, double tokens)
+{
+    const double ms = (double)(now - began);
+    const double pace = f->tokens > 0 ? f->tokens_ms / f->tokens : 0;
+    add_first(f, now, ms > pace * tokens ? ms - pace * tokens : 0);
+}
+
+void figures_end(struct figures *f, msec now, msec began, msec first, enum figures_end how,
+                 uint64_t tokens)
+{
+    CHECK(f->in_flight > 0);
+    f->in_flight--;
+    if (!first)
+        stop_waiting(f, began);
+    if (how == FIGURES_VOID)
+        return;
+    if (!first && how == FIGURES_SERVED)
+        add_whole(f, now, began, (double)tokens);
+    fade(f, now);
+    f->n += 1;
+    if (how == FIGURES_FAILED)
+        f->failed += 1;
+    if (tokens > 1) {
+        f->answers += 1;
+        f->output += (double)tokens;
+    }
+    if (first && tokens > 1 && now > first) {
+        f->tokens += (double)(tokens - 1);
+        f->tokens_ms += (double)(now - first);
+    }
+}
+
+void figures_add(struct figures *sum, const struct figures *f, msec now)
+{
+    const double k = fade_of(f, now);
+    scale(sum, fade_of(sum, now));
+    sum->at = now;
+    sum->n += f->n * k, sum->failed += f->failed * k;
+    sum->firsts += f->firsts * k, sum->first_ms += f->first_ms * k;
+    sum->tokens += f->tokens * k, sum->tokens_ms += f->tokens_ms * k;
+    sum->answers += f->answers * k, sum->output += f->output * k;
+    if (f->usual_n) {
+        sum->usual_n += f->usual_n;
+        sum->usual_ms += (f->usual_ms - sum->usual_ms) * f->usual_n / sum->usual_n;
+    }
+    sum->begun = f->begun > sum->begun ? f->begun : sum->begun;
+    sum->in_flight += f->in_flight;
+    sum->waiting += f->waiting;
+    sum->waiting_since += f->waiting_since;
+    sum->news += f->news;
+}
+
+/* What waits already longer than the average is a sample of at least that: a target that hangs
+ * looks slow while it hangs. */
+static double with_waiting(const struct figures *f, msec now, double sum, double n)
+{
+    const double age = (double)now - (double)f->waiting_since / (f->waiting ? f->waiting : 1);
+    if (!f->waiting || (n > 0 && age <= sum / n))
+        return n > 0 ? sum / n : -1;
+    return n > 0 ? (sum + age * f->waiting) / (n + f->waiting) : -1;
+}
+
+struct reading figures_read(const struct figures *f, msec now)
+{
+    const double k = fade_of(f, now);
+    struct reading r = {.n = f->n * k, .first_ms = -1, .token_ms = -1, .tokens = -1};
+    /* One sample without an error stands in front: the first failure of a new target is no 100 %.
+     */
+    r.error_rate = f->failed * k / (r.n + 1);
+    r.first_ms = with_waiting(f, now, f->first_ms, f->firsts);
+    if (f->tokens > 0)
+        r.token_ms = f->tokens_ms / f->tokens;
+    if (f->answers > 0)
+        r.tokens = f->output / f->answers;
+    r.troubled =
+        r.error_rate > MANY_FAILED || (f->usual_n && r.first_ms > MUCH_SLOWER * f->usual_ms);
+    return r;
+}
+
+double reading_call_ms(const struct reading *r, double tokens)
+{
+    if (r->first_ms < 0)
+        return -1;
+    return r->first_ms + (r->token_ms > 0 ? r->token_ms * tokens : 0);
+}

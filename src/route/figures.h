@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * figures - how a target has served lately: errors, time to the first token, pace.
+ *
+ * Sums that fade. A sample counts 1 at first; it loses weight with time (FIGURES_FADE_MS), so that
+ * yesterday's trouble is not today's, and with each sample that follows once there are
+ * FIGURES_SAMPLES of them, so that a busy target's change shows within that many calls and a quiet
+ * one's figures do not melt away between two calls. Windows of buckets were the other choice: they
+ * forget in steps, cost a walk to read, and say nothing where there are few calls.
+ *
+ * Two things that plain averages get wrong stand in here:
+ *   a target that hangs brings no samples at all, so attempts under way that have waited longer
+ *   than the average count as samples of at least their age;
+ *   a target nobody calls any more cannot show that it has recovered, so a sample that is much
+ *   better than what was known of it, after a while without any, makes most of the old ones be
+ *   forgotten, and asks for a few more calls soon (`news`). Who sends them is strategy.h's matter.
+ *
+ * Pure: the clock comes as an argument. No allocation.
+ */
+#pragma once
+#include <stdbool.h>
+
+#include "base/time.h"
+
+#define FIGURES_FADE_MS  120000
+#define FIGURES_SAMPLES  30
+#define FIGURES_STALE_MS 200 /* without a sample for so long, a good one is news … */
+#define FIGURES_NEWS     3   /* … which so many calls more are to confirm */
+#define FIGURES_USUAL    1000
+
+struct figures {
+    msec at;                  /* the sums are faded to this moment */
+    msec begun;               /* when the last attempt was */
+    double n, failed;         /* attempts that ended, and those of them that failed */
+    double firsts, first_ms;  /* answers that began, and the time until then */
+    double tokens, tokens_ms; /* made behind the first one, and the time it took */
+    double answers, output;   /* those whose tokens are known, and these */
+    double usual_ms;          /* to the first token, of its last FIGURES_USUAL answers */
+    uint32_t usual_n;         /* … or of so many, until then */
+    uint32_t in_flight;       /* attempts under way … */
+    uint32_t waiting;         /* … and those of them whose answer has not begun */
+    uint32_t news;            /* attempts it should get soon, for it seems to have recovered */
+    msec waiting_since;       /* sum of the times at which those were sent */
+};
+
+/* An attempt goes through: begin, then first where an answer begins, then end. */
+void figures_begin(struct figures *f, msec now);
+/* Its first content came. */
+void figures_first(struct figures *f, msec now, msec began);
+
+enum figures_end { FIGURES_SERVED, FIGURES_FAILED, FIGURES_VOID /* says nothing of the target */ };
+/* It is over. `first`: when its content began; 0: it came whole, or never (figures_first was not
+ * called). `tokens`: how many it brought, 0 when that is not known. */
+void figures_end(struct figures *f, msec now, msec began, msec first, enum figures_end how,
+                 uint64_t tokens);
+
+/* What the sums say at a time. A negative figure is not known. */
+struct reading {
+    double n;          /* how many samples it stands on, faded */
+    double error_rate; /* 0 to 1; 0 when nothing is known */
+    double first_ms;   /* to the first token */
+    double token_ms;   /* each token behind it */
+    double tokens;     /* of an answer */
+    bool troubled;     /* much slower than it usually is, or it fails often */
+};
+/* Add what is known of one to what is known of others: of all keys of a target together. */
+void figures_add(struct figures *sum, const struct figures *f, msec now);
+struct reading figures_read(const struct figures *f, msec now);
+/* Milliseconds of a call that will bring so many tokens; negative: not known. */
+double reading_call_ms(const struct reading *r, double tokens);

@@ -1,0 +1,336 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* strategy - one function a strategy; see the header. */
+#include "route/strategy.h"
+
+#include <math.h>
+
+#include "base/check.h"
+
+#define ERROR_PRICE 10.0  /* one attempt in ten failing is as bad as taking twice the time */
+#define SHARPNESS   150.0 /* a score that is worse by 1/150 gets 1/e of the calls */
+#define BUSY_BOUND                                                                          \
+    1.25           /* of the average load: sticky's and cache_aware's bound (Mirrokni 2016) \
+                    */
+#define BEHIND 1e6 /* added to the score of those that are a last resort */
+
+/* Uniform in (0, 1]. */
+static double chance(struct rand *r)
+{
+    return (double)((rand_u64(r) >> 11) + 1) * 0x1p-53;
+}
+
+/* A key that puts contenders in the order of a draw by weight without putting back (Efraimidis and
+ * Spirakis 2006): the smallest of exponential times with those rates comes first. */
+static double draw(struct rand *r, double weight)
+{
+    return weight > 0 ? -log(chance(r)) / weight : BEHIND;
+}
+
+/* ---- in turn */
+
+/* Smooth weighted round robin (as nginx): each choice adds its weight to every account and takes
+ * the total from the chosen one's. The others follow by weight, in the order written. */
+static void take_turns(struct choice *x, struct contender *c, uint32_t n, bool weighted)
+{
+    int64_t total = 0;
+    uint32_t best = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        const int64_t w = weighted ? c[i].target->weight : c[i].target->weight > 0;
+        total += w;
+        if (x->account)
+            x->account[c[i].index] += w;
+        c[i].score = -(double)w;
+        const bool ahead = x->account && x->account[c[i].index] > x->account[c[best].index];
+        if (i == 0 || (w > 0 && (ahead || c[best].target->weight == 0)))
+            best = i;
+    }
+    if (x->account)
+        x->account[c[best].index] -= total;
+    c[best].score = -BEHIND;
+}
+
+static void weighted_round_robin(struct choice *x, struct contender *c, uint32_t n)
+{
+    take_turns(x, c, n, true);
+}
+
+static void round_robin(struct choice *x, struct contender *c, uint32_t n)
+{
+    take_turns(x, c, n, false);
+}
+
+static void by_chance(struct choice *x, struct contender *c, uint32_t n)
+{
+    for (uint32_t i = 0; i < n; i++)
+        c[i].score = draw(x->rand, c[i].target->weight);
+}
+
+static void priority(struct choice *x, struct contender *c, uint32_t n)
+{
+    (void)x;
+    for (uint32_t i = 0; i < n; i++)
+        c[i].score = c[i].index;
+}
+
+/* ---- by one figure */
+
+/* Equals share by chance: without it the first one written would take every call of a quiet time.
+ */
+static double tie_break(struct rand *r)
+{
+    return chance(r) * 1e-3;
+}
+
+static void least_busy(struct choice *x, struct contender *c, uint32_t n)
+{
+    for (uint32_t i = 0; i < n; i++) {
+        const double w = c[i].target->weight ? c[i].target->weight : 1;
+        c[i].score = (c[i].in_flight + 1) / w + tie_break(x->rand) / w;
+    }
+}
+
+static double call_ms(const struct choice *x, const struct contender *c)
+{
+    return reading_call_ms(&c->seen, x->tokens);
+}
+
+static void lowest_latency(struct choice *x, struct contender *c, uint32_t n)
+{
+    for (uint32_t i = 0; i < n; i++) {
+        const double ms = call_ms(x, &c[i]);
+        /* Not known: first, so that it becomes known. A failed attempt costs its time again. */
+        c[i].score = ms < 0 ? c[i].seen.error_rate : ms / (1 - 0.9 * c[i].seen.error_rate);
+    }
+}
+
+static void lowest_cost(struct choice *x, struct contender *c, uint32_t n)
+{
+    (void)x;
+    for (uint32_t i = 0; i < n; i++)
+        c[i].score = c[i].usd < 0 ? BEHIND / 2 : c[i].usd * 1e-9;
+}
+
+static void usage(struct choice *x, struct contender *c, uint32_t n)
+{
+    double most = 0, least = 1;
+    for (uint32_t i = 0; i < n; i++) {
+        c[i].score = 1 - c[i].room + tie_break(x->rand);
+        most = c[i].room > most ? c[i].room : most;
+        least = c[i].room < least ? c[i].room : least;
+    }
+    if (most <= least) /* nobody's limits are known, or all are the same */
+        take_turns(x, c, n, true);
+}
+
+/* ---- all figures together */
+
+struct best {
+    double ms, error_rate, usd; /* negative: nobody's is known */
+};
+
+static double lower(double best, double x)
+{
+    return x >= 0 && (best < 0 || x < best) ? x : best;
+}
+
+static struct best best_of(const struct choice *x, const struct contender *c, uint32_t n)
+{
+    struct best b = {-1, -1, -1};
+    for (uint32_t i = 0; i < n; i++) {
+        b.ms = lower(b.ms, call_ms(x, &c[i]));
+        b.error_rate = lower(b.error_rate, c[i].seen.error_rate);
+        b.usd = lower(b.usd, c[i].usd);
+    }
+    return b;
+}
+
+/* The share of x that the best would save, 0 to 1. */
+static double saving(double x, double best)
+{
+    return x > best ? 1 - best / x : 0;
+}
+
+static double worse_by(const struct choice *x, const struct contender *c, const struct best *b)
+{
+    const struct conf_routing *w = x->routing;
+    const double ms = call_ms(x, c);
+    double score = w->weight_error_rate * ERROR_PRICE * (c->seen.error_rate - b->error_rate);
+    if (ms >= 0) /* else it passes for the best, and will soon be known */
+        score += w->weight_response_time * saving(ms, b->ms);
+    if (b->usd >= 0) /* what has no price is no bargain */
+        score += w->weight_cost * (c->usd >= 0 ? saving(c->usd, b->usd) : 1);
+    return score;
+}
+
+static void balanced(struct choice *x, struct contender *c, uint32_t n)
+{
+    const struct best b = best_of(x, c, n);
+    for (uint32_t i = 0; i < n; i++) {
+        /* Softmin as a draw: the exponential's rate is the share. In logarithms, for a share may
+         * be smaller than the smallest double. */
+        const double w = c[i].target->weight ? c[i].target->weight : 1;
+        c[i].score = log(-log(chance(x->rand)) / w) + SHARPNESS * worse_by(x, &c[i], &b);
+    }
+}
+
+/* ---- where the session or its prompt is at home */
+
+/* Of weight w its fair share of all calls in flight, and a quarter more; one call is always
+ * allowed. */
+static bool overloaded(const struct contender *c, uint32_t n, uint32_t i)
+{
+    double all = 1, weights = 0;
+    for (uint32_t k = 0; k < n; k++) {
+        all += c[k].in_flight;
+        weights += c[k].target->weight;
+    }
+    const double fair = weights > 0 ? all * c[i].target->weight / weights : all / n;
+    return c[i].in_flight + 1 > ceil(BUSY_BOUND * fair);
+}
+
+static uint64_t mix(uint64_t x)
+{
+    x = (x ^ (x >> 30)) * UINT64_C(0xbf58476d1ce4e5b9); /* splitmix64's finalizer */
+    x = (x ^ (x >> 27)) * UINT64_C(0x94d049bb133111eb);
+    return x ^ (x >> 31);
+}
+
+static uint64_t name_hash(str s)
+{
+    uint64_t h = UINT64_C(0xcbf29ce484222325); /* FNV-1a: names of the configuration, no enemy's */
+    for (size_t i = 0; i < s.n; i++)
+        h = (h ^ (uint8_t)s.p[i]) * UINT64_C(0x100000001b3);
+    return h;
+}
+
+/* Weighted rendezvous hashing: each target draws with the session's own dice, so a target that
+ * comes or goes moves only its share of the sessions, and all workers and nodes agree without a
+ * word. A target with more than its share of calls is passed over while that lasts. */
+static void sticky(struct choice *x, struct contender *c, uint32_t n)
+{
+    if (!x->session) {
+        take_turns(x, c, n, true);
+        return;
+    }
+    for (uint32_t i = 0; i < n; i++) {
+        const uint64_t h = mix(x->session ^ mix(name_hash(c[i].target->model) +
+                                                (uint64_t)c[i].target->provider * 0x9e3779b9));
+        const double u = (double)((h >> 11) + 1) * 0x1p-53;
+        const double w = c[i].target->weight ? c[i].target->weight : 1;
+        c[i].score = -log(u) / w + (overloaded(c, n, i) ? BEHIND / 4 : 0);
+    }
+}
+
+/* A warm cache saves both money (in `usd` already) and the time of reading the prompt. Where
+ * nothing is warm the session's own place is as good as any, and will be warm next time. */
+static void cache_aware(struct choice *x, struct contender *c, uint32_t n)
+{
+    double warmest = 0;
+    for (uint32_t i = 0; i < n; i++)
+        warmest = c[i].warm > warmest ? c[i].warm : warmest;
+    if (warmest <= 0) {
+        sticky(x, c, n);
+        return;
+    }
+    const struct best b = best_of(x, c, n);
+    for (uint32_t i = 0; i < n; i++)
+        c[i].score = worse_by(x, &c[i], &b) + 1 - c[i].warm +
+                     (overloaded(c, n, i) ? BEHIND / 4 : 0) + tie_break(x->rand);
+}
+
+/* ---- ranking */
+
+struct strategy {
+    void (*score)(struct choice *x, struct contender *c, uint32_t n);
+    unsigned needs;
+    bool learns; /* chooses by what it has seen, so it must also look */
+};
+
+#define FIGURES STRATEGY_FIGURES
+#define COST    STRATEGY_COST
+#define TURNS   STRATEGY_TURNS
+static const struct strategy strategies[CONF_STRATEGY_COUNT] = {
+    [CONF_STRATEGY_WEIGHTED_ROUND_ROBIN] = {weighted_round_robin, TURNS, false},
+    [CONF_STRATEGY_ROUND_ROBIN] = {round_robin, TURNS, false},
+    [CONF_STRATEGY_RANDOM] = {by_chance, 0, false},
+    [CONF_STRATEGY_PRIORITY] = {priority, 0, false},
+    [CONF_STRATEGY_LEAST_BUSY] = {least_busy, FIGURES, false},
+    [CONF_STRATEGY_LOWEST_LATENCY] = {lowest_latency, FIGURES, true},
+    [CONF_STRATEGY_LOWEST_COST] = {lowest_cost, FIGURES | COST, false},
+    [CONF_STRATEGY_USAGE] = {usage, TURNS, false},
+    [CONF_STRATEGY_STICKY] = {sticky, TURNS | FIGURES, false},
+    [CONF_STRATEGY_CACHE_AWARE] = {cache_aware, TURNS | FIGURES | COST, false},
+    [CONF_STRATEGY_BALANCED] = {balanced, FIGURES | COST, true},
+};
+
+unsigned strategy_needs(enum conf_strategy s)
+{
+    CHECK(s < CONF_STRATEGY_COUNT);
+    return strategies[s].needs;
+}
+
+/* Insertion: stable, and there are few. */
+static void sort(struct contender *c, uint32_t n)
+{
+    for (uint32_t i = 1; i < n; i++) {
+        struct contender x = c[i];
+        uint32_t k = i;
+        for (; k > 0 && c[k - 1].score > x.score; k--)
+            c[k] = c[k - 1];
+        c[k] = x;
+    }
+}
+
+static void to_front(struct contender *c, uint32_t i)
+{
+    const struct contender first = c[i];
+    for (; i > 0; i--)
+        c[i] = c[i - 1];
+    c[0] = first;
+}
+
+/* Which of two is more worth a look: who has trouble that may be over, then who was not tried for
+ * longer. */
+static bool rather(const struct contender *a, const struct contender *b)
+{
+    if (a->seen.troubled != b->seen.troubled)
+        return a->seen.troubled;
+    return a->last < b->last;
+}
+
+/* Whom to try first instead of the best, to learn of it; 0: nobody. */
+static uint32_t worth_a_look(uint32_t call, const struct contender *c, uint32_t n)
+{
+    const bool confirm = call % CONFIRM_EVERY == 0, look = call % EXPLORE_EVERY == 0;
+    uint32_t best = 0;
+    for (uint32_t i = 1; i < n; i++) {
+        if (!c[i].target->weight)
+            continue;
+        if (confirm && c[i].news)
+            return i;
+        if (look && (!best || rather(&c[i], &c[best])))
+            best = i;
+    }
+    return best;
+}
+
+void strategy_rank(struct choice *x, struct contender *c, uint32_t n)
+{
+    CHECK(x->strategy < CONF_STRATEGY_COUNT);
+    const struct strategy *s = &strategies[x->strategy];
+    x->explored = false;
+    if (n == 0)
+        return;
+    s->score(x, c, n);
+    for (uint32_t i = 0; i < n; i++) {
+        ASSERT(!isnan(c[i].score));
+        if (!c[i].target->weight)
+            c[i].score += 2 * BEHIND; /* and still in the strategy's order among themselves */
+    }
+    sort(c, n);
+    const uint32_t look = s->learns ? worth_a_look(++*x->looks, c, n) : 0;
+    if (look) {
+        to_front(c, look);
+        x->explored = true;
+    }
+}

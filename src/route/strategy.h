@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * strategy - in which order the targets that can serve a call are tried.
+ *
+ * Each strategy is one function that gives every contender a score, lower first; ranking is the
+ * same for all. A score is kept, so that a plan can be explained afterwards. What cannot serve
+ * (health, capability, region, what the caller ruled out) is not among the contenders: filters come
+ * before any strategy. A target of weight 0 stands behind all others, whatever the strategy.
+ *
+ * `balanced` weighs three figures against the best contender's: the time of this call, the share of
+ * failed attempts, the cost. Targets whose scores are close share the calls by weight (softmin), so
+ * that a hair's breadth does not move all traffic at once and back.
+ *
+ *     score = wt * (1 - ms_best/ms) + we * ERROR_PRICE * (e - e_best) + wc * (1 - usd_best/usd)
+ *
+ * Times and costs enter as shares of themselves that the best would save, never more than their
+ * weight: one that answers at once, with an error, makes everybody else look a hundred times
+ * slower, and must not win by that.
+ *
+ * Whoever chooses by what was learned must also try what looks worse, or it never learns that it
+ * became better: each EXPLORE_EVERY-th call goes first to a target that is worse than it used to
+ * be, else to the one that was not tried for the longest time; and each CONFIRM_EVERY-th to one
+ * that has just shown a recovery. The others stay behind it in the plan, so an exploring call that
+ * fails is served by the best.
+ *
+ * Pure; chance comes as an argument. No allocation.
+ */
+#pragma once
+#include "base/rand.h"
+#include "conf/snapshot.h"
+#include "route/figures.h"
+
+#define EXPLORE_EVERY 40
+#define CONFIRM_EVERY 4
+
+/* A target that can serve the call, with all a strategy may want to know of it. */
+struct contender {
+    const struct conf_target *target;
+    uint32_t index;      /* in the route, as written */
+    uint32_t in_flight;  /* attempts under way */
+    struct reading seen; /* of its figures */
+    msec last;           /* when it was last tried */
+    bool news;           /* it seems to have recovered: a few calls more are to confirm it */
+    double usd;          /* nano-dollars of this call, cached prompt counted; negative: not known */
+    double room;         /* share of its rate limit that is free, 0 to 1; 1 where none is known */
+    double warm;         /* share of this prompt that its provider has cached, 0 to 1 */
+    double score;        /* out: lower is tried first */
+};
+
+/* What the choice is for. */
+struct choice {
+    enum conf_strategy strategy;
+    const struct conf_routing *routing; /* the weights of `balanced` */
+    double tokens;                      /* that the answer will probably have */
+    uint64_t session;                   /* hash of what `sticky` holds together; 0: nothing */
+    uint32_t *looks;                    /* counts the calls of strategies that explore */
+    int64_t *account;                   /* smooth round robin, by index; NULL: no memory for one */
+    struct rand *rand;
+    bool explored; /* out: the first one is tried to learn of it */
+};
+
+/* What a strategy looks at, so that nothing else is worked out. */
+#define STRATEGY_TURNS   1u /* choice.account */
+#define STRATEGY_FIGURES 2u /* contender.seen, last, news, in_flight */
+#define STRATEGY_COST    4u /* contender.usd */
+unsigned strategy_needs(enum conf_strategy s);
+
+/* Score and order. */
+void strategy_rank(struct choice *x, struct contender *c, uint32_t n);

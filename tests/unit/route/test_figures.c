@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a target's figures say after calls that the test makes up, under a clock that it moves. */
+#include "../unit.h"
+
+#include "route/figures.h"
+
+#define NEAR(a, b, by) assert_true((a) > (b) - (by) && (a) < (b) + (by))
+
+/* One call that was answered: `first` ms to its content, `pace` ms a token behind it. */
+static void serve(struct figures *f, msec at, msec first, msec pace, unsigned tokens)
+{
+    const msec begun = at + first, over = begun + pace * (tokens - 1);
+    figures_begin(f, at);
+    figures_first(f, begun, at);
+    figures_end(f, over, at, begun, FIGURES_SERVED, tokens);
+}
+
+static void lose(struct figures *f, msec at)
+{
+    figures_begin(f, at);
+    figures_end(f, at + 10, at, 0, FIGURES_FAILED, 0);
+}
+
+static void test_nothing_known(void **unused)
+{
+    (void)unused;
+    const struct figures f = {0};
+    const struct reading r = figures_read(&f, 1000);
+    assert_true(r.n == 0 && r.error_rate == 0);
+    assert_true(r.first_ms < 0 && r.token_ms < 0);
+    assert_true(reading_call_ms(&r, 100) < 0);
+}
+
+static void test_time_of_a_call(void **unused)
+{
+    (void)unused;
+    struct figures f = {0};
+    for (unsigned i = 0; i < 100; i++)
+        serve(&f, 1000 + i * 100, 400, 10, 51);
+    const struct reading r = figures_read(&f, 11000);
+    NEAR(r.first_ms, 400, 1);
+    NEAR(r.token_ms, 10, 0.1);
+    NEAR(reading_call_ms(&r, 200), 2400, 20);
+    assert_int_equal(f.in_flight, 0);
+    assert_int_equal(f.waiting, 0);
+}
+
+/* A busy target's change shows within some FIGURES_SAMPLES calls. */
+static void test_follows_a_change(void **unused)
+{
+    (void)unused;
+    struct figures f = {0};
+    for (unsigned i = 0; i < 500; i++)
+        serve(&f, 1000 + i * 20, 400, 0, 1);
+    for (unsigned i = 0; i < 2 * FIGURES_SAMPLES; i++)
+        serve(&f, 12000 + i * 20, 4000, 0, 1);
+    assert_true(figures_read(&f, 20000).first_ms > 3400);
+}
+
+static void test_errors_fade_and_do_not_jump(void **unused)
+{
+    (void)unused;
+    struct figures f = {0};
+    lose(&f, 1000);
+    NEAR(figures_read(&f, 1100).error_rate, 0.5, 0.01); /* one failure alone is no 100 % */
+    for (unsigned i = 0; i < 200; i++)
+        lose(&f, 2000 + i * 20);
+    assert_true(figures_read(&f, 7000).error_rate > 0.9);
+    assert_true(figures_read(&f, 7000 + 5 * FIGURES_FADE_MS).error_rate < 0.2);
+}
+
+/* U28 before its timeout: a target that hangs looks slow while it hangs. */
+static void test_u28_what_hangs_is_slow(void **unused)
+{
+    (void)unused;
+    struct figures f = {0};
+    for (unsigned i = 0; i < 20; i++)
+        serve(&f, 1000 + i * 50, 300, 0, 1);
+    for (unsigned i = 0; i < 20; i++)
+        figures_begin(&f, 3000);
+    NEAR(figures_read(&f, 3100).first_ms, 300, 1); /* younger than the average: nothing to say */
+    assert_true(figures_read(&f, 13000).first_ms > 4000);
+    for (unsigned i = 0; i < 20; i++)
+        figures_end(&f, 13000, 3000, 0, FIGURES_VOID, 0);
+    NEAR(figures_read(&f, 13000).first_ms, 300, 1);
+    assert_int_equal(f.waiting, 0);
+}
+
+/* After a while without a call one good answer outweighs what was known, and asks for more calls.
+ */
+static void test_recovery_is_news(void **unused)
+{
+    (void)unused;
+    struct figures f = {0};
+    for (unsigned i = 0; i < 100; i++)
+        serve(&f, 1000 + i * 20, 8000, 0, 1);
+    assert_int_equal(f.news, 0);
+    serve(&f, 30000, 400, 0, 1);
+    assert_int_equal(f.news, FIGURES_NEWS);
+    assert_true(figures_read(&f, 31000).first_ms < 2500);
+    serve(&f, 31000, 400, 0, 1);
+    serve(&f, 32000, 400, 0, 1);
+    NEAR(figures_read(&f, 32500).first_ms, 400, 250);
+    /* Among many calls a quick one is no news. */
+    const struct figures busy = {.at = 33000, .n = 20, .firsts = 20, .first_ms = 20 * 8000};
+    f = busy;
+    serve(&f, 33010, 90, 0, 1);
+    assert_int_equal(f.news, 0);
+}
+
+static void test_aborts_say_nothing(void **unused)
+{
+    (void)unused;
+    struct figures f = {0};
+    for (unsigned i = 0; i < 10; i++) {
+        figures_begin(&f, 1000);
+        figures_end(&f, 60000, 1000, 0, FIGURES_VOID, 0);
+    }
+    assert_true(figures_read(&f, 60000).n == 0);
+    assert_int_equal(f.in_flight, 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_nothing_known),
+        cmocka_unit_test(test_time_of_a_call),
+        cmocka_unit_test(test_follows_a_change),
+        cmocka_unit_test(test_errors_fade_and_do_not_jump),
+        cmocka_unit_test(test_u28_what_hangs_is_slow),
+        cmocka_unit_test(test_recovery_is_news),
+        cmocka_unit_test(test_aborts_say_nothing),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Which target each strategy puts first, for contenders made up here. */
+#include "../unit.h"
+
+#include "route/strategy.h"
+
+#define N 4
+static struct conf_target targets[N];
+static int64_t account[N];
+static uint32_t looks;
+static struct rand dice;
+static const struct conf_routing routing = {
+    .weight_response_time = 0.4, .weight_error_rate = 0.4, .weight_cost = 0.2};
+
+static int setup(void **unused)
+{
+    (void)unused;
+    rand_init(&dice, 42);
+    memset(account, 0, sizeof(account));
+    for (uint32_t i = 0; i < N; i++)
+        targets[i] = (struct conf_target){.provider = i, .weight = 1, .model = STR("m")};
+    return 0;
+}
+
+static struct contender even(uint32_t i)
+{
+    return (struct contender){
+        .target = &targets[i],
+        .index = i,
+        .seen = {.n = 20, .first_ms = 400, .token_ms = 10},
+        .usd = 1000000,
+        .room = 1,
+    };
+}
+
+static struct choice choice_of(enum conf_strategy s)
+{
+    return (struct choice){.strategy = s,
+                           .routing = &routing,
+                           .tokens = 100,
+                           .account = account,
+                           .looks = &looks,
+                           .rand = &dice};
+}
+
+/* How often each of `c` comes first in so many choices. */
+static void shares(enum conf_strategy s, const struct contender *c, uint32_t n, unsigned rounds,
+                   unsigned *first)
+{
+    memset(first, 0, N * sizeof(*first));
+    for (unsigned i = 0; i < rounds; i++) {
+        struct choice x = choice_of(s);
+        struct contender copy[N];
+        memcpy(copy, c, n * sizeof(*c));
+        strategy_rank(&x, copy, n);
+        first[copy[0].index]++;
+    }
+}
+
+static void all(struct contender *c)
+{
+    for (uint32_t i = 0; i < N; i++)
+        c[i] = even(i);
+}
+
+/* Weights are honoured within 1 % over 10,000 calls. */
+static void test_weights(void **unused)
+{
+    (void)unused;
+    struct contender c[N];
+    unsigned got[N];
+    targets[0].weight = 70, targets[1].weight = 20, targets[2].weight = 10, targets[3].weight = 0;
+    all(c);
+    shares(CONF_STRATEGY_WEIGHTED_ROUND_ROBIN, c, N, 10000, got);
+    assert_in_range(got[0], 6990, 7010);
+    assert_in_range(got[1], 1990, 2010);
+    assert_in_range(got[2], 990, 1010);
+    assert_int_equal(got[3], 0);
+    shares(CONF_STRATEGY_RANDOM, c, N, 10000, got);
+    assert_in_range(got[0], 6850, 7150);
+    assert_in_range(got[1], 1880, 2120);
+    assert_int_equal(got[3], 0);
+    memset(account, 0, sizeof(account));
+    shares(CONF_STRATEGY_ROUND_ROBIN, c, N, 9999, got);
+    assert_int_equal(got[0], 3333);
+    assert_int_equal(got[1], 3333);
+    assert_int_equal(got[2], 3333);
+    /* The last resort serves where nobody else can, whatever the strategy. */
+    for (int s = 0; s < CONF_STRATEGY_COUNT; s++) {
+        struct choice x = choice_of((enum conf_strategy)s);
+        struct contender two[2] = {even(3), even(2)};
+        strategy_rank(&x, two, 2);
+        assert_int_equal(two[0].index, 2);
+        strategy_rank(&x, &two[1], 1);
+        assert_int_equal(two[1].index, 3);
+    }
+}
+
+static void test_priority_is_the_written_order(void **unused)
+{
+    (void)unused;
+    struct contender c[3] = {even(3), even(1), even(2)};
+    struct choice x = choice_of(CONF_STRATEGY_PRIORITY);
+    strategy_rank(&x, c, 3);
+    assert_int_equal(c[0].index, 1);
+    assert_int_equal(c[1].index, 2);
+    assert_int_equal(c[2].index, 3);
+}
+
+static void test_one_figure(void **unused)
+{
+    (void)unused;
+    struct contender c[N];
+    unsigned got[N];
+    all(c);
+    c[0].in_flight = 5, c[1].in_flight = 2, c[2].in_flight = 9, c[3].in_flight = 3;
+    shares(CONF_STRATEGY_LEAST_BUSY, c, N, 100, got);
+    assert_int_equal(got[1], 100);
+    targets[2].weight = 10; /* nine calls on ten times the weight are the fewest */
+    shares(CONF_STRATEGY_LEAST_BUSY, c, N, 100, got);
+    assert_int_equal(got[2], 100);
+    c[3].usd = 10, c[1].usd = -1; /* no price is no bargain */
+    shares(CONF_STRATEGY_LOWEST_COST, c, N, 100, got);
+    assert_int_equal(got[3], 100);
+    c[0].room = 0.1, c[1].room = 0.9, c[2].room = 0.5, c[3].room = 0;
+    shares(CONF_STRATEGY_USAGE, c, N, 100, got);
+    assert_int_equal(got[1], 100);
+    c[2].seen.first_ms = 100; /* and one call in EXPLORE_EVERY looks at another */
+    shares(CONF_STRATEGY_LOWEST_LATENCY, c, N, 10000, got);
+    assert_in_range(got[2], 9600, 9900);
+}
+
+/* What costs least in all, not in one figure, is chosen. */
+static void test_balanced(void **unused)
+{
+    (void)unused;
+    struct contender c[N];
+    unsigned got[N];
+    all(c);
+    shares(CONF_STRATEGY_BALANCED, c, N, 10000, got); /* equals share */
+    for (uint32_t i = 0; i < N; i++)
+        assert_in_range(got[i], 2200, 2800);
+    c[0].seen.first_ms = 4000;
+    c[1].seen.error_rate = 0.3;
+    c[2].usd *= 5;
+    shares(CONF_STRATEGY_BALANCED, c, N, 10000, got);
+    assert_true(got[3] > 9600);
+    assert_true(got[0] + got[1] + got[2] > 100); /* the others are looked at */
+}
+
+/* A provider that answers fast, with errors, gets no more than looks. */
+static void test_fast_errors_do_not_win(void **unused)
+{
+    (void)unused;
+    struct contender c[N];
+    unsigned got[N];
+    all(c);
+    c[2].seen = (struct reading){.n = 20, .first_ms = 5, .token_ms = 0.1, .error_rate = 0.9};
+    shares(CONF_STRATEGY_BALANCED, c, N, 10000, got);
+    assert_true(got[2] < 400);
+    /* 0.9 of the attempts fail: ten of them take longer than one that answers */
+    c[2].seen.first_ms = 400, c[2].seen.token_ms = 10;
+    shares(CONF_STRATEGY_LOWEST_LATENCY, c, N, 10000, got);
+    assert_true(got[2] < 400);
+}
+
+static void test_recovery_is_confirmed(void **unused)
+{
+    (void)unused;
+    struct contender c[N];
+    unsigned got[N];
+    all(c);
+    for (uint32_t i = 1; i < N; i++)
+        c[i].seen.first_ms = 4000, c[i].last = 1000 * i;
+    shares(CONF_STRATEGY_BALANCED, c, N, 10000, got);
+    assert_in_range(got[1], 150, 350); /* the one heard of longest ago */
+    assert_true(got[2] + got[3] < 20);
+    c[2].seen.troubled = true; /* it may be over by now */
+    shares(CONF_STRATEGY_BALANCED, c, N, 10000, got);
+    assert_in_range(got[2], 240, 260);
+    c[3].news = true;
+    shares(CONF_STRATEGY_BALANCED, c, N, 10000, got);
+    assert_in_range(got[3], 2200, 2800);
+}
+
+static uint32_t home_of(enum conf_strategy s, uint64_t session, struct contender *c, uint32_t n)
+{
+    struct choice x = choice_of(s);
+    struct contender copy[N];
+    x.session = session;
+    memcpy(copy, c, n * sizeof(*c));
+    strategy_rank(&x, copy, n);
+    return copy[0].index;
+}
+
+/* A session stays; without one target only its own sessions move; load beyond the share moves. */
+static void test_sticky(void **unused)
+{
+    (void)unused;
+    struct contender c[N];
+    unsigned got[N] = {0}, moved = 0;
+    all(c);
+    for (uint64_t s = 1; s <= 4000; s++) {
+        const uint32_t home = home_of(CONF_STRATEGY_STICKY, s, c, N);
+        got[home]++;
+        assert_int_equal(home_of(CONF_STRATEGY_STICKY, s, c, N), home);
+        if (home_of(CONF_STRATEGY_STICKY, s, c, 3) != home) {
+            assert_int_equal(home, 3);
+            moved++;
+        }
+    }
+    for (uint32_t i = 0; i < N; i++)
+        assert_in_range(got[i], 900, 1100);
+    assert_int_equal(moved, got[3]);
+    const uint32_t home = home_of(CONF_STRATEGY_STICKY, 7, c, N);
+    for (uint32_t i = 0; i < N; i++)
+        c[i].in_flight = 4;
+    assert_int_equal(home_of(CONF_STRATEGY_STICKY, 7, c, N), home);
+    c[home].in_flight = 40;
+    assert_int_not_equal(home_of(CONF_STRATEGY_STICKY, 7, c, N), home);
+}
+
+static void test_cache_aware(void **unused)
+{
+    (void)unused;
+    struct contender c[N];
+    all(c);
+    c[2].warm = 0.9, c[2].usd = 300000;
+    for (uint64_t s = 1; s < 100; s++)
+        assert_int_equal(home_of(CONF_STRATEGY_CACHE_AWARE, s, c, N), 2);
+    c[2].seen.error_rate = 0.8; /* warm, and broken */
+    assert_int_not_equal(home_of(CONF_STRATEGY_CACHE_AWARE, 1, c, N), 2);
+    all(c); /* nothing is warm: each session has its place */
+    const uint32_t home = home_of(CONF_STRATEGY_CACHE_AWARE, 5, c, N);
+    assert_int_equal(home_of(CONF_STRATEGY_CACHE_AWARE, 5, c, N), home);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(test_weights, setup),
+        cmocka_unit_test_setup(test_priority_is_the_written_order, setup),
+        cmocka_unit_test_setup(test_one_figure, setup),
+        cmocka_unit_test_setup(test_balanced, setup),
+        cmocka_unit_test_setup(test_fast_errors_do_not_win, setup),
+        cmocka_unit_test_setup(test_recovery_is_confirmed, setup),
+        cmocka_unit_test_setup(test_sticky, setup),
+        cmocka_unit_test_setup(test_cache_aware, setup),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
