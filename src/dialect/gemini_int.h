@@ -178,8 +178,10 @@ void gemini_partial_end(struct gemini_feeding *f);
 
 /* gemini_say.c */
 #define GEMINI_STREAM_SIZE 2048 /* checked against the struct there */
-#define GEMINI_PING        ": ping\r\n\r\n"
-#define GEMINI_PING_ARRAY  "\r\n"
+/* Between the events of a stream, and between the members of an array, an empty line means nothing.
+ * A comment (": ping") would mean nothing to other readers of events, but Google's Python SDK takes
+ * each line that is not `data:` for JSON, and fails. */
+#define GEMINI_PING "\r\n"
 void gemini_stream_init(void *state, const struct front_opts *o);
 void gemini_stream_init_array(void *state, const struct front_opts *o);
 void gemini_encode_event(void *state, const struct ir_event *ev, struct buf *out);

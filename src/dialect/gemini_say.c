@@ -415,7 +415,7 @@ void gemini_encode_event(void *state, const struct ir_event *ev, struct buf *out
         c->finish = ev->finish.reason;
         break;
     case IR_EV_PING:
-        buf_add(out, st->array ? STR(GEMINI_PING_ARRAY) : STR(GEMINI_PING));
+        buf_lit(out, GEMINI_PING);
         break;
     case IR_EV_ERROR:
         say_error(st, ev->fail, out);
