@@ -72,16 +72,17 @@ void aws_sign(const struct back_call *c, const struct back_signing *s, header_fn
     char stamp[SIGV4_STAMP], room[AUTH_MAX];
     struct buf b = {.p = room, .cap = sizeof room, .max = sizeof room};
     struct sigv4_header headers[] = {
-        {STR("content-type"), STR("application/json")},
+        {STR("content-type"), s->content_type},
         {STR("host"), s->host},
         {STR("x-amz-date"), str_of(stamp, sizeof stamp)},
         {STR("x-amz-security-token"), aws->session_token},
     };
+    size_t skipped = s->content_type.n ? 0 : 1; /* what is signed must be sent */
     struct sigv4_request r = {.method = s->method,
                               .path = s->path,
                               .query = s->query,
-                              .headers = headers,
-                              .nheaders = aws->session_token.n ? 4 : 3};
+                              .headers = headers + skipped,
+                              .nheaders = (aws->session_token.n ? 4 : 3) - skipped};
     struct sigv4_credential credential = {aws->access_key_id, c->key, aws->region, STR(SERVICE)};
 
     if (!aws->access_key_id.n)

@@ -241,6 +241,7 @@ struct back_call {
 /* A request that is written, for a signature. */
 struct back_signing {
     str method, path, query, host; /* as they are sent; query without '?', may be absent */
+    str content_type;              /* the same; absent where none is sent */
     const uint8_t *body_sha256;
     uint64_t unix_seconds;
 };

@@ -306,6 +306,7 @@ void pass_resolve(struct call *c);
 bool pass_may_repeat(const struct call *c, const struct attempt_failure *f);
 void pass_limit_exchange(struct call *c);
 void pass_write_target(const struct call *c, struct buf *to); /* path and query */
+str pass_body_type(const struct call *c); /* the content-type that goes with the body, if any */
 void pass_write_headers(struct call *c, const struct back_call *bc, struct buf *to);
 enum answer_mode pass_mode(struct call *c, const struct h1_head *h);
 void pass_hear(struct call *c, str piece); /* bytes that go on: the usage in them */

@@ -291,12 +291,20 @@ static void write_client_headers(const struct h1_head *h, struct buf *to)
     }
 }
 
+str pass_body_type(const struct call *c)
+{
+    str type = h1_get(c->req->head, H1_CONTENT_TYPE);
+    if (!c->req->body.n)
+        return STR_NONE;
+    return type.n ? type : STR("application/octet-stream");
+}
+
 void pass_write_headers(struct call *c, const struct back_call *bc, struct buf *to)
 {
     const struct h1_head *h = c->req->head;
-    str type = h1_get(h, H1_CONTENT_TYPE);
-    if (c->req->body.n)
-        h1_write_header(to, STR("content-type"), type.n ? type : STR("application/octet-stream"));
+    str type = pass_body_type(c);
+    if (type.n)
+        h1_write_header(to, STR("content-type"), type);
     c->bind->dialect->back->request_headers(bc, add_header, to);
     write_client_headers(h, to);
 }

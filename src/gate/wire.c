@@ -189,7 +189,9 @@ static void sign(struct call *c, const struct back_call *bc, str target)
         return;
     digest_body(c, digest);
     size_t mark = str_find_char(target, '?');
-    struct back_signing s = {.method = call_passes(c) ? c->req->head->method_text : STR("POST"),
+    bool passes = call_passes(c);
+    struct back_signing s = {.method = passes ? c->req->head->method_text : STR("POST"),
+                             .content_type = passes ? pass_body_type(c) : STR("application/json"),
                              .path = str_head(target, mark),
                              .query = mark == SIZE_MAX ? STR_NONE : str_from(target, mark + 1),
                              .host = c->cand->provider->origin.authority,

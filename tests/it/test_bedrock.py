@@ -54,6 +54,36 @@ def answers(text="Hello."):
 # ---- credentials
 
 
+@pytest.mark.parametrize(
+    "method, path, body",
+    (
+        ("POST", "/model/anthropic.claude-x-v1%3A0/converse", {"messages": []}),
+        ("POST", "/model/amazon.titan-embed-text-v2%3A0/invoke", {"inputText": "é", "a": "x" * 90000}),
+        ("GET", "/async-invoke?statusEquals=Completed&nameContains=a%20b%2Fc&x", None),
+        ("PUT", "/model/m/x", b"\0raw"),
+        ("DELETE", "/guardrail/g-1", None),
+    ),
+)
+def test_what_passes_is_signed(weir, upstream, method, path, body):
+    """/providers/NAME/…: by our key for the bytes that go out; the client's signature stays behind."""
+    up = upstream("bedrock", default=lambda x: x.reply(200, {"it": "is done"}))
+    gateway = weir(config(up))
+    theirs = "AWS4-HMAC-SHA256 Credential=AKIATHEIRS/20260101/us-east-1/bedrock/aws4_request, "
+    head = [
+        ("Authorization", theirs + "SignedHeaders=host;x-amz-date, Signature=" + "0" * 64),
+        ("X-Amz-Date", "20260101T000000Z"),
+        ("X-Amz-Security-Token", "theirs"),
+    ]
+    r = http1.call(gateway.port, method, "/providers/a" + path, body, head)
+    assert r.json == {"it": "is done"}
+    got = up.requests[0]
+    assert (got.method, got.target) == (method, path)
+    sent, right = aws.signature(got, "the/secret+key")
+    assert sent == right
+    assert "AKIAEXAMPLE" in got.get("authorization")
+    assert not got.all("x-amz-security-token") and len(got.all("x-amz-date")) == 1
+
+
 @pytest.mark.parametrize("stream", (False, True))
 @pytest.mark.parametrize("token", ("", ', sessionToken: "a/session+token=="'))
 def test_requests_are_signed(weir, upstream, stream, token):

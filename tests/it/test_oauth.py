@@ -7,6 +7,7 @@ import subprocess
 import urllib.parse
 
 import gateway
+import http1
 import pytest
 from fronts import CHAT, assert_error, assert_served
 from upstream import refuses, says, stalls
@@ -118,6 +119,20 @@ def test_U18_a_refused_token_is_renewed_once(weir, upstream):
     r = CHAT.ask(weir(entra(bad, tokens)).port)
     assert_error(CHAT, r, "upstream_auth")
     assert bad.hits == 2 and tokens.hits == 2
+
+
+def test_what_passes_has_the_token_too(weir, upstream):
+    """/providers/NAME/…: fetched once for chats and for this, renewed once, never the client's own."""
+    up = upstream("openai", refuses(401, "expired"), default=says())
+    tokens = upstream("openai", answers("old"), default=answers("new"))
+    w = weir(entra(up, tokens))
+    mine = [("Authorization", "Bearer mine"), ("api-key", "mine")]
+    assert http1.call(w.port, "GET", "/providers/a/files?after=x%20y", None, mine).status == 200
+    assert_served(CHAT, CHAT.ask(w.port), "Hello there.")
+    assert http1.call(w.port, "POST", "/providers/a/files", {"a": 1}, mine).status == 200
+    assert [r.get("authorization") for r in up.requests] == ["Bearer old"] + ["Bearer new"] * 3
+    assert not any(r.get("api-key") for r in up.requests)
+    assert up.requests[1].target == "/v1/files?after=x%20y" and tokens.hits == 2
 
 
 @pytest.mark.parametrize("how", [answers(status=401), answers("bad\ntoken"), answers(""), refuses(500)])

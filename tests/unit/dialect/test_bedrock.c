@@ -58,6 +58,7 @@ static void test_a_token_is_sent_and_a_secret_is_not(void **state)
     struct back_call c = {.opts = &d.opts, .model = STR("m"), .key = STR("the-key")};
     struct back_signing s = {.method = STR("POST"),
                              .path = STR("/model/m/converse"),
+                             .content_type = STR("application/json"),
                              .host = STR("bedrock-runtime.us-east-1.amazonaws.com"),
                              .body_sha256 = (const uint8_t *)"0123456789abcdef0123456789abcdef",
                              .unix_seconds = 1440938160};
