@@ -7,7 +7,7 @@ which is the one to keep; the last event repeats the whole output and alone has 
 """
 
 CREATED = 1754000000
-EARLY_SEAL, SEAL = "gAAAAABearly", "gAAAAABseal"
+EARLY_SEAL, SEAL = "gAAAAABearly", "gAAAAABlseal"
 
 
 def usage(turn):

@@ -303,7 +303,7 @@ each('a round of tool results', async ({ front, back, a, client }) => {
     );
     // What the model thought comes back sealed wherever the client's language has a place for it.
     const thought = items.find((item) => item.type === 'reasoning');
-    if (front !== chat) assert.equal(thought.encrypted_content, 'gAAAAABseal');
+    if (front !== chat) assert.equal(thought.encrypted_content, 'gAAAAABlseal');
   } else if (back === 'openai') {
     assert.deepEqual(
       list.map((m) => m.role),
