@@ -33,15 +33,17 @@ static int dial(const struct conf_listen *l)
     return -1;
 }
 
-static void write_request(const char *path, struct buf *b)
+/* The admin key of the configuration goes before the caller's own: it is what shows the details. */
+static void write_request(const struct snapshot *s, const char *path, struct buf *b)
 {
-    const char *key = getenv("WEIR_API_KEY");
+    const char *env = getenv("WEIR_API_KEY");
+    str key = s->has_admin_key ? secret_reveal(&s->admin_plain) : env ? str_c(env) : STR_NONE;
     buf_lit(b, "GET ");
     buf_add(b, str_c(path));
     buf_lit(b, " HTTP/1.0\r\nhost: localhost\r\n");
-    if (key && *key) {
+    if (key.n) {
         buf_lit(b, "authorization: Bearer ");
-        buf_add(b, str_c(key));
+        buf_add(b, key);
         buf_lit(b, "\r\n");
     }
     buf_lit(b, "\r\n");
@@ -74,7 +76,7 @@ enum rc ask_gateway(const struct snapshot *s, const char *path, struct buf *to)
     int fd = dial(&s->listens[0]);
     if (fd < 0)
         return RC_CONNECT;
-    write_request(path, &request);
+    write_request(s, path, &request);
     str text = buf_str(&request);
     enum rc rc = write(fd, text.p, text.n) == (ssize_t)text.n ? read_answer(fd, to) : RC_IO;
     buf_fini(&request);

@@ -67,8 +67,9 @@ const struct command command_status = {
     .name = "status",
     .args = "[--config FILE] [--json]",
     .summary = "is it running, and how are its providers",
-    .help = "Exit 0: it runs. Exit 1: it does not. With keys configured, $WEIR_API_KEY shows the "
-            "details.\n\n"
-            "  --json          the answer of /health as it is",
+    .help =
+        "Exit 0: it runs. Exit 1: it does not. The details are shown with the `admin` key of the "
+        "configuration; without one, where `keys` are configured, with $WEIR_API_KEY.\n\n"
+        "  --json          the answer of /health as it is",
     .run = run,
 };

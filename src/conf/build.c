@@ -303,6 +303,19 @@ static enum rc check_key_twins(struct builder *b, struct key_twins *t, struct co
     return RC_OK;
 }
 
+static void build_admin(struct builder *b, const struct raw_root *raw)
+{
+    struct snapshot *s = b->s;
+    s->admin_plain = raw->admin.key;
+    digest_sha256(secret_reveal(&raw->admin.key), s->admin_sha256);
+    const struct conf_key *same = conf_find_key(s, s->admin_sha256);
+    if (same)
+        BUILD_WARN(b, place_of(raw->admin.at.node, "key"),
+                   "the admin key is also the key '" STR_FMT
+                   "' of a client, who sees all that an admin does; give them two",
+                   STR_ARG(conf_brief(same->name)));
+}
+
 static enum rc build_keys(struct builder *b)
 {
     const struct raw_root *raw = b->raw;
@@ -330,7 +343,7 @@ static enum rc build_keys(struct builder *b)
     b->s->nkeys = n;
     b->s->has_admin_key = secret_is_set(&raw->admin.key);
     if (b->s->has_admin_key)
-        digest_sha256(secret_reveal(&raw->admin.key), b->s->admin_sha256);
+        build_admin(b, raw);
     return RC_OK;
 }
 

@@ -480,10 +480,11 @@ static const struct section key_section = {
 #define AT(field) offsetof(struct raw_admin, field)
 static const struct option admin_rows[] = {
     {"key", OPTION_SECRET, OPTION_REQUIRED, AT(key),
-     .help = "bearer key of /api; without one only loopback callers are answered there"},
+     .help = "with one, `/metrics` and the details of `/health` and `/readyz` are for who sends it "
+             "(`Authorization: Bearer KEY`) alone; it is no key for calls"},
 };
 #undef AT
-static const struct section admin_section = {"admin", "Who may administer",
+static const struct section admin_section = {"admin", "Who may see it all",
                                              sizeof(struct raw_admin), ROWS(admin_rows), "key"};
 
 #define AT(field) offsetof(struct raw_security, field)
@@ -518,8 +519,7 @@ static const struct option root_rows[] = {
     {"catalog", OPTION_SECTION, OPTION_HIDDEN, AT(catalogue), .sub = &option_catalogue,
      .help = "as catalogue"},
     {"keys", OPTION_SECTIONS, 0, AT(keys), .sub = &key_section, .help = "who may call"},
-    {"admin", OPTION_SECTION, OPTION_LATER, AT(admin), .sub = &admin_section,
-     .help = "who may administer"},
+    {"admin", OPTION_SECTION, 0, AT(admin), .sub = &admin_section, .help = "who may see it all"},
     {"alerts", OPTION_SECTIONS, OPTION_LATER, AT(alerts), .sub = &alert_section,
      .help = "what to do when a figure is bad"},
     {"metrics", OPTION_SECTION, 0, AT(metrics), .sub = &metrics_section,

@@ -308,8 +308,9 @@ struct snapshot {
 
     const struct conf_key *keys; /* none: every caller is let in (loopback listeners only) */
     uint32_t nkeys;
-    bool has_admin_key; /* none: /api only for loopback callers */
+    bool has_admin_key; /* one is configured: /metrics and all details are its holder's alone */
     uint8_t admin_sha256[CONF_SHA256];
+    struct secret admin_plain; /* for `weir status` on this machine; never compared */
 
     const struct conf_alert *alerts;
     uint32_t nalerts;

@@ -103,6 +103,33 @@ static bool is_signed(const struct h1_head *h)
     return str_has_prefix(h1_get(h, H1_AUTHORIZATION), STR("AWS4-HMAC-SHA256"));
 }
 
+static void recognise_admin(struct call *c)
+{
+    const struct snapshot *s = c->gen->snap;
+    uint8_t sha[DIGEST_SHA256];
+    str secret = credential(c->req->head);
+    CHECK(c->local && !c->admin);
+    if (!s->has_admin_key || !secret.n)
+        return;
+    digest_sha256(secret, sha);
+    c->admin = digest_eq(s->admin_sha256, sha, CONF_SHA256);
+}
+
+/* A29: a client's key is no admin's (F5), and an admin's opens no model. */
+static bool admit_admin(struct call *c)
+{
+    if (c->admin)
+        return true;
+    recognise(c);
+    if (c->key)
+        return refuse(c, ERR_FORBIDDEN, STR("This takes the admin key."), STR_NONE);
+    return refuse(c, ERR_AUTH,
+                  credential(c->req->head).n
+                      ? STR("The admin key is not valid.")
+                      : STR("An admin key is needed: send it as \"Authorization: Bearer KEY\"."),
+                  STR_NONE);
+}
+
 static bool authenticate(struct call *c)
 {
     recognise(c);
@@ -221,11 +248,14 @@ bool access_admit(struct call *c)
     if (!may_knock(c))
         return false;
     c->local = c->front ? NULL : local_find(h->path);
+    if (c->local)
+        recognise_admin(c);
     if (c->local && is_open(h)) {
         recognise(c); /* some of it shows more to those it knows */
         return true;
     }
-    if (!authenticate(c))
+    if (c->local && local_is_admins(c->local) && c->gen->snap->has_admin_key ? !admit_admin(c)
+                                                                             : !authenticate(c))
         return false;
     if (c->front)
         return admit_call(c);

@@ -113,6 +113,7 @@ struct call {
     enum call_phase phase;
     str id;
     const struct conf_key *key;
+    bool admin; /* the caller showed the admin key; looked at for paths of ours only */
 
     /* the request */
     const struct dialect *front;
@@ -326,6 +327,7 @@ bool access_admit(struct call *c);
 struct local_endpoint;
 const struct local_endpoint *local_find(str path);     /* NULL: none */
 bool local_takes_name(const struct local_endpoint *e); /* the path ends in a name of any kind */
+bool local_is_admins(const struct local_endpoint *e);  /* where there is an admin key: its alone */
 void local_answer_json(struct call *c, unsigned status, struct rope *r); /* frees the rope */
 void models_serve(struct call *c);                                       /* models.c */
 void local_serve(struct call *c); /* c->local, or a token count: answers */

@@ -14,6 +14,7 @@
 struct local_endpoint {
     str path; /* with a slash at its end: whatever stands below, as one name */
     void (*serve)(struct call *c);
+    bool admins; /* figures of everyone's calls: where there is an admin key, for its holder */
 };
 
 #define BODY_MAX (4u << 20)
@@ -49,10 +50,12 @@ static void serve_livez(struct call *c)
     answer(c, 200, STR("text/plain"), &b);
 }
 
-/* Details only for who may see them: a caller with a key, or, where none is asked for, one from
- * this machine. */
+/* Details only for who may see them (A29): the admin, where there is one; else a caller with a key,
+ * or, where none is asked for, one from this machine. */
 static bool may_see(const struct call *c)
 {
+    if (c->gen->snap->has_admin_key)
+        return c->admin;
     return c->key || (!c->gen->snap->nkeys && request_peer_is_loopback(c->req));
 }
 
@@ -258,7 +261,7 @@ static const struct local_endpoint endpoints[] = {
     {STR("/api/tags"), models_serve},
     {STR("/health"), serve_health},
     {STR("/livez"), serve_livez},
-    {STR("/metrics"), serve_metrics},
+    {STR("/metrics"), serve_metrics, .admins = true},
     {STR("/models"), models_serve},
     {STR("/models/"), models_serve},
     {STR("/readyz"), serve_readyz},
@@ -287,6 +290,11 @@ const struct local_endpoint *local_find(str path)
 bool local_takes_name(const struct local_endpoint *e)
 {
     return takes_name(e->path);
+}
+
+bool local_is_admins(const struct local_endpoint *e)
+{
+    return e->admins;
 }
 
 void local_serve(struct call *c)

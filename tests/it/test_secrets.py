@@ -2,6 +2,8 @@
 """Keys and doors: who may come in (F4, F11, A10-A13), where a call may go (F2, F3), and that no
 secret leaves by any way out (F7)."""
 
+import subprocess
+
 import pytest
 
 import gateway
@@ -95,6 +97,58 @@ def test_F4_other_routes_want_a_key_too(weir, upstream, path):
     r = http1.call(w.port, method, path, MESSAGES.body() if method == "POST" else None)
     assert r.status in (401, 403, 404), r
     assert b"provider-secret" not in r.body and b"weir_" not in r.body
+
+
+@pytest.mark.parametrize("keyed", [False, True], ids=["open", "keyed"])
+def test_A29_figures_are_the_admins(weir, upstream, front, keyed):
+    """Where there is an admin key, /metrics and all details are for it alone; it opens no model, and
+    a client's key opens none of that."""
+    up = upstream()
+    w = weir(up, extra="admin: { key: admin-secret-key }\n" + (KEYED if keyed else ""))
+
+    def get(path, key=None):
+        return http1.call(w.port, "GET", path, headers=front.auth(key))
+
+    for key in (None, "wrong", PREFIX + "1", "admin-secret-ke", "admin-secret-keyy"):
+        r = get("/metrics", key)
+        assert r.status == (403 if keyed and key == PREFIX + "1" else 401), (key, r)
+        assert r.json["error"]["message"] and b"weir_" not in r.body
+        health = get("/health", key)
+        assert health.status == 200 and set(health.json) == {"status", "timestamp"}, health
+        assert get("/livez", key).status == get("/readyz", key).status == 200
+    for how in spellings("admin-secret-key").values():
+        r = http1.call(w.port, "GET", "/metrics" + how[1], headers=how[0])
+        assert r.status == 200 and b"weir_requests_total" in r.body
+    assert get("/health", "admin-secret-key").json["providers"]["a"]["status"] == "healthy"
+    assert front.ask(w.port, key="admin-secret-key").status == (401 if keyed else 200)
+    # A client's key, as before, for all that is not a figure.
+    assert get("/v1/models", PREFIX + "1").status == 200
+    assert get("/v1/models", "admin-secret-key").status == (401 if keyed else 200)
+
+
+def test_A29_without_an_admin_key(weir, upstream, front):
+    """As open as the calls themselves: a key where one is asked for, and no key's name in it."""
+    w = weir(upstream(), extra=KEYED)
+    assert_served(front, front.ask(w.port, key=PREFIX + "2"), "Hello there.")
+    assert http1.call(w.port, "GET", "/metrics").status == 401
+    assert set(http1.call(w.port, "GET", "/health").json) == {"status", "timestamp"}
+    r = http1.call(w.port, "GET", "/metrics", headers=front.auth(PREFIX + "2"))
+    assert r.status == 200 and b"weir_requests_total" in r.body and b"two" not in r.body
+    assert "providers" in http1.call(w.port, "GET", "/health", headers=front.auth(PREFIX + "2")).json
+
+
+def test_A29_status_shows_the_details(weir, upstream):
+    """`weir status` reads the admin key out of the configuration."""
+    w = weir(upstream(), extra=KEYED + "admin: { key: admin-secret-key }\n")
+    r = subprocess.run(
+        [str(gateway.binary()), "status", "--config", str(w.conf), "--data", str(w.folder / "data")],
+        env=gateway.environment(w.folder),
+        capture_output=True,
+        text=True,
+        timeout=20,
+    )
+    assert r.returncode == 0 and "a" in r.stdout and "0 calls" in r.stdout, r
+    assert "admin-secret-key" not in r.stdout + r.stderr
 
 
 def test_F4_a_key_for_some_models_only(weir, upstream, front):

@@ -193,6 +193,21 @@ static void suggestions(void **state)
     loaded_fini(&l);
 }
 
+/* F5: two planes, two kinds of keys. */
+static void one_key_for_both_planes(void **state)
+{
+    (void)state;
+    struct loaded l;
+    load_text(&l,
+              "providers: [ { name: openai, apiKey: k } ]\nkeys: [ { name: a, key: same } ]\n"
+              "admin: { key: same }\n",
+              ENV(NULL));
+    assert_loads(&l);
+    assert_true(l.s->has_admin_key);
+    assert_says(&l, ":3:15: warning: the admin key is also the key 'a' of a client");
+    loaded_fini(&l);
+}
+
 /* A name longer than the buffer of the answer: its label is cut, what is sent is not. */
 static void long_names(void **state)
 {
@@ -233,6 +248,7 @@ int main(void)
         cmocka_unit_test(only_provider),
         cmocka_unit_test(keys),
         cmocka_unit_test(suggestions),
+        cmocka_unit_test(one_key_for_both_planes),
         cmocka_unit_test(long_names),
         cmocka_unit_test(no_fallback),
     };
