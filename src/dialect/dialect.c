@@ -8,6 +8,7 @@
 #include "base/num.h"
 #include "base/utf8.h"
 #include "dialect/provider_error.h"
+#include "http/date.h"
 
 #define SCRATCH_NODES_MIN  256u
 #define SCRATCH_NODES_KEEP (1u << 16) /* 1 MiB: a monstrous event must not cost memory for ever */
@@ -72,6 +73,18 @@ void dialect_error_head(const struct fail *f, unsigned status, struct front_erro
     };
 }
 
+/* A date says when, not how long: from the provider's own Date where it sends one, for its clock
+ * need not agree with ours. What has passed already asks for nothing. */
+static uint64_t wait_until(const struct reply_facts *r, str when)
+{
+    uint64_t at, now;
+    if (http_date(str_trim(r->date), r->unix_s, &now) != RC_OK)
+        now = r->unix_s;
+    if (!now || http_date(when, now, &at) != RC_OK || at <= now)
+        return 0;
+    return (at - now < (uint64_t)RETRY_AFTER_MAX ? at - now : (uint64_t)RETRY_AFTER_MAX) * 1000;
+}
+
 static uint64_t retry_after_ms(const struct reply_facts *r)
 {
     double v;
@@ -80,7 +93,7 @@ static uint64_t retry_after_ms(const struct reply_facts *r)
         return (uint64_t)(v < RETRY_AFTER_MAX * 1e3 ? v : RETRY_AFTER_MAX * 1e3);
     if (num_double(str_trim(r->retry_after), &v) == RC_OK && v > 0)
         return (uint64_t)((v < RETRY_AFTER_MAX ? v : RETRY_AFTER_MAX) * 1e3);
-    return 0; /* a date would need a clock */
+    return wait_until(r, str_trim(r->retry_after));
 }
 
 void dialect_decode_error(const struct reply_facts *r, str body, struct arena *a, struct fail *ret)

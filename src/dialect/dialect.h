@@ -251,6 +251,8 @@ struct reply_facts { /* of a failed answer */
     str content_type;
     str retry_after, retry_after_ms, should_retry; /* header values or absent */
     str error_type;                                /* x-amzn-errortype, or absent */
+    str date;                                      /* when it was said, by the provider's clock */
+    uint64_t unix_s;                               /* … and by ours; 0: the caller has no clock */
 };
 
 typedef void (*header_fn)(void *ctx, str name, str value);

@@ -101,6 +101,8 @@ static void on_head(struct exchange *x, const struct h1_head *h)
             .retry_after_ms = arena_dup(a, h1_get(h, H1_RETRY_AFTER_MS)),
             .should_retry = arena_dup(a, h1_get(h, H1_X_SHOULD_RETRY)),
             .error_type = arena_dup(a, h1_find(h, STR("x-amzn-errortype"))),
+            .date = arena_dup(a, h1_find(h, STR("date"))),
+            .unix_s = loop_unix_ms(c->gate->loop) / 1000,
         };
     else if (c->mode == ANSWER_STREAM && !stream_begin(c))
         out_of_memory(c);

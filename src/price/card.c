@@ -8,6 +8,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "base/day.h"
 #include "base/num.h"
 
 #define DAY_MINUTES 1440
@@ -101,15 +102,6 @@ static enum rc read_tiers(const struct reader *r, jval v, struct price_period *p
     return RC_OK;
 }
 
-/* Days since 1970-01-01 of a date of the Gregorian calendar (H. Hinnant, days_from_civil). */
-static int32_t days_of(uint32_t year, uint32_t month, uint32_t day)
-{
-    uint32_t y = year - (month <= 2), era = y / 400, yoe = y - era * 400;
-    uint32_t doy = (153 * (month > 2 ? month - 3 : month + 9) + 2) / 5 + day - 1;
-    uint32_t doe = yoe * 365 + yoe / 4 - yoe / 100 + doy;
-    return (int32_t)(era * 146097 + doe) - 719468;
-}
-
 static bool two_digits(str s, size_t at, uint32_t max, uint32_t *ret)
 {
     uint64_t v;
@@ -122,20 +114,12 @@ static bool two_digits(str s, size_t at, uint32_t max, uint32_t *ret)
 /* "2026-03-13". By hand: strptime takes half of what is written as a date, and a locale. */
 static bool read_date(str s, int32_t *ret)
 {
-    static const uint8_t days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
     uint32_t century, year, month, day;
     if (s.n != 10 || s.p[4] != '-' || s.p[7] != '-' || !two_digits(s, 0, 99, &century) ||
         !two_digits(s, 2, 99, &year) || !two_digits(s, 5, 12, &month) ||
         !two_digits(s, 8, 31, &day))
         return false;
-    year += century * 100;
-    if (year < 1970 || !month || !day)
-        return false;
-    bool leap = year % 4 == 0 && (year % 100 || year % 400 == 0);
-    if (day > days[month - 1] + (uint32_t)(month == 2 && leap))
-        return false;
-    *ret = days_of(year, month, day);
-    return true;
+    return day_of(century * 100 + year, month, day, ret);
 }
 
 /* "16:30-00:30": from inclusive, to exclusive; over midnight where it ends before it begins. */

@@ -260,7 +260,8 @@ def test_U10_bytes_behind_a_complete_answer(weir, upstream, front, delay):
     [
         ("30", 23, 38),
         ("3600", 2700, 3600),
-        ("Wed, 21 Oct 2065 07:28:00 GMT", 1, 3600),
+        ("Wed, 21 Oct 2065 07:28:00 GMT", 2700, 3600),
+        ("Wed, 21 Oct 2015 07:28:00 GMT", 1, 3600),
         ("-1", 1, 3600),
         ("1e9", 1, 3600),
         ("NaN", 1, 3600),
@@ -278,6 +279,29 @@ def test_U11_rate_limited(weir, upstream, front, value, low, high):
     assert low <= int(r.get("retry-after")) <= high, r.get("retry-after")
     if value in ("30", "3600"):
         assert a.hits == 1
+
+
+@pytest.mark.parametrize("form", ["imf", "rfc850", "asctime"])
+@pytest.mark.parametrize("skew", [0, 7200], ids=["in-time", "two-hours-fast"])
+def test_U11_retry_after_as_a_date(weir, upstream, front, form, skew):
+    """All three forms of RFC 9110 §5.6.7; where the provider says what time it is, by its clock."""
+    text = {
+        "imf": "%a, %d %b %Y %H:%M:%S GMT",
+        "rfc850": "%A, %d-%b-%y %H:%M:%S GMT",
+        "asctime": "%a %b %e %H:%M:%S %Y",
+    }[form]
+
+    def answer(x):
+        now = time.time() + skew
+        headers = [("Retry-After", time.strftime(text, time.gmtime(now + 100)))]
+        if skew:
+            headers.append(("Date", time.strftime(text, time.gmtime(now))))
+        refuses(429, headers=headers)(x)
+
+    a = upstream(default=answer)
+    r = front.ask(weir(a).port)
+    assert_error(front, r, "rate_limited")
+    assert 98 <= int(r.get("retry-after")) <= 126 and a.hits == 1, r.get("retry-after")
 
 
 def test_U11_the_shortest_wait_of_all_targets(weir, upstream, front):

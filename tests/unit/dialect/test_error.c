@@ -148,7 +148,7 @@ static void test_retry_after(void **state)
                 {"7", "250", NULL, 250, false},
                 {" 3 ", NULL, "false", 3000, true},
                 {"-1", NULL, "true", 0, false},
-                {"Wed, 21 Oct 2026 07:28:00 GMT", NULL, NULL, 0, false},
+                {"Wed, 21 Oct 2026 07:28:00 GMT", NULL, NULL, 0, false}, /* no clock */
                 {"1e99", NULL, NULL, 3600000, false},
                 {"NaN", "NaN", NULL, 0, false},
                 {"999999999", NULL, NULL, 3600000, false}};
@@ -164,6 +164,38 @@ static void test_retry_after(void **state)
         dialect_decode_error(&r, STR("{}"), &d.arena, &f);
         assert_int_equal(f.retry_after_ms, rows[i].want);
         assert_int_equal(f.stop_retry, rows[i].stop);
+    }
+    drive_fini(&d);
+}
+
+/* U11: a date, by the provider's clock where it tells it, else by ours. */
+static void test_u11_retry_after_as_a_date(void **state)
+{
+    static const struct {
+        const char *when, *date;
+        uint64_t unix_s, want;
+    } rows[] = {
+        {"Sun, 06 Nov 1994 08:50:07 GMT", "Sun, 06 Nov 1994 08:49:37 GMT", 5, 30000},
+        {" Sunday, 06-Nov-94 08:50:07 GMT", "Sun Nov  6 08:49:37 1994", 1795824000, 30000},
+        {"Sun Nov  6 08:50:07 1994", NULL, 784111777, 30000},
+        {"Sun Nov  6 08:50:07 1994", "yesterday", 784111777, 30000},
+        {"Sun, 06 Nov 1994 08:49:37 GMT", NULL, 784111777, 0}, /* now */
+        {"Sun, 06 Nov 1994 08:49:36 GMT", NULL, 784111777, 0}, /* over */
+        {"Wed, 21 Oct 2065 07:28:00 GMT", NULL, 784111777, 3600000},
+        {"Sun, 06 Nov 1994 08:50:07", NULL, 784111777, 0},
+    };
+    struct drive d;
+    (void)state;
+    drive_init(&d);
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct reply_facts r = {.status = 429,
+                                .retry_after = str_c(rows[i].when),
+                                .date = str_c(rows[i].date),
+                                .unix_s = rows[i].unix_s};
+        struct fail f;
+        dialect_decode_error(&r, STR("{}"), &d.arena, &f);
+        if (f.retry_after_ms != rows[i].want)
+            fail_msg("%s: %llu", rows[i].when, (unsigned long long)f.retry_after_ms);
     }
     drive_fini(&d);
 }
@@ -309,6 +341,7 @@ int main(void)
         cmocka_unit_test(test_secrets_are_masked),
         cmocka_unit_test(test_long_messages_are_cut),
         cmocka_unit_test(test_retry_after),
+        cmocka_unit_test(test_u11_retry_after_as_a_date),
         cmocka_unit_test(test_u12_spent),
         cmocka_unit_test(test_in_the_clients_words),
         cmocka_unit_test(test_every_row),
