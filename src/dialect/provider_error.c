@@ -262,8 +262,7 @@ static bool is_secret(str token)
     return false;
 }
 
-/* Replace tokens that look like credentials by "***", in place. */
-static str mask(char *p, size_t n)
+str provider_text_mask(char *p, size_t n)
 {
     size_t in = 0, out = 0;
 
@@ -304,7 +303,7 @@ void provider_error_fail(const struct provider_error *e, unsigned status,
     if (is_clients_matter(f.kind)) {
         message = plain(e->message, text->message, sizeof text->message);
         if (message.n)
-            f.message = mask(text->message, message.n);
+            f.message = provider_text_mask(text->message, message.n);
         f.param = plain(e->param, text->param, sizeof text->param);
         if (f.kind == ERR_BAD_REQUEST && !str_eq(e->code, STR("invalid_request_error")))
             f.code = plain(e->code, text->code, sizeof text->code);

@@ -32,6 +32,9 @@ struct provider_text {
     char code[64];
 };
 
+/* Replace tokens that look like credentials by "***", in place; what is left of it. */
+str provider_text_mask(char *p, size_t n);
+
 /* False: `root` is no error in any known shape. */
 bool provider_error_read(jval root, struct provider_error *ret);
 /* `status`: of the HTTP answer; 0 inside a stream or a 200 body. */

@@ -85,12 +85,12 @@ static void on_head(struct exchange *x, const struct h1_head *h)
         return;
     }
     c->mode = c->op ? op_mode(c, h) : mode_of(c, h);
-    if (c->mode == ANSWER_UNKNOWN) {
-        bad_answer(c, STR("The provider's answer is of a kind that is not expected here."));
-        return;
-    }
     if (!start_inflate(c, h1_get(h, H1_CONTENT_ENCODING))) {
         bad_answer(c, STR("The provider's answer has an unknown content-encoding."));
+        return;
+    }
+    if (c->mode == ANSWER_UNKNOWN) {
+        strange_begin(c, h1_get(h, H1_CONTENT_TYPE));
         return;
     }
     if (c->mode == ANSWER_ERROR)
@@ -118,6 +118,8 @@ static void answer_error(struct call *c)
     c->bind->dialect->back->decode_error(&c->facts, buf_str(&c->whole), &c->req->arena, &f);
     f.upstream_status = c->status;
     f.message = call_without_key(c, f.message);
+    if (!type_is_json(c->facts.content_type)) /* a page of whoever stands between */
+        excerpt_keep(c, buf_str(&c->whole));
     attempt_failed(c,
                    &(struct attempt_failure){.end = ATTEMPT_STATUS,
                                              .kind = f.bad_key ? ERR_UPSTREAM_AUTH : f.kind,
@@ -134,7 +136,10 @@ static void on_body(struct exchange *x, char *p, size_t n)
     c->bytes_answer += n;
     if (c->mode == ANSWER_STREAM) {
         stream_bytes(c, p, n);
+    } else if (c->mode == ANSWER_STRANGE) {
+        strange_bytes(c, p, n);
     } else if (!body_bytes(c, p, n)) {
+        excerpt_keep(c, buf_size(&c->whole) ? buf_str(&c->whole) : str_of(p, n));
         bad_answer(c, STR("The provider's answer is too large or not as it is labelled."));
     } else if (c->mode == ANSWER_ERROR && buf_size(&c->whole) >= GATE_ERROR_BODY_MAX) {
         exchange_cancel(x); /* an error that does not end says no more than its beginning */
@@ -159,6 +164,10 @@ static void on_end(struct exchange *x, bool by_close)
     c->on_wire = false;
     if (!c->mark_us)
         own_time_start(c);
+    if (c->mode == ANSWER_STRANGE) {
+        strange_over(c);
+        return;
+    }
     if (c->inflating && !decode_is_complete(&c->inflate) && c->mode != ANSWER_ERROR) {
         if (c->mode == ANSWER_STREAM)
             stream_broken(c, ERR_UPSTREAM);
@@ -221,6 +230,10 @@ static void on_fail(struct exchange *x, const struct exchange_fail *xf)
     struct call *c = call_of_exchange(x);
     c->on_wire = false;
     own_time_start(c);
+    if (c->mode == ANSWER_STRANGE) { /* it was no good before it broke */
+        strange_over(c);
+        return;
+    }
     attempt_record_of(c)->why = xf->what;
     if (c->phase == CALL_ANSWER && c->mode == ANSWER_STREAM) {
         stream_broken(c, kind_of_rc(xf->rc));

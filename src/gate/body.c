@@ -184,6 +184,7 @@ void body_end(struct call *c)
     struct json_doc doc;
     buf_clear(&g->out);
     if (json_parse(&c->req->arena, buf_str(&c->whole), &doc, NULL) != RC_OK) {
+        excerpt_keep(c, buf_str(&c->whole));
         bad_body(c, ERR_UPSTREAM, STR("The provider's answer is not valid JSON."));
         return;
     }

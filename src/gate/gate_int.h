@@ -74,7 +74,15 @@ struct attempt_record {
 };
 
 enum call_phase { CALL_LOCAL, CALL_READING, CALL_SENDING, CALL_ANSWER, CALL_OVER };
-enum answer_mode { ANSWER_UNKNOWN, ANSWER_STREAM, ANSWER_BODY, ANSWER_ERROR };
+/* STRANGE: of no use, read a little for the log. */
+enum answer_mode { ANSWER_UNKNOWN, ANSWER_STREAM, ANSWER_BODY, ANSWER_ERROR, ANSWER_STRANGE };
+
+/* The beginning of an answer that was of no use; in the arena. */
+struct excerpt {
+    struct excerpt *next;
+    unsigned attempt; /* the how-manieth, from one */
+    str text;
+};
 
 /* Token ranks: read by the main thread once somebody needs them. */
 enum ranks_state { RANKS_UNASKED, RANKS_ASKED, RANKS_HERE, RANKS_ABSENT };
@@ -136,6 +144,7 @@ struct call {
     struct dialect_opts opts;          /* of this target */
     const struct dialect_back *reader; /* of its answer */
     struct wire *wire;
+    struct excerpt *excerpts; /* of answers to former ones and this one, the newest first */
     unsigned attempts;
     unsigned same_tries;
     unsigned left_out; /* tries without a parameter that was refused */
@@ -332,6 +341,14 @@ void local_answer_json(struct call *c, unsigned status, struct rope *r); /* free
 void models_serve(struct call *c);                                       /* models.c */
 void local_serve(struct call *c); /* c->local, or a token count: answers */
 
+/* excerpt.c */
+void excerpt_keep(struct call *c,
+                  str bytes); /* of the answer under way, as far as a log may tell */
+str excerpt_of(const struct call *c, unsigned attempt); /* absent: none */
+void strange_begin(struct call *c, str type);           /* may end the attempt, as the next */
+void strange_bytes(struct call *c, const char *p, size_t n);
+void strange_over(struct call *c); /* no more comes, or no more is wanted: the attempt failed */
+
 /* answer.c */
 extern const struct exchange_ops gate_exchange_ops;
 
@@ -374,6 +391,7 @@ void collect_reply(struct call *c);
 bool tap_prepare(struct call *c); /* before an answer is decoded; false: no memory */
 struct ir_sink call_tap(struct call *c);
 str call_without_key(struct call *c, str text); /* a provider may echo the key it was shown: F7 */
+str call_secret(const struct call *c);          /* the longest credential this attempt has sent */
 
 /* access_token.c: a provider's access token */
 struct oauth *token_source(struct gate *g, const struct conf_provider *p); /* NULL: no memory */

@@ -164,6 +164,9 @@ static void log_attempts(struct call *c, struct buf *b)
             WORD(b, ",\"error\":", err_row(t->error)->name);
         if (t->why)
             TEXT(b, ",\"why\":", str_c(t->why));
+        str answer = excerpt_of(c, i + 1);
+        if (answer.n)
+            TEXT(b, ",\"answer\":", answer);
         U64(b, ",\"ms\":", t->ms);
         buf_add_char(b, '}');
     }
@@ -235,6 +238,53 @@ static void log_charge(const struct call *c, struct buf *b)
         log_missing(ch->cost.missing, b);
 }
 
+/* A19: characters above ASCII that some reader of the log takes for the end of a line or for a
+ * terminal's command: U+2028, U+2029, and the C1 controls U+0080 to U+009F. How many bytes it has;
+ * 0: it is none of them. */
+static size_t is_disguised(str s, unsigned *ret)
+{
+    const unsigned char *p = (const unsigned char *)s.p;
+    if (s.n >= 3 && p[0] == 0xe2 && p[1] == 0x80 && (p[2] & 0xfe) == 0xa8) {
+        *ret = 0x2000u + (p[2] & 0x3f);
+        return 3;
+    }
+    if (s.n < 2 || p[0] != 0xc2 || p[1] >= 0xa0)
+        return 0;
+    *ret = p[1];
+    return 2;
+}
+
+#define ESCAPE_MAX 6 /* "\u2028" */
+
+/* The line, fit to be one. They are rare, and stand in texts only: so it is looked over once, as a
+ * whole. Absent: no memory. */
+static str one_line(struct arena *a, str line)
+{
+    if (!memchr(line.p, 0xe2, line.n) && !memchr(line.p, 0xc2, line.n))
+        return line;
+    char *to = arena_alloc(a, line.n * (ESCAPE_MAX / 2));
+    size_t n = 0;
+    if (!to)
+        return STR_NONE;
+    while (line.n) {
+        unsigned code = 0;
+        size_t used = is_disguised(line, &code);
+        if (used) {
+            static const char hex[] = "0123456789abcdef";
+            const char esc[ESCAPE_MAX] = {
+                '\\',          'u', hex[code >> 12], hex[code >> 8 & 15], hex[code >> 4 & 15],
+                hex[code & 15]};
+            memcpy(to + n, esc, ESCAPE_MAX);
+            n += ESCAPE_MAX;
+        } else {
+            used = 1;
+            to[n++] = *line.p;
+        }
+        line = str_from(line, used);
+    }
+    return str_of(to, n);
+}
+
 static void log_call(struct call *c, unsigned status, uint64_t ms)
 {
     struct buf *b = &c->gate->line;
@@ -273,8 +323,9 @@ static void log_call(struct call *c, unsigned status, uint64_t ms)
     U64(b, ",\"bytes_in\":", c->req->body.n);
     U64(b, ",\"bytes_out\":", c->req->bytes_out);
     buf_lit(b, "}\n");
-    if (!b->failed)
-        log_put(c->gate->set.access, buf_str(b));
+    str line = b->failed ? STR_NONE : one_line(&c->req->arena, buf_str(b));
+    if (line.n)
+        log_put(c->gate->set.access, line);
 }
 
 void call_settle(struct call *c, bool gone)

@@ -179,6 +179,8 @@ static void take_event(struct call *c, const struct sse_event *ev, bool stays)
     case FEED_DROP:
         return;
     case FEED_ERROR:
+        if (!c->failed)
+            excerpt_keep(c, ev->raw);
         set_fail(c, ERR_UPSTREAM, STR_NONE);
         return;
     }

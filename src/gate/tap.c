@@ -11,16 +11,32 @@ static str keep(struct call *c, str s)
     return s.n ? arena_dup(&c->req->arena, s) : s;
 }
 
-str call_without_key(struct call *c, str text)
+/* What went along with this attempt: its key or token, and AWS's session token. */
+static str secret_at(const struct call *c, unsigned i)
 {
     const struct conf_provider *p = c->cand->provider;
-    str key = p->nkeys ? secret_reveal(&p->keys[c->cand->key]) : token_of(c);
-    while (key.n >= 4) { /* shorter ones would take words apart */
-        size_t at = str_find(text, key);
-        if (at == SIZE_MAX)
-            break;
-        text = arena_strf(&c->req->arena, STR_FMT "***" STR_FMT, STR_ARG(str_head(text, at)),
-                          STR_ARG(str_from(text, at + key.n)));
+    if (i)
+        return p->aws ? secret_reveal(&p->aws[c->cand->key].session_token) : STR_NONE;
+    return p->nkeys ? secret_reveal(&p->keys[c->cand->key]) : token_of(c);
+}
+
+str call_secret(const struct call *c)
+{
+    str a = secret_at(c, 0), b = secret_at(c, 1);
+    return a.n >= b.n ? a : b;
+}
+
+str call_without_key(struct call *c, str text)
+{
+    for (unsigned i = 0; i < 2; i++) {
+        str key = secret_at(c, i);
+        while (key.n >= 4) { /* shorter ones would take words apart */
+            size_t at = str_find(text, key);
+            if (at == SIZE_MAX)
+                break;
+            text = arena_strf(&c->req->arena, STR_FMT "***" STR_FMT, STR_ARG(str_head(text, at)),
+                              STR_ARG(str_from(text, at + key.n)));
+        }
     }
     return text;
 }

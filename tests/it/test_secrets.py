@@ -411,3 +411,15 @@ def test_A19_one_line_one_record(weir, upstream, front):
     assert all(c >= 32 for line in lines for c in line), "a control byte in the log"
     assert not [r for r in w.log() if r.get("id") == "forged"]
     assert b"\xe2\x80\xa8" not in w.output.read_bytes()
+
+
+def test_A19_lines_that_only_some_readers_see(weir, upstream, front):
+    """U+2028, U+2029 and the C1 controls (NEL, CSI) in a logged text are escaped, and mean the same."""
+    evil = "x\u2028\u2029\u0085\u009b31m\u0080 \u00a0\u00e9\u2030\u4e2d"
+    w = weir(upstream())
+    r = front.ask(w.port, model="a/" + evil)
+    record = w.access(r.get("x-weir-request-id"))
+    assert record["target_model"] == evil and record["model"] == "a/" + evil
+    line = next(x for x in w.output.read_text().split("\n") if r.get("x-weir-request-id") in x)
+    assert not [c for c in line if c in "\u2028\u2029" or "\x7f" <= c < "\xa0"]
+    assert "\u00e9\u2030\u4e2d" in line  # and nothing else is touched

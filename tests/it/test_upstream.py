@@ -434,6 +434,74 @@ def test_U45_wrong_content_type(weir, upstream, front, stream):
     both_ways(front, weir, upstream, answer, "upstream", stream=stream)
 
 
+PAGE = "<html>\x1b[31m\r\n<body>Please log in to the network \u2028"
+
+
+@pytest.mark.parametrize("how", ["at-once", "in-pieces", "stalls", "cut", "empty", "gzip"])
+def test_U45_the_first_bytes_in_the_log(weir, upstream, front, how):
+    """What an operator needs to see of it, and nothing that it must not show."""
+    page = (PAGE + "x" * 300).encode()
+
+    def answer(x):
+        if how == "gzip":
+            return x.reply(200, gzip.compress(page), [("Content-Encoding", "gzip")], "text/html")
+        x.head(200, (), 0 if how == "empty" else len(page), "text/html; q=1")
+        if how == "at-once":
+            x.data(page)
+        elif how == "in-pieces":
+            for i in range(0, len(page), 30):
+                x.data(page[i : i + 30])
+                x.pause(0.002)
+        elif how in ("stalls", "cut"):
+            x.data(page[:40])
+            if how == "stalls":
+                x.pause(3)
+            x.close()
+
+    a, b = upstream(default=answer), upstream(default=says(B))
+    w = weir(a, b)
+    started = time.monotonic()
+    r = front.ask(w.port)
+    assert time.monotonic() - started < 1.5, "a page that stalls holds up whoever comes next"
+    assert_served(front, r, B.text, "b")
+    record = w.access(r.get("x-weir-request-id"))
+    bad, good = record["attempts"]
+    assert "answer" not in good and bad["provider"] == "a"
+    assert bad["why"].startswith("unexpected content-type text/html"), bad
+    if how == "empty":
+        assert "answer" not in bad
+    else:
+        want = page.decode()[: 40 if how in ("stalls", "cut") else 200]
+        assert bad["answer"].encode()[:40] == want.encode()[:40] and len(bad["answer"]) <= 200
+    line = next(x for x in w.said().splitlines() if r.get("x-weir-request-id") in x)
+    assert "\x1b" not in line and "\u2028" not in line  # A19
+
+
+@pytest.mark.parametrize("at", [0, 150, 184, 190, 196, 199, 300])
+def test_U45_no_secret_in_the_log(weir, upstream, front, at):
+    """A portal that echoes what it was sent: also a key that lies across the excerpt's end."""
+
+    def echo(status, kind, before=""):
+        def answer(x):
+            key = x.request.get("authorization").removeprefix("Bearer ")
+            said = "." * at + key + " sk-another-secret-of-somebody " + key
+            x.reply(status, (before + said).encode(), kind=kind.replace("KEY", key))
+
+        return upstream(default=answer)
+
+    w = weir(echo(200, "text/html; key=KEY"), echo(502, "text/html"), echo(200, "application/json", "{"))
+    r = front.ask(w.port)
+    assert_error(front, r, "upstream", "unavailable")
+    record = w.access(r.get("x-weir-request-id"))
+    assert len(record["attempts"]) == 3
+    for one in record["attempts"]:
+        assert one["answer"].lstrip("{").startswith("." * min(at, 150) or "***"), one
+        for secret in ("provider-secret-" + one["provider"], "another-secret"):
+            for n in range(4, len(secret)):
+                assert not one["answer"].endswith(secret[:n]), one
+    assert "provider-secret" not in w.said() and "another-secret" not in w.said()
+
+
 @pytest.mark.parametrize("asked", [False, True], ids=["json-asked", "stream-asked"])
 def test_U46_the_other_form_comes_back(weir, upstream, front, back, asked):
     def other(x):
