@@ -124,6 +124,22 @@ void tls_ctx_set_handshake_ms(struct tls_ctx *c, msec ms)
     c->handshake_ms = ms;
 }
 
+#define TICKET_KEYS_MAX 128 /* OpenSSL 3 has 80: a name and two keys */
+
+void tls_ctx_keep_tickets(struct tls_ctx *c, const struct tls_ctx *old)
+{
+    unsigned char keys[TICKET_KEYS_MAX];
+    const X509 *was = SSL_CTX_get0_certificate(old->ssl), *is = SSL_CTX_get0_certificate(c->ssl);
+    if (!was || !is || X509_cmp(was, is) != 0)
+        return;
+    long n = SSL_CTX_get_tlsext_ticket_keys(old->ssl, NULL, 0);
+    if (n <= 0 || n > TICKET_KEYS_MAX)
+        return;
+    if (SSL_CTX_get_tlsext_ticket_keys(old->ssl, keys, n) == 1)
+        (void)SSL_CTX_set_tlsext_ticket_keys(c->ssl, keys, n);
+    OPENSSL_cleanse(keys, sizeof(keys));
+}
+
 struct tls_ctx *tls_ctx_ref(struct tls_ctx *c)
 {
     atomic_fetch_add_explicit(&c->refs, 1, memory_order_relaxed);

@@ -30,6 +30,9 @@ enum rc tls_ctx_new_server(str cert_file, str key_file, struct tls_ctx **ret,
                            const char **ret_why) MUST_CHECK;
 /* Before its first use: another limit than TLS_SERVER_HANDSHAKE_MS. */
 void tls_ctx_set_handshake_ms(struct tls_ctx *c, msec ms);
+/* Server side, before its first use: sessions of `old` may be taken up again, where both show the
+ * same certificate. Else, or when that fails, their clients shake hands anew. */
+void tls_ctx_keep_tickets(struct tls_ctx *c, const struct tls_ctx *old);
 struct tls_ctx *tls_ctx_ref(struct tls_ctx *c); /* any thread */
 void tls_ctx_unref(struct tls_ctx *c);          /* any thread; accepts NULL */
 

@@ -67,6 +67,44 @@ static void test_written(void **state)
     scene_fini(&s);
 }
 
+/* A log beside it that is written to all the time and stays open wakes nobody. */
+static void test_others_writes_wake_nobody(void **state)
+{
+    (void)state;
+    struct scene s;
+    scene_init(&s, true);
+    FILE *log = fopen(s.other, "a");
+    assert_non_null(log);
+    run_for(s.l, 50); /* that it came was news */
+    unsigned before = watch_woken(s.w);
+    for (unsigned i = 0; i < 50; i++) {
+        fputs("a line\n", log);
+        fflush(log);
+        run_for(s.l, 2);
+    }
+#ifdef __linux__
+    assert_int_equal(watch_woken(s.w), before);
+#endif
+    put(s.file, "a: 22\n");
+    RUN_UNTIL(s.l, s.told == 1, 1000);
+    assert_true(watch_woken(s.w) > before);
+    fclose(log);
+    scene_fini(&s);
+}
+
+/* No directory, no news: only looks, and it is freed all the same. */
+static void test_no_directory(void **state)
+{
+    (void)state;
+    struct loop *l = need_loop();
+    struct watch *w;
+    assert_int_equal(watch_new(l, STR("/nowhere/at/all/x"), on_change, NULL, &w), RC_OK);
+    run_for(l, 5);
+    assert_int_equal(watch_woken(w), 0);
+    watch_free(w);
+    loop_free(l);
+}
+
 static void test_renamed_over(void **state)
 {
     (void)state;
@@ -193,9 +231,14 @@ static void test_signals(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_written),      cmocka_unit_test(test_renamed_over),
-        cmocka_unit_test(test_link_swapped), cmocka_unit_test(test_gone_and_back),
-        cmocka_unit_test(test_still),        cmocka_unit_test(test_limits),
+        cmocka_unit_test(test_written),
+        cmocka_unit_test(test_renamed_over),
+        cmocka_unit_test(test_link_swapped),
+        cmocka_unit_test(test_gone_and_back),
+        cmocka_unit_test(test_still),
+        cmocka_unit_test(test_limits),
+        cmocka_unit_test(test_others_writes_wake_nobody),
+        cmocka_unit_test(test_no_directory),
         cmocka_unit_test(test_signals),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
