@@ -4,6 +4,7 @@
 
 #include "app/config.h"
 #include "app/models.h"
+#include "app/pidfile.h"
 #include "base/auto.h"
 #include "conf/describe.h"
 
@@ -29,6 +30,12 @@ static int run(const struct options *o)
     AUTO(buf_fini) struct buf b = BUF_INIT(1u << 20);
     conf_write_summary(s, &b);
     fwrite(b.p, 1, buf_size(&b), stdout);
+    pid_t pid = pidfile_read(s);
+    if (pid)
+        fprintf(stderr,
+                "weir runs (pid %d): a change of the file is in force at once, but for listen, "
+                "workers and log.access, which take a restart\n",
+                (int)pid);
     snapshot_unref(s);
     return EXIT_DONE;
 }

@@ -17,7 +17,7 @@
 #define SAID_MAX (1u << 20)
 
 /* The text stays when it is replaced: a worker may be printing it. */
-static void refuse(struct process *p, _Atomic(const char *) *slot, const char *what, str why)
+void reload_refuse(struct process *p, _Atomic(const char *) *slot, const char *what, str why)
 {
     fprintf(stderr, "weir: the new %s is refused, the old one stays in force:\n" STR_FMT, what,
             STR_ARG(why));
@@ -46,17 +46,16 @@ static bool same_listens(const struct snapshot *a, const struct snapshot *b)
 static void say_what_stays(const struct snapshot *old, const struct snapshot *next)
 {
     if (!same_listens(old, next) || old->workers != next->workers ||
-        !str_eq(old->tls.cert_file, next->tls.cert_file) ||
         old->log.access_to != next->log.access_to ||
         !str_eq(old->log.access_path, next->log.access_path))
         fprintf(stderr,
-                "weir: listen, tls, workers and log.access take a restart; the rest is in force\n");
+                "weir: listen, workers and log.access take a restart; the rest is in force\n");
 }
 
-static void publish(struct process *p)
+void reload_publish(struct process *p)
 {
     for (unsigned i = 0; i < p->nworkers; i++)
-        if (worker_reload(p->workers[i], p->snap, p->models) != RC_OK)
+        if (worker_reload(p->workers[i], p->snap, p->models, p->tls) != RC_OK)
             fprintf(stderr, "weir: out of memory: worker %u keeps the old configuration\n", i);
 }
 
@@ -83,11 +82,11 @@ static void on_models_change(void *arg)
     if (p->stage != STAGE_SERVING)
         return;
     if (models_load(p->snap, p->built_in, &why, &next) != RC_OK) {
-        refuse(p, &p->world.models_error, "catalogue", text_of(&why));
+        reload_refuse(p, &p->world.models_error, "catalogue", text_of(&why));
         return;
     }
     set_models(p, next);
-    publish(p);
+    reload_publish(p);
     say_models(next);
 }
 
@@ -135,7 +134,7 @@ static void on_fetched(void *arg, str body, const char *why)
     struct catalogue *next = fetched(p, body, why, &said);
     set_clock(p, !next);
     if (!next) {
-        refuse(p, &p->world.models_error, "catalogue", text_of(&said));
+        reload_refuse(p, &p->world.models_error, "catalogue", text_of(&said));
         return;
     }
     if (!kept_write(p->snap, body))
@@ -146,7 +145,7 @@ static void on_fetched(void *arg, str body, const char *why)
     catalogue_unref(p->fetched);
     p->fetched = catalogue_ref(next);
     set_models(p, next);
-    publish(p);
+    reload_publish(p);
     say_models(next);
 }
 
@@ -175,17 +174,23 @@ static void follow_url(struct process *p)
 
 /* ---- both */
 
-static void take(struct process *p, struct snapshot *next, struct catalogue *models)
+static void take(struct process *p, struct snapshot *next, struct catalogue *models,
+                 struct tls_ctx *tls)
 {
     bool moved = !str_eq(p->snap->catalogue_file, next->catalogue_file);
     bool elsewhere = !str_eq(p->snap->catalogue_url.text, next->catalogue_url.text) ||
                      !str_eq(p->snap->catalogue_url.target, next->catalogue_url.target);
+    bool other_files = !str_eq(p->snap->tls.cert_file, next->tls.cert_file) ||
+                       !str_eq(p->snap->tls.key_file, next->tls.key_file);
     say_what_stays(p->snap, next);
     next->generation = ++p->generation;
     snapshot_unref(p->snap);
     p->snap = next;
     set_models(p, models);
-    publish(p);
+    secure_set(p, tls);
+    reload_publish(p);
+    if (other_files)
+        secure_watch(p);
     if (moved)
         watch_models(p);
     if (elsewhere) {
@@ -209,6 +214,7 @@ void reload_all(struct process *p)
     AUTO(buf_fini) struct buf why = BUF_INIT(TEXT_MAX);
     struct snapshot *next = NULL;
     struct catalogue *models = NULL;
+    struct tls_ctx *tls = NULL;
     conf_report_init(&report); /* before any way out: it is freed on each */
     if (p->stage != STAGE_SERVING)
         return;
@@ -217,15 +223,18 @@ void reload_all(struct process *p)
         conf_report_write(&report, &why);
     else
         rc = models_load(next, base_for(p, next), &why, &models);
+    if (rc == RC_OK)
+        rc = secure_load(next, p->tls, &tls, &why);
     if (rc != RC_OK) {
+        catalogue_unref(models);
         snapshot_unref(next);
-        refuse(p, &p->world.reload_error, "configuration", text_of(&why));
+        reload_refuse(p, &p->world.reload_error, "configuration", text_of(&why));
         return;
     }
     if (p->snap->file.n && memcmp(next->text_sha256, p->snap->text_sha256, CONF_SHA256) == 0 &&
         atomic_load(&p->world.reload_error) == NULL)
         fprintf(stderr, "weir: configuration unchanged, read again\n");
-    take(p, next, models);
+    take(p, next, models, tls);
     fprintf(stderr, "weir: configuration in force (generation %llu)\n",
             (unsigned long long)p->generation);
 }
@@ -240,6 +249,7 @@ void reload_watch(struct process *p)
     if (p->snap->file.n && watch_new(p->loop, p->snap->file, on_change, p, &p->watch) != RC_OK)
         fprintf(stderr, "weir: the configuration file cannot be watched; SIGHUP reloads it\n");
     watch_models(p);
+    secure_watch(p);
     timer_init(&p->fetch_clock, p->loop, on_fetch_clock);
     follow_url(p);
 }
@@ -248,6 +258,7 @@ void reload_close(struct process *p)
 {
     watch_free(p->watch);
     watch_free(p->models_watch);
+    secure_close(p);
     fetch_free(p->fetch);
     timer_close(&p->fetch_clock, NULL);
 }

@@ -7,6 +7,8 @@
  * message, and calls in flight keep the one they began with (P3, P4).
  *
  *     SIGHUP, file changed   reload: a whole new snapshot, or the old one and a word about it
+ *     SIGHUP                 besides: reopen the access log, as every daemon does
+ *     certificate changed    the listeners' new one, or the old one and a word about it
  *     SIGUSR1                reopen the access log
  *     SIGTERM, SIGINT        not ready; after lameDuck close the listeners; after drain end streams
  *     a second one           end now
@@ -143,6 +145,8 @@ static void on_signal(struct signal_watch *w, int signum)
     struct process *p = ((struct process_signal *)(void *)w)->process;
     switch (signum) {
     case SIGHUP:
+        if (p->access)
+            log_reopen(p->access);
         reload_all(p);
         return;
     case SIGUSR1:
@@ -195,19 +199,6 @@ static bool open_access_log(struct process *p)
     enum rc rc = log_new(path, l->access_to == CONF_LOG_STDOUT ? 1 : 2, p->nworkers, &p->access);
     if (rc != RC_OK)
         fprintf(stderr, "weir: cannot open the access log %s: %s\n", path ? path : "", rc_text(rc));
-    return rc == RC_OK;
-}
-
-static bool open_tls(struct process *p)
-{
-    const char *why = NULL;
-    if (!p->snap->tls.cert_file.n)
-        return true;
-    enum rc rc = tls_ctx_new_server(p->snap->tls.cert_file, p->snap->tls.key_file, &p->tls, &why);
-    if (rc == RC_OK)
-        tls_ctx_set_handshake_ms(p->tls, p->snap->client_timeouts.handshake);
-    else
-        fprintf(stderr, "weir: TLS: %s: %s\n", p->snap->tls.cert_file.p, why ? why : rc_text(rc));
     return rc == RC_OK;
 }
 
@@ -294,7 +285,7 @@ static bool start(struct process *p)
     timer_init(&p->look, p->loop, on_look);
     p->want.fn = on_want;
     reload_watch(p); /* before anyone is served: what changes from then on is seen */
-    return open_access_log(p) && open_tls(p) && start_signals(p) && start_workers(p);
+    return open_access_log(p) && secure_first(p) && start_signals(p) && start_workers(p);
 }
 
 /* ---- end */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * serve_int - the process, as serve.c (its life) and reload.c (what it goes by) see it; not for
- * other files.
+ * serve_int - the process, as serve.c (its life), reload.c (what it goes by) and secure.c (its
+ * certificate) see it; not for other files.
  */
 #pragma once
 #include "app/command.h"
@@ -10,6 +10,7 @@
 #include "app/ranks.h"
 #include "app/worker.h"
 #include "io/signal.h"
+#include "io/tls.h"
 #include "io/watch.h"
 
 #define WORKERS_MAX GATE_WORKERS_MAX
@@ -42,6 +43,7 @@ struct process {
     struct arena said; /* texts of refused reloads: workers may show them */
     struct tls_ctx *tls;
     struct watch *watch, *models_watch; /* of the configuration and of the catalogue; or NULL */
+    struct watch *cert_watch, *key_watch;
     struct process_signal signals[SIGNALS];
     struct ranks ranks;  /* immutable once a worker has them */
     struct mail want;    /* from the first worker that must count tokens */
@@ -61,3 +63,16 @@ void reload_watch(struct process *p);
 void reload_all(struct process *p);
 void reload_close(struct process *p); /* what is on the loop; before it is freed */
 void reload_fini(struct process *p);
+/* Say that a new `what` is refused, and keep why for whoever asks. */
+void reload_refuse(struct process *p, _Atomic(const char *) *slot, const char *what, str why);
+void reload_publish(struct process *p); /* what is in force now, to all workers */
+
+/* secure.c */
+/* *ret NULL: the configuration wants none. RC_CONFIG, RC_NOMEM with a text in *why. `old` may be
+ * NULL. */
+enum rc secure_load(const struct snapshot *s, const struct tls_ctx *old, struct tls_ctx **ret,
+                    struct buf *why) MUST_CHECK;
+bool secure_first(struct process *p);                     /* false: said */
+void secure_set(struct process *p, struct tls_ctx *next); /* takes next; to be published */
+void secure_watch(struct process *p);                     /* look out for the snapshot's files */
+void secure_close(struct process *p);

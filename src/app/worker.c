@@ -31,6 +31,7 @@ struct message {
     enum order order;
     struct snapshot *snap; /* RELOAD: a reference, as of the next */
     struct catalogue *models;
+    struct tls_ctx *tls;            /* or NULL; the same */
     const struct gate_ranks *ranks; /* RANKS: the main thread's, immutable */
 };
 
@@ -78,6 +79,14 @@ static void on_drain_look(struct timer *t)
 
 /* ---- messages */
 
+/* For connections from now on; each that is open holds its own. */
+static void use_tls(struct worker *w, struct message *msg)
+{
+    struct tls_ctx *old = w->set.tls;
+    w->set.tls = msg->tls;
+    msg->tls = old; /* goes with the message */
+}
+
 static void on_message(struct mail *m)
 {
     struct message *msg = (struct message *)(void *)m;
@@ -87,6 +96,7 @@ static void on_message(struct mail *m)
         case ORDER_RELOAD:
             if (gate_reload(w->gate, msg->snap, msg->models) != RC_OK)
                 break; /* no memory: this worker serves on with the old generation */
+            use_tls(w, msg);
             break;
         case ORDER_DRAIN:
             close_listeners(w);
@@ -107,6 +117,7 @@ static void on_message(struct mail *m)
     }
     snapshot_unref(msg->snap);
     catalogue_unref(msg->models);
+    tls_ctx_unref(msg->tls);
     mem_free(msg);
 }
 
@@ -121,6 +132,7 @@ static enum rc post_message(struct worker *w, struct message m)
     msg->worker = w;
     msg->snap = m.snap ? snapshot_ref(m.snap) : NULL;
     msg->models = m.models ? catalogue_ref(m.models) : NULL;
+    msg->tls = m.tls ? tls_ctx_ref(m.tls) : NULL;
     loop_post(w->loop, &msg->mail);
     return RC_OK;
 }
@@ -130,9 +142,11 @@ static enum rc post(struct worker *w, enum order order)
     return post_message(w, (struct message){.order = order});
 }
 
-enum rc worker_reload(struct worker *w, struct snapshot *snap, struct catalogue *models)
+enum rc worker_reload(struct worker *w, struct snapshot *snap, struct catalogue *models,
+                      struct tls_ctx *tls)
 {
-    return post_message(w, (struct message){.order = ORDER_RELOAD, .snap = snap, .models = models});
+    return post_message(
+        w, (struct message){.order = ORDER_RELOAD, .snap = snap, .models = models, .tls = tls});
 }
 
 enum rc worker_ranks(struct worker *w, const struct gate_ranks *r)

@@ -30,8 +30,10 @@ struct worker_setup {
 };
 
 enum rc worker_start(const struct worker_setup *setup, struct worker **ret) MUST_CHECK;
-/* From any thread; RC_NOMEM: the message could not be made. */
-enum rc worker_reload(struct worker *w, struct snapshot *snap, struct catalogue *models) MUST_CHECK;
+/* From any thread; RC_NOMEM: the message could not be made. tls: of connections from then on; NULL:
+ * they are plain. */
+enum rc worker_reload(struct worker *w, struct snapshot *snap, struct catalogue *models,
+                      struct tls_ctx *tls) MUST_CHECK;
 /* The answer to want_ranks: `r` outlives the worker; NULL: there are none. */
 enum rc worker_ranks(struct worker *w, const struct gate_ranks *r) MUST_CHECK;
 enum rc worker_drain(struct worker *w) MUST_CHECK; /* ends by itself when the last call has ended */

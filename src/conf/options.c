@@ -103,8 +103,10 @@ static const struct option_word period_words[] = {
 
 #define AT(field) offsetof(struct raw_tls, field)
 static const struct option tls_rows[] = {
-    {"cert", OPTION_TEXT, OPTION_REQUIRED, AT(cert), .help = "PEM file with the certificate chain"},
-    {"key", OPTION_TEXT, OPTION_REQUIRED, AT(key), .help = "PEM file with the private key"},
+    {"cert", OPTION_TEXT, OPTION_REQUIRED, AT(cert),
+     .help = "PEM file with the certificate chain; watched, a new one is in force at once"},
+    {"key", OPTION_TEXT, OPTION_REQUIRED, AT(key),
+     .help = "PEM file with the private key; watched too"},
 };
 #undef AT
 
@@ -171,7 +173,8 @@ static const struct option log_rows[] = {
     {"to", OPTION_TEXT, OPTION_LATER, AT(to), "stderr",
      .help = "the program's log: `stderr`, `stdout`, `off` or a file"},
     {"access", OPTION_TEXT, 0, AT(access), "stdout",
-     .help = "one record a call: `stdout`, `stderr`, `off` or a file"},
+     .help = "one record a call: `stdout`, `stderr`, `off` or a file (made anew when it was moved "
+             "away); another place takes a restart"},
 };
 #undef AT
 
@@ -506,8 +509,9 @@ static const struct section security_section = {"security", "Keys of providers, 
 static const struct option root_rows[] = {
     {"listen", OPTION_TEXTS, 0, AT(listen),
      .help = "`address:port`, or a list; 127.0.0.1:3456 when left out; an address that others can "
-             "reach needs `keys`"},
-    {"workers", OPTION_U32, 0, AT(workers), "0", 0, 256, .help = "threads; 0: one a core"},
+             "reach needs `keys`; takes a restart"},
+    {"workers", OPTION_U32, 0, AT(workers), "0", 0, 256,
+     .help = "threads; 0: one a core; takes a restart"},
     {"tls", OPTION_SECTION, 0, AT(tls), .sub = &tls_section, .help = "TLS towards clients"},
     {"providers", OPTION_SECTIONS, 0, AT(providers), .sub = &provider_section,
      .help = "who serves models"},

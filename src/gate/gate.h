@@ -31,6 +31,7 @@ struct gate_world {
     msec started;
     _Atomic(const char *) reload_error; /* static or leaked text: last refused reload; NULL: none */
     _Atomic(const char *) models_error; /* the same of the last refused catalogue */
+    _Atomic(const char *) tls_error;    /* … and of the last refused certificate */
     _Atomic bool draining;
     struct hash_key recall_key; /* of what is kept for conversations, the same for all workers */
     _Atomic(struct gate *) gates[GATE_WORKERS_MAX]; /* each set once, by its worker's gate_new */

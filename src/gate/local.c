@@ -63,7 +63,8 @@ static void serve_readyz(struct call *c)
 {
     struct gate_world *w = c->gate->set.world;
     struct buf b = BUF_INIT(BODY_MAX);
-    const char *bad = atomic_load(&w->reload_error), *models = atomic_load(&w->models_error);
+    const char *bad = atomic_load(&w->reload_error), *models = atomic_load(&w->models_error),
+               *tls = atomic_load(&w->tls_error);
     if (atomic_load(&w->draining)) {
         buf_lit(&b, "draining\n");
         answer(c, 503, STR("text/plain"), &b);
@@ -76,6 +77,9 @@ static void serve_readyz(struct call *c)
     if (models)
         buf_addf(&b, "the new catalogue was refused, the one before it is in force: %s\n",
                  may_see(c) ? models : "the log says why");
+    if (tls)
+        buf_addf(&b, "the new certificate was refused, the one before it is in force: %s\n",
+                 may_see(c) ? tls : "the log says why");
     answer(c, 200, STR("text/plain"), &b);
 }
 
@@ -229,6 +233,7 @@ static void serve_health(struct call *c)
         health_system(c, &w);
         put_error(&w, "config_error", atomic_load(&world->reload_error));
         put_error(&w, "catalogue_error", atomic_load(&world->models_error));
+        put_error(&w, "certificate_error", atomic_load(&world->tls_error));
     }
     json_end(&w);
     local_answer_json(c, unhealthy ? 503 : 200, &r); /* `r` may refer to what is in `inner` */

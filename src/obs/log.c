@@ -88,6 +88,16 @@ static void open_file(struct log *l)
     l->own_fd = true;
 }
 
+/* logrotate has moved the file away, or it was deleted: what is written to it now nobody looks at.
+ * Asked only when there is something to write, by the side thread. */
+static bool was_moved(const struct log *l)
+{
+    struct stat ours, there;
+    if (!l->path || fstat(l->fd, &ours) != 0)
+        return false;
+    return stat(l->path, &there) != 0 || there.st_dev != ours.st_dev || there.st_ino != ours.st_ino;
+}
+
 /* As write(2), but EAGAIN when there is no room, on any kind of file. */
 static ssize_t write_some(const struct log *l, const char *p, size_t n)
 {
@@ -138,12 +148,15 @@ static void write_out(struct log *l, struct log_ring *r, const char *p, size_t n
     }
 }
 
-static bool empty_ring(struct log *l, struct log_ring *r)
+static bool empty_ring(struct log *l, struct log_ring *r, bool *looked)
 {
     uint64_t tail = atomic_load_explicit(&r->tail, memory_order_relaxed);
     uint64_t head = atomic_load_explicit(&r->head, memory_order_acquire);
     if (head == tail)
         return false;
+    if (!*looked && was_moved(l))
+        open_file(l);
+    *looked = true;
     while (tail != head) {
         size_t at = tail & (LOG_RING_SIZE - 1), n = LOG_RING_SIZE - at;
         if (n > head - tail)
@@ -163,11 +176,11 @@ static void *log_thread(void *arg)
     pthread_sigmask(SIG_BLOCK, &all, NULL);
     unsigned quiet = 0;
     for (;;) {
-        bool last = atomic_load(&l->stop), any = false;
+        bool last = atomic_load(&l->stop), any = false, looked = false;
         if (atomic_exchange(&l->reopen, false))
             open_file(l);
         for (unsigned i = 0; i < l->nrings; i++)
-            any |= empty_ring(l, l->rings[i]);
+            any |= empty_ring(l, l->rings[i], &looked);
         if (last)
             return NULL;
         quiet = any ? 0 : quiet + 1;

@@ -4,8 +4,9 @@
  *
  * Each worker owns a ring that only it fills; one side thread empties all rings into the file. A
  * worker never waits: a full ring drops the line and counts it (P11, P29: a full disk or a stalled
- * reader costs log lines, never calls). Reopening (after rotation) is asked for and done by the
- * side thread.
+ * reader costs log lines, never calls). Reopening (after rotation) may be asked for; a file that
+ * was moved away or deleted is made anew before the next line without it. Both are the side
+ * thread's.
  *
  *     worker 0 --ring--\
  *     worker 1 --ring---> log thread --write--> file, stdout or stderr

@@ -13,7 +13,7 @@ import pytest
 import gateway
 import http1
 from fronts import CHAT, FRONTS, assert_error, assert_served, assert_stream_error
-from gateway import until
+from gateway import binary, environment, until
 from turns import Turn, prelude
 from turns import stream as stream_of
 from upstream import says
@@ -422,6 +422,42 @@ def test_P29_log_rotation(weir, upstream, tmp_path):
     second = CHAT.ask(w.port).get("x-weir-request-id")
     until(lambda: second in log.read_text(), what="the second record")
     assert first not in log.read_text() and second not in (tmp_path / "access.log.1").read_text()
+
+
+@pytest.mark.parametrize("how", ["moved", "deleted", "hup", "hup-first"])
+def test_P29_a_log_that_was_moved_away(weir, upstream, tmp_path, how):
+    """The next record makes the file anew, asked for by a signal or not."""
+    log = tmp_path / "access.log"
+    w = weir(upstream(), extra=f"log: {{ access: {log} }}\n")
+    first = CHAT.ask(w.port).get("x-weir-request-id")
+    until(lambda: log.exists() and first in log.read_text(), what="the first record")
+    if how == "deleted":
+        log.unlink()
+    else:
+        log.rename(tmp_path / "access.log.1")
+    if how.startswith("hup"):
+        w.signal(signal.SIGHUP)
+    if how == "hup-first":
+        until(log.exists, what="the log is opened anew, before there is a record")
+    ids = [CHAT.ask(w.port).get("x-weir-request-id") for _ in range(3)]
+    until(lambda: log.exists() and ids[-1] in log.read_text(), what="the last record")
+    assert all(i in log.read_text() for i in ids) and first not in log.read_text()
+
+
+def test_check_says_what_takes_a_restart(weir, upstream):
+    w = weir(upstream(), extra="log: { access: off }\n")
+    check = [str(binary()), "check", "--config", str(w.conf), "--data", str(w.folder / "data")]
+
+    def run():
+        return subprocess.run(
+            check, env=environment(w.folder), capture_output=True, text=True, timeout=20
+        )
+
+    assert "listen, workers and log.access, which take a restart" in run().stderr
+    w.write_config(w.conf.read_text().replace("workers: 1", "workers: 2"))
+    until(lambda: "workers and log.access take a restart" in w.said(), what="the log says so too")
+    w.stop()
+    assert "restart" not in run().stderr
 
 
 def test_P29_a_log_reader_that_stalls(weir, upstream, tmp_path):

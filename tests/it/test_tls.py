@@ -2,8 +2,10 @@
 """RELIABILITY U38, D26: TLS towards a provider whose certificate is wrong, and towards clients."""
 
 import re
+import signal
 import socket
 import ssl
+import threading
 import time
 
 import pytest
@@ -211,3 +213,131 @@ def test_D26_records_of_one_byte(secure):
         for byte in http1.format_request("POST", CHAT.path, CHAT.body(), host="localhost"):
             conn.send(bytes([byte]))
         assert_served(CHAT, conn.response(), A.text)
+
+
+# ---- a certificate is replaced while weir serves
+
+
+@pytest.fixture
+def renewed(weir, upstream, certs, tmp_path):
+    """A gateway whose certificate lies in files of its own; a way to replace them as certbot does,
+    and to see which one a new connection is shown."""
+    live = tmp_path / "live"
+    live.mkdir()
+
+    def install(name, kinds=("crt", "key")):
+        for kind in kinds:
+            new = live / f"new.{kind}"
+            new.write_bytes((certs / f"{name}.{kind}").read_bytes())
+            new.replace(live / f"weir.{kind}")
+
+    install("good")
+    up = upstream(default=says(A))
+    text = gateway.config(up, workers=2) + f"tls: {{ cert: {live}/weir.crt, key: {live}/weir.key }}\n"
+    w = weir(text, wait=False)
+    client = ssl.create_default_context()
+    client.check_hostname, client.verify_mode = False, ssl.CERT_NONE
+
+    def shown():
+        with http1.Conn(w.port, tls=client) as conn:
+            return conn.sock.getpeercert(binary_form=True)
+
+    def is_shown(name):
+        want = ssl.PEM_cert_to_DER_cert((certs / f"{name}.crt").read_text())
+        try:  # on both workers, so more than once
+            return all(shown() == want for _ in range(8))
+        except OSError:
+            return False
+
+    gateway.until(lambda: is_shown("good"), 10, "weir shows its certificate")
+    w.install, w.is_shown, w.client, w.live = install, is_shown, client, live
+    return w
+
+
+@pytest.mark.parametrize("how", ["files", "hup"])
+def test_D26_P3_a_renewed_certificate(renewed, front, how):
+    """New connections are shown the new one, those that are open go on, and none fails meanwhile."""
+    w = renewed
+    failed, done, stop = [], [], threading.Event()
+
+    def load():
+        while not stop.is_set():
+            try:
+                done.append(front.ask(w.port, tls=w.client).status)
+            except (OSError, http1.Ended) as e:
+                failed.append(e)
+
+    loads = [threading.Thread(target=load) for _ in range(3)]
+    with http1.Conn(w.port, tls=w.client) as kept:
+        for one in loads:
+            one.start()
+        for name in ("self", "good", "stranger"):
+            w.install(name)
+            if how == "hup":
+                w.signal(signal.SIGHUP)
+            gateway.until(lambda: w.is_shown(name), 5, f"the certificate {name} is shown")
+            kept.request("POST", front.path, front.body(), front.auth(None))
+            assert_served(front, kept.response(), A.text)
+        stop.set()
+        for one in loads:
+            one.join(10)
+    assert failed == [] and set(done) == {200} and len(done) > 20
+
+
+def test_D26_P12_a_bad_certificate_changes_nothing(renewed):
+    w = renewed
+
+    def ready():
+        return http1.call(w.port, "GET", "/readyz", tls=w.client)
+
+    for break_it in (
+        lambda: (w.live / "weir.crt").write_text("-----BEGIN CERTIFICATE-----\nno\n"),
+        lambda: (w.install("good"), w.install("self", ["key"])),
+    ):
+        break_it()
+        gateway.until(lambda: b"the new certificate was refused" in ready().body, 5, "a word of it")
+        assert ready().status == 200 and w.is_shown("good")
+        assert "certificate_error" in http1.call(w.port, "GET", "/health", tls=w.client).json
+        assert "the old one stays in force" in w.said()
+    w.install("self")
+    gateway.until(lambda: w.is_shown("self"), 5, "the next good one is shown")
+    assert ready().body == b"ready\n"
+
+
+def test_D26_P12_a_reload_with_a_bad_certificate_is_refused_whole(renewed, certs):
+    """Neither its models nor its certificate."""
+    w = renewed
+    old = w.conf.read_text()
+    bad = old.replace("weir.key", "other.key").replace("name: m,", "name: changed,")
+    (w.live / "other.key").write_bytes((certs / "self.key").read_bytes())
+    w.write_config(bad)
+    gateway.until(lambda: "does not belong" in w.said() or "mismatch" in w.said(), 5, "the refusal")
+    assert CHAT.ask(w.port, model="changed", tls=w.client).status == 404
+    assert_served(CHAT, CHAT.ask(w.port, tls=w.client), A.text)
+    assert w.is_shown("good")
+    w.write_config(bad.replace("other.key", "weir.key"))
+    gateway.until(lambda: CHAT.ask(w.port, model="changed", tls=w.client).status == 200, 5, "it")
+
+
+@pytest.mark.parametrize("renew", [False, True], ids=["same", "renewed"])
+def test_D26_sessions_over_a_reload(renewed, renew):
+    """Where the certificate is the same, a reload makes nobody shake hands anew."""
+    w = renewed
+
+    def connect(session=None):
+        raw = socket.create_connection(("127.0.0.1", w.port), 10)
+        with w.client.wrap_socket(raw, server_hostname="localhost", session=session) as s:
+            s.sendall(http1.format_request("GET", "/livez", host="localhost"))
+            assert b"200" in s.recv(4096)
+            return s.session, s.session_reused
+
+    session, _ = connect()
+    assert connect(session)[1]
+    if renew:
+        w.install("self")
+        gateway.until(lambda: w.is_shown("self"), 5, "the new certificate")
+    else:
+        w.signal(signal.SIGHUP)
+        gateway.until(lambda: "generation 2" in w.said(), 5, "the reload")
+        time.sleep(0.2)
+    assert connect(session)[1] == (not renew)

@@ -208,6 +208,39 @@ static void test_p29_reopen(void **state)
     unlink(moved);
 }
 
+/* P29: moved away, or deleted, and nobody said a word: the next line makes the file anew. */
+static void test_p29_moved_away(void **state)
+{
+    (void)state;
+    char path[64], moved[80], text[16] = {0};
+    temp_path(path, sizeof(path));
+    snprintf(moved, sizeof(moved), "%s.1", path);
+    struct log *l;
+    assert_int_equal(log_new(path, -1, 2, &l), RC_OK);
+    log_put(log_ring(l, 0), STR("one\n"));
+    usleep(400000);
+    assert_int_equal(rename(path, moved), 0);
+    log_put(log_ring(l, 1), STR("two\n"));
+    for (int i = 0; i < 100 && access(path, F_OK) != 0; i++)
+        usleep(20000);
+    assert_int_equal(unlink(path), 0);
+    log_put(log_ring(l, 0), STR("three\n"));
+    log_free(l);
+    FILE *f = fopen(path, "re");
+    assert_non_null(f);
+    assert_non_null(fgets(text, sizeof(text), f));
+    fclose(f);
+    assert_string_equal(text, "three\n");
+    f = fopen(moved, "re");
+    assert_non_null(f);
+    assert_non_null(fgets(text, sizeof(text), f));
+    assert_string_equal(text, "one\n");
+    assert_null(fgets(text, sizeof(text), f));
+    fclose(f);
+    unlink(path);
+    unlink(moved);
+}
+
 /* P11: a full disk costs lines, never the caller. */
 static void test_p11_full_disk(void **state)
 {
@@ -233,6 +266,7 @@ int main(void)
         cmocka_unit_test(test_log_threads),
         cmocka_unit_test(test_names_are_capped),
         cmocka_unit_test(test_p29_reopen),
+        cmocka_unit_test(test_p29_moved_away),
         cmocka_unit_test(test_p11_full_disk),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
