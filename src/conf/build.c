@@ -168,8 +168,8 @@ static void build_limits(struct builder *b)
     const struct raw_root *raw = b->raw;
     struct snapshot *s = b->s;
     s->workers = raw->workers;
-    s->limits =
-        (struct conf_limits){raw->limits.body, raw->limits.body_rate, raw->limits.connections};
+    s->limits = (struct conf_limits){raw->limits.body, raw->limits.body_rate,
+                                     raw->limits.connections, raw->limits.responses};
     const struct raw_client_timeouts *c = &raw->client_timeouts;
     s->client_timeouts = (struct conf_client_timeouts){c->header,     c->body_grace, c->body_total,
                                                        c->keep_alive, c->write,      c->handshake};

@@ -118,6 +118,9 @@ static const struct option limits_rows[] = {
      .help = "bytes a second a body must bring after clientTimeouts.bodyGrace; 0 switches it off"},
     {"connections", OPTION_U32, 0, AT(connections), "0", 0, 1000000,
      .help = "client connections at once; 0: as many as file descriptors allow"},
+    {"responses", OPTION_BYTES, 0, AT(responses), "16MiB", 0, 1ull << 30,
+     .help = "memory in which each worker keeps conversations for previous_response_id, where the "
+             "provider keeps none; the oldest go first, each after a day; 0 keeps none"},
 };
 #undef AT
 

@@ -18,7 +18,7 @@ struct raw_tls {
 
 struct raw_limits {
     struct raw_at at;
-    uint64_t body, body_rate;
+    uint64_t body, body_rate, responses;
     uint32_t connections;
 };
 

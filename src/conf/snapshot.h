@@ -103,6 +103,7 @@ struct conf_limits {
     uint64_t
         body_rate; /* bytes a second a body must bring once client_timeouts.body_grace is over */
     uint32_t connections; /* client connections of the process; 0: as many as descriptors allow */
+    uint64_t responses;   /* bytes of answers that a worker keeps for previous_response_id */
 };
 
 /* Milliseconds. Never 0. */

@@ -152,6 +152,12 @@ struct front_route { /* what a path says */
     str why; /* FRONT_ABSENT: static text that says what to do instead */
 };
 
+/* An answer of which a later request may say only the id: what it would have to repeat. */
+struct front_kept {
+    str id;    /* as the client knows it; absent: the answer did not come to its end */
+    str items; /* the inside of a JSON array; in front_opts.arena */
+};
+
 /* What a front encoder must know of the call. Strings are copied where they must last. */
 struct front_opts {
     struct arena *arena; /* the call's: for what an encoder must gather before it can say it */
@@ -162,6 +168,7 @@ struct front_opts {
     uint64_t
         input_estimate; /* prompt tokens by our count, for dialects that say them first; 0: none */
     jval request;       /* the client's own body, or absent: for dialects whose answer repeats it */
+    struct front_kept *kept; /* filled when the answer is whole; NULL: it will not be kept */
 };
 
 struct front_error { /* how to answer a failed call */

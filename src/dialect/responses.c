@@ -12,9 +12,9 @@
 /* ---- front --------------------------------------------------------------------------------------
  */
 
-#define STORED                                                                                   \
-    "No responses are kept here: an answer can't be read, cancelled or deleted later. Keep its " \
-    "`output`, and send it in the `input` of the next request."
+#define STORED                                                                                  \
+    "An answer can be gone on from with `previous_response_id`, but not be read, cancelled or " \
+    "deleted later. Keep its `output` when it comes."
 #define COMPACT                                                                                   \
     "Compaction is the provider's own service and not offered here. Send the whole conversation " \
     "in `input`, or have a model summarise it."

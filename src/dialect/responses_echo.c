@@ -36,10 +36,10 @@ static const struct {
     {STR("user"), STR("null"), false},
 };
 
-/* What never was and never will be here: nothing is stored, nothing runs without its client. */
-#define FIXED                                                                   \
-    STR(",\"background\":false,\"completed_at\":null,\"previous_response_id\":" \
-        "null,\"store\":false")
+/* What never was and never will be here: nothing runs without its client. */
+#define FIXED  STR(",\"background\":false,\"completed_at\":null,\"previous_response_id\":")
+#define STORED STR(",\"store\":true")
+#define UNSAID STR(",\"store\":false")
 
 static str value_of(jval request, size_t i, bool light)
 {
@@ -62,7 +62,10 @@ static char *put_line(char *to, str s)
 /* All members, each with a comma before it. Absent when the arena is full. */
 static str make(const struct responses_stream *st, bool light)
 {
-    size_t size = FIXED.n;
+    jval previous = json_get_lit(st->request, "previous_response_id");
+    str before = json_is_nothing(previous) ? STR("null") : json_text(previous);
+    str store = st->kept ? STORED : UNSAID;
+    size_t size = FIXED.n + before.n + store.n;
     char *p, *start;
 
     for (size_t i = 0; i < ARRAY_LEN(members); i++)
@@ -70,7 +73,7 @@ static str make(const struct responses_stream *st, bool light)
     start = p = arena_alloc(st->arena, size);
     if (!p)
         return STR_NONE;
-    p = put_line(p, FIXED);
+    p = put_line(put_line(put_line(p, FIXED), before), store);
     for (size_t i = 0; i < ARRAY_LEN(members); i++) {
         p = put_line(p, STR(",\""));
         p = put_line(p, members[i].name);

@@ -141,6 +141,7 @@ struct responses_stream {
     str echo,
         early; /* members that repeat the request: all of them, and those of the first events */
     uint64_t created;
+    struct front_kept *kept;
     struct usage usage;
     enum ir_finish finish;
     /* its items */

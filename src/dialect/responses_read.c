@@ -24,11 +24,12 @@ static enum rc read_previous(struct decoding *d, jval v, void *to, const struct 
     (void)at;
     /* The code with which OpenAI answers for a response that is gone: its clients know what to do.
      */
-    return refuse(d, "previous_response_id",
-                  "previous_response_id: this model is served by another API, and no responses are "
-                  "kept here. Send the whole conversation in `input`, with the items of earlier "
-                  "answers (`output`) in it.",
-                  "previous_response_not_found");
+    return refuse(
+        d, "previous_response_id",
+        "previous_response_id: there is no such response here, or it is kept no longer. Send "
+        "the whole conversation in `input`, with the items of earlier answers (`output`) "
+        "in it.",
+        "previous_response_not_found");
 }
 
 static enum rc read_conversation(struct decoding *d, jval v, void *to, const struct field_at *at)
@@ -72,9 +73,11 @@ static enum rc read_background(struct decoding *d, jval v, void *to, const struc
 
 static enum rc read_store(struct decoding *d, jval v, void *to, const struct field_at *at)
 {
-    (void)to;
-    (void)at;
-    return json_is(v, JSON_FALSE) ? RC_OK : field_unknown(d, NULL, STR("store"), v);
+    bool yes;
+
+    (void)to; /* who asks for it can go on from the answer; that it can't be read is told then */
+    return json_bool(v, &yes) == RC_OK ? RC_OK
+                                       : field_bad(d, at, "must be true or false", "invalid_type");
 }
 
 static enum rc read_truncation(struct decoding *d, jval v, void *to, const struct field_at *at)
@@ -339,6 +342,8 @@ enum rc responses_peek(jval root, const struct front_route *route, struct arena 
     peek_tools(json_get_lit(root, "tools"), &p);
     p.thinks = effort.n && !str_eq(effort, STR("none"));
     p.user = user_of(root);
+    p.previous = json_raw(json_get_lit(root, "previous_response_id"));
+    p.keep = !json_is(json_get_lit(root, "store"), JSON_FALSE);
     *ret = p;
     return RC_OK;
 }

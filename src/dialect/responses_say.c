@@ -28,8 +28,11 @@ void responses_stream_init(void *state, const struct front_opts *o)
     struct responses_stream *st = state;
 
     CHECK(o->arena);
-    *st = (struct responses_stream){
-        .arena = o->arena, .request = o->request, .created = o->created, .finish = IR_FIN_STOP};
+    *st = (struct responses_stream){.arena = o->arena,
+                                    .request = o->request,
+                                    .created = o->created,
+                                    .kept = o->kept,
+                                    .finish = IR_FIN_STOP};
     st->own_n = keep(st->own_id, RESPONSES_ID_MAX, o->id);
     st->model_n = keep(st->model, RESPONSES_MODEL_MAX, o->model);
     responses_make_echo(st);
@@ -96,6 +99,17 @@ static void take_finish(struct responses_stream *st, const struct ir_event *ev, 
     responses_close_item(st, status_of(st->finish), out);
 }
 
+/* The answer is whole: who keeps it must know its id, and may keep its items. */
+static void give_kept(struct responses_stream *st)
+{
+    if (!st->kept || st->failed)
+        return;
+    st->kept->id =
+        st->id_n ? arena_dup(st->arena, str_of(st->id, st->id_n))
+                 : arena_strf(st->arena, "resp_" STR_FMT, STR_ARG(str_of(st->own_id, st->own_n)));
+    st->kept->items = str_of(st->json.p, st->json.n);
+}
+
 static void say_end(struct responses_stream *st, struct buf *out)
 {
     responses_close_item(st, STR("completed"), out);
@@ -103,6 +117,7 @@ static void say_end(struct responses_stream *st, struct buf *out)
                  is_incomplete(st->finish) ? RESPONSES_EVENT("response.incomplete")
                                            : RESPONSES_EVENT("response.completed"),
                  status_of(st->finish), NULL, out);
+    give_kept(st);
     st->over = true;
 }
 
@@ -291,5 +306,6 @@ void responses_encode_body(const struct ir_response *r, const struct front_opts 
                                 .finish = {.reason = an ? an->finish : IR_FIN_STOP}});
     responses_put_object(&p.st, (struct responses_put){put_on_rope, out}, status_of(p.st.finish),
                          p.st.echo, NULL);
+    give_kept(&p.st);
     out->own.failed |= p.st.failed;
 }

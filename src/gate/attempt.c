@@ -123,6 +123,15 @@ static void clean_slate(struct call *c)
     c->mode = ANSWER_UNKNOWN;
     c->status = 0;
     c->usage = (struct usage){0};
+    c->kept = (struct front_kept){.id = STR_NONE};
+}
+
+/* The same language on both sides. But a remedy works on what is understood, and what stands before
+ * a turn that we put together was told by several makers. */
+static bool bytes_may_pass(const struct call *c)
+{
+    return !c->remedies && !c->continued && c->bind->dialect &&
+           dialect_is_same(c->front, c->bind->dialect);
 }
 
 static enum step start(struct call *c)
@@ -130,8 +139,7 @@ static enum step start(struct call *c)
     c->phase = CALL_SENDING;
     c->bind = &c->gen->bindings[c->cand->target->provider];
     c->remedies = c->op ? 0 : transform_remedies(c);
-    /* A remedy works on what is understood: then bytes cannot just pass. */
-    c->same = !c->remedies && c->bind->dialect && dialect_is_same(c->front, c->bind->dialect);
+    c->same = bytes_may_pass(c);
     c->reader = c->bind->dialect ? c->bind->dialect->back : NULL;
     if (c->op)
         op_start(c);

@@ -53,7 +53,8 @@ struct front_opts front_opts_of(struct call *c)
 {
     return (struct front_opts){
         .arena = &c->req->arena,
-        .request = json_root(&c->doc),
+        .request = json_root(c->continued ? &c->asked : &c->doc),
+        .kept = c->peek.keep && c->gen->snap->limits.responses ? &c->kept : NULL,
         .id = str_from(c->id, 4),
         .model = model_text(c),
         .created = loop_unix_ms(c->gate->loop) / 1000,

@@ -251,6 +251,22 @@ static enum step too_many(struct call *c, str what)
     return STEP_DONE;
 }
 
+/* The conversation that the client names by an id, put before what it sent; looked at anew. */
+static bool go_on(struct call *c, struct fail *f)
+{
+    jtext previous = c->peek.previous;
+    *f = (struct fail){.kind = ERR_TOO_LARGE,
+                       .message = STR("The conversation so far and this turn are too large.")};
+    if (!turns_go_on(c))
+        return false;
+    if (!c->continued)
+        return true;
+    if (c->front->front->peek(json_root(&c->doc), &c->froute, &c->req->arena, &c->peek, f) != RC_OK)
+        return false;
+    c->peek.previous = previous;
+    return true;
+}
+
 enum step stage_decode(struct call *c)
 {
     struct arena *a = &c->req->arena;
@@ -263,6 +279,10 @@ enum step stage_decode(struct call *c)
     if (c->doc.count > GATE_NODES_MAX)
         return too_many(c, STR("values"));
     if (c->front->front->peek(json_root(&c->doc), &c->froute, a, &c->peek, &f) != RC_OK) {
+        call_fail(c, &f);
+        return STEP_DONE;
+    }
+    if (!go_on(c, &f)) {
         call_fail(c, &f);
         return STEP_DONE;
     }

@@ -227,8 +227,9 @@ enum rc gate_new(const struct gate_setup *setup, struct snapshot *snap, struct c
     g->learned = learned_new();
     tokens_init(g);
     g->recall = recall_new(setup->world->recall_key);
+    g->kept = kept_new(setup->world->recall_key);
     struct hash_key key = {rand_u64(&g->rand), rand_u64(&g->rand)};
-    enum rc rc = g->learned && g->recall ? route_state_init(&g->route, key) : RC_NOMEM;
+    enum rc rc = g->learned && g->recall && g->kept ? route_state_init(&g->route, key) : RC_NOMEM;
     if (rc == RC_OK)
         rc = alarms_new(g->loop, &g->alarms);
     if (rc == RC_OK)
@@ -290,6 +291,7 @@ void gate_free(struct gate *g)
         oauth_free(g->oauths[i]);
     tokens_fini(g);
     recall_free(g->recall);
+    kept_free(g->kept);
     buf_fini(&g->out);
     buf_fini(&g->lines);
     buf_fini(&g->line);

@@ -12,6 +12,7 @@
 #include "http/frame.h"
 #include "io/alarm.h"
 #include "ir/filter.h"
+#include "ir/kept.h"
 #include "ir/recall.h"
 #include "route/plan.h"
 #include "route/retry.h"
@@ -128,6 +129,9 @@ struct call {
     struct operation *op; /* NULL: it is a chat */
     struct front_route froute;
     struct json_doc doc;
+    struct json_doc asked;  /* … as the client sent it, when `continued` */
+    bool continued;         /* what it goes on from was put into `doc` */
+    struct front_kept kept; /* the answer, when it is whole and to be kept */
     struct ir_peek peek;
     struct ir_request *ir;          /* decoded when a translation needs it */
     const struct conf_route *route; /* where it is now: found.route or one of its fallbacks */
@@ -228,6 +232,7 @@ struct gate {
     unsigned ncalls;
     struct route_state route;
     struct recall *recall; /* reasoning of recent tool calls */
+    struct kept *kept;     /* conversations that clients go on from by an id */
     struct oauth *oauths[GATE_OAUTH_MAX];
     unsigned noauths;
     struct learned *learned; /* parameters that targets refused */
@@ -271,6 +276,10 @@ void thoughts_keep(struct call *c);   /* the answer is whole */
 void thoughts_forget(struct call *c); /* … or was not */
 bool thoughts_decode(struct call *c);
 bool thoughts_restore(struct call *c); /* true: c->ir holds some that the client's bytes have not */
+
+/* turns.c: conversations that a client goes on from by the id of an answer */
+bool turns_go_on(struct call *c); /* c->doc has all of it; false: that is too much */
+void turns_keep(struct call *c);  /* the answer is whole */
 
 /* gate.c */
 void gen_unref(struct gen *gen);

@@ -108,6 +108,7 @@ void call_answered(struct call *c)
 {
     CHECK(!c->answered);
     c->answered = true;
+    turns_keep(c); /* before the client can ask for it */
     oauth_unwait(&c->token_wait);
     alarm_stop(c->gate->alarms, &c->alarm);
     alarm_stop(c->gate->alarms, &c->keepalive);

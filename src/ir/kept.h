@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * kept - conversations that a client goes on from by the id of their last answer (OpenAI's
+ * previous_response_id), where the provider behind keeps none.
+ *
+ *     resp_3 ─ previous ─> resp_2 ─ previous ─> resp_1
+ *     what the client sent in that call, and what was answered: items, JSON text
+ *
+ * A link holds what one call added, so a conversation of n turns takes n links, not n²/2; several
+ * may go on from one. Links are bounded in bytes and in age, the oldest go first; going on from an
+ * answer renews all that it rests on. A chain of which a link is gone is gone altogether: half a
+ * conversation would be another one, and nobody would know.
+ *
+ * Links are found by their owner and id together. So one client never reads another's, and cannot
+ * learn whether an id exists. The bytes are compared, not their hash alone.
+ *
+ * Pure; worker-local. Memory is malloc'd, at most what kept_put is told.
+ */
+#pragma once
+#include "base/arena.h"
+#include "base/hash.h"
+#include "base/rc.h"
+#include "base/time.h"
+
+#define KEPT_LINK_MAX (8u << 20) /* one call's items; a longer turn is not kept */
+#define KEPT_NAME_MAX 256        /* of an owner or id */
+#define KEPT_TURNS    1000       /* of a conversation */
+#define KEPT_FOR_MS   (24 * 60 * 60 * 1000u)
+
+struct kept;
+
+struct kept_link {
+    str owner, id;
+    str previous; /* absent: the conversation begins here */
+    str items;    /* "{…},{…}": the inside of a JSON array; may be empty */
+};
+
+struct kept *kept_new(struct hash_key key); /* NULL: no memory */
+void kept_free(struct kept *k);             /* accepts NULL */
+bool kept_is_empty(const struct kept *k);
+/* Copies; `most` bytes are kept in all. What is too long, or finds no memory, is not kept. */
+void kept_put(struct kept *k, const struct kept_link *l, size_t most, msec now);
+/* The items of the whole conversation, the oldest first, in `a`. RC_NOTFOUND: a part of it is not
+ * here. RC_NOMEM: the arena is full. */
+enum rc kept_get(const struct kept *k, str owner, str id, struct arena *a, msec now,
+                 str *ret) MUST_CHECK;
