@@ -30,6 +30,8 @@ size_t fmt_u64(char *to, uint64_t v)
     return sizeof(tmp) - at;
 }
 
+/* All digits of nano-dollars, without zeroes behind the last: what is billed must add up exactly,
+ * so nothing is rounded for being shown. */
 size_t fmt_usd(char *to, nanousd v)
 {
     uint64_t abs = v < 0 ? 0 - (uint64_t)v : (uint64_t)v;
@@ -60,6 +62,11 @@ static void two(char *to, unsigned v)
     memcpy(to, pairs + 2 * (v % 100), 2);
 }
 
+/*
+ * RFC 3339 in UTC. The year is taken to begin in March, so that the day of February that comes and
+ * goes is its last: then months follow from days by one multiplication (153 days are five months),
+ * and eras of 400 years have 146,097 days each. No table, no locale, no time zone of the machine.
+ */
 size_t fmt_time(char *to, uint64_t unix_ms)
 {
     uint64_t secs = unix_ms / 1000;

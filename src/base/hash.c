@@ -1,5 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* hash - SipHash-2-4 over little-endian words. */
+/*
+ * hash - SipHash-2-4 over little-endian words: two rounds for each eight bytes, four at the end.
+ *
+ * The four constants spell "somepseudorandomlygeneratedbytes": they only keep the halves of the
+ * state apart. The length goes into the last word, so that a text and the same with zero bytes
+ * behind it differ.
+ */
 #include "base/hash.h"
 
 struct sip {
@@ -11,6 +17,7 @@ static uint64_t rotl(uint64_t x, int b)
     return (x << b) | (x >> (64 - b));
 }
 
+/* Additions, rotations and exclusive ors, whose mixture nobody can undo without the key. */
 static void sip_round(struct sip *s)
 {
     s->v0 += s->v1;

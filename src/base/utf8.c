@@ -41,6 +41,7 @@ static size_t sequence(const unsigned char *p, size_t n)
     return len;
 }
 
+/* Most text is ASCII: eight bytes that all have the upper bit clear are passed over at once. */
 size_t utf8_valid_prefix(str s)
 {
     const unsigned char *p = (const unsigned char *)s.p;
@@ -64,6 +65,8 @@ bool utf8_is_valid(str s)
     return utf8_valid_prefix(s) == s.n;
 }
 
+/* The fewest bytes that hold it; longer forms are not UTF-8 (overlong), and were once a way past
+ * filters. Surrogates are the caller's to replace. */
 size_t utf8_encode(char *to, uint32_t cp)
 {
     if (cp < 0x80) {

@@ -90,6 +90,14 @@ static bool reform(jval v, enum embed_form form, struct buf *to)
     return rc == RC_OK && !to->failed;
 }
 
+bool embed_is_vector(jval v)
+{
+    struct buf floats = BUF_INIT(VECTOR_MAX);
+    bool good = json_is(v, JSON_ARRAY) || reform(v, EMBED_FLOAT, &floats);
+    buf_fini(&floats);
+    return good;
+}
+
 void embed_put_vector(struct rope *out, jval v, enum embed_form form)
 {
     struct buf other = BUF_INIT(VECTOR_MAX);

@@ -91,6 +91,9 @@ enum rc embed_add(struct embed_request *r, struct arena *a, jtext text, str toke
 void embed_note_unknown(struct embed_request *r, jval object, const char *known);
 /* Room for n vectors. */
 enum rc embed_vectors(struct embed_answer *an, struct arena *a, uint64_t n) MUST_CHECK;
+/* An array of numbers, or base64 of whole floats: what embed_put_vector can write in either form. A
+ * provider's answer that holds anything else is none (RC_SYNTAX), for no client could read it. */
+bool embed_is_vector(jval v);
 /* One vector in the form that the client wants. */
 void embed_put_vector(struct rope *out, jval vector, enum embed_form form);
 /* Refuses token ids, for languages without them. */

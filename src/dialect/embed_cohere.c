@@ -135,7 +135,7 @@ static enum rc decode_answer(jval root, struct arena *a, struct embed_answer *re
         return RC_SYNTAX;
     TRY(embed_vectors(&an, a, json_len(list)));
     for (uint64_t i = 0; json_next(&it); i++) {
-        if (!json_is(it.val, JSON_ARRAY) && !json_is(it.val, JSON_STRING))
+        if (!embed_is_vector(it.val))
             return RC_SYNTAX;
         an.vectors[i] = it.val;
     }

@@ -141,7 +141,7 @@ static enum rc decode_answer(jval root, struct arena *a, struct embed_answer *re
         an.vectors[at] = json_get_lit(it.val, "embedding");
     }
     for (uint64_t i = 0; i < an.n; i++)
-        if (!json_is(an.vectors[i], JSON_ARRAY) && !json_is(an.vectors[i], JSON_STRING))
+        if (!embed_is_vector(an.vectors[i]))
             return RC_SYNTAX;
     *ret = an;
     return RC_OK;

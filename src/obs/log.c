@@ -34,6 +34,12 @@
 #define IDLE_MS  200
 #define STUCK_MS 2000
 
+/*
+ * Bytes between tail and head wait to be written; both only ever grow, and their low bits are
+ * places in `data`. Each is written by one thread and read by the other, so each has a cache line
+ * of its own: a line that is put must not wait for the consumer's core to let go of the other
+ * counter.
+ */
 struct log_ring {
     _Atomic uint64_t head; /* written by the producer */
     char pad_[56];
@@ -52,6 +58,9 @@ struct log {
     pthread_t thread;
 };
 
+_Static_assert((LOG_RING_SIZE & (LOG_RING_SIZE - 1)) == 0, "a place is found by the low bits");
+
+/* A call never waits for its log: where there is no room the line is lost, and that is counted. */
 bool log_put(struct log_ring *r, str line)
 {
     uint64_t head = atomic_load_explicit(&r->head, memory_order_relaxed);
@@ -75,6 +84,8 @@ uint64_t log_dropped(const struct log_ring *r)
     return atomic_load_explicit(&r->dropped, memory_order_relaxed);
 }
 
+/* At the start, and whenever somebody has moved the file away: the new one is open before the old
+ * one closes, so no line falls between. */
 static void open_file(struct log *l)
 {
     if (!l->path)
@@ -110,6 +121,7 @@ static ssize_t write_some(const struct log *l, const char *p, size_t n)
     return -1;
 }
 
+/* What was lost is told in lines; a piece without an end is one. */
 static uint64_t count_lines(const char *p, size_t n)
 {
     uint64_t lines = 0;

@@ -63,6 +63,13 @@ static const struct row model_counters[] = {
 #undef MODEL_USD
 };
 
+_Static_assert(ARRAY_LEN(counters) == METRIC_COUNT &&
+                   ARRAY_LEN(provider_counters) == METRIC_P_COUNT,
+               "metric.def has a row for each counter");
+_Static_assert(ARRAY_LEN(model_counters) == METRIC_M_COUNT, "… and for each of a model");
+
+/* From a cache's answer to a model that thinks for ten minutes; rough enough that a scrape of a
+ * hundred providers stays small. */
 static const uint64_t ms_limits[] = {5,    10,   25,    50,    100,   250,    500,    1000,
                                      2500, 5000, 10000, 30000, 60000, 120000, 300000, 600000};
 static const uint64_t us_limits[] = {10, 25, 50, 100, 250, 500, 1000, 5000, 25000, 100000};
@@ -110,6 +117,7 @@ static void write_counters(struct metric_shard *const *shards, unsigned n, struc
     }
 }
 
+/* What is now, where counters are what ever was. */
 static void gauge(struct buf *to, const char *name, const char *help, uint64_t v)
 {
     head(to, &(struct row){name, help}, "gauge");

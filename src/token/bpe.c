@@ -69,6 +69,7 @@ static uint32_t tag_of(uint64_t hash)
 
 static bool is_token(const struct bpe *b, uint32_t rank, const uint8_t *p, size_t n)
 {
+    ASSERT(rank < b->count);
     uint32_t at = b->offsets[rank];
 
     return b->offsets[rank + 1] - at == n && memcmp(b->bytes + at, p, n) == 0;
@@ -188,7 +189,8 @@ enum rc bpe_new(str file, struct bpe **ret, const char **why)
     b->kind = (enum split_kind)little32(file.p + 12);
     b->count = little32(file.p + 16);
     for (b->mask = 1; b->mask < 2 * b->count; b->mask = 2 * b->mask + 1)
-        ;
+        ; /* half of the slots stay free, so each search ends */
+    ASSERT((b->mask & (b->mask + 1)) == 0);
     b->offsets = mem_alloc((b->count + 1) * sizeof(*b->offsets));
     b->slots = mem_zalloc(((size_t)b->mask + 1) * sizeof(*b->slots));
     b->bytes = mem_alloc(little32(file.p + 20) + 1u);
@@ -261,6 +263,7 @@ static uint64_t count_short(const struct bpe *b, struct bpe_work *w, const uint8
     if (c->head == head && (c->tail & ~(UINT64_C(0xffff) << 40)) == name)
         return c->tail >> 40 & 0xffff;
     uint64_t tokens = count_piece(b, w, p, n);
+    ASSERT(tokens > 0 && tokens <= n);
     *c = (struct bpe_cached){head, name | tokens << 40};
     return tokens;
 }
@@ -272,6 +275,7 @@ uint64_t bpe_count(const struct bpe *b, struct bpe_work *w, str text)
 
     for (size_t n; p < end; p += n) {
         n = (size_t)(split_next(b->kind, p, end) - p);
+        ASSERT(n > 0 && n <= (size_t)(end - p));
         if (n == 1)
             sum++;
         else if (n <= BPE_CACHE_BYTES)

@@ -28,6 +28,7 @@ struct lesson *lesson_named(struct lessons *l, uint64_t hash)
     while (at < LEARN_WAYS - 1 && set[at].hash != 0 && set[at].hash != hash)
         at++;
     found = set[at].hash == hash ? set[at] : (struct lesson){.hash = hash, .prompt = LEARN_PRIOR};
+    ASSERT(at < LEARN_WAYS);
     memmove(set + 1, set, at * sizeof(*set));
     set[0] = found;
     return &set[0];

@@ -15,13 +15,14 @@ static uint64_t hash_of(const struct token_memo *m, str text, unsigned kind)
     struct hash_key key = {m->key.k0 ^ kind, m->key.k1};
     uint64_t h = hash_bytes(key, text);
 
-    ASSERT(kind < 256);
+    ASSERT(kind < MEMO_KINDS);
     return h ? h : 1;
 }
 
 /* To the front; the others keep their order. */
 static void use(struct memo_entry *set, size_t at, struct memo_entry e)
 {
+    ASSERT(at < MEMO_WAYS && e.hash != 0);
     memmove(set + 1, set, at * sizeof(*set));
     set[0] = e;
 }

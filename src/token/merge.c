@@ -55,6 +55,7 @@ static void heap_push(struct heap *h, uint32_t x)
 {
     size_t i = h->n++;
 
+    ASSERT(h->n <= 3 * BPE_WINDOW); /* one for each part, and two for each merge */
     for (; i > 0 && h->v[(i - 1) / 2] > x; i = (i - 1) / 2)
         h->v[i] = h->v[(i - 1) / 2];
     h->v[i] = x;
@@ -62,6 +63,7 @@ static void heap_push(struct heap *h, uint32_t x)
 
 static uint32_t heap_pop(struct heap *h)
 {
+    ASSERT(h->n > 0);
     uint32_t top = h->v[0], x = h->v[--h->n];
     size_t i = 0;
 
@@ -197,6 +199,7 @@ size_t merge_piece(const struct bpe *b, struct bpe_work *w, const uint8_t *p, si
         }
         say(p, &a, from, cut, token, ctx);
         sum += cut > from ? cut - from : 0;
+        ASSERT(to <= next.parts);
         from = to;
         uint16_t *old = a.starts;
         a = next;

@@ -338,6 +338,9 @@ static void test_no_answers(void **state)
     static const struct {
         const char *words, *body;
     } rows[] = {
+        {"openai", "{\"data\":[{\"embedding\":\"AACAPwAAAMA=Z\"}]}"}, /* no base64 */
+        {"openai", "{\"data\":[{\"embedding\":\"AAAA\"}]}"},          /* no whole floats */
+        {"cohere", "{\"embeddings\":{\"base64\":[\"AAAAQA\"]}}"},
         {"openai", "{}"},
         {"openai", "{\"data\":[{}]}"},
         {"openai", "{\"data\":[{\"embedding\":7}]}"},

@@ -141,6 +141,27 @@ static void test_only_new_text_is_counted(void **state)
     assert_int_equal(f->memo->misses, 6);
 }
 
+/* Nor tools, which an agent sends with every turn and which are longer than most of what is said.
+ */
+static void test_tools_are_counted_once(void **state)
+{
+    struct fixture *f = *state;
+    static char about[2][200];
+    memset(about[0], 'a', sizeof(about[0]) - 1);
+    memset(about[1], 'b', sizeof(about[1]) - 1);
+    struct ir_tool second = {.name = STR("g"), .description = str_c(about[1])};
+    struct ir_tool first = {.next = &second, .name = STR("f"), .description = str_c(about[0])};
+    static const char *const models[] = {"gpt-4o", "claude-sonnet-4-5", "gemini-2.5-pro"};
+    say(f, IR_USER, "x");
+    f->r.tools = &first;
+    for (size_t i = 0; i < ARRAY_LEN(models); i++) {
+        uint64_t n = count(f, models[i]).tokens, misses = f->memo->misses, hits = f->memo->hits;
+        assert_int_equal(count(f, models[i]).tokens, n);
+        assert_int_equal(f->memo->misses, misses);
+        assert_true(f->memo->hits > hits);
+    }
+}
+
 static void test_a_sampled_text_is_not_remembered(void **state)
 {
     struct fixture *f = *state;
@@ -405,6 +426,7 @@ int main(void)
         TEST(test_without_encodings_all_is_estimated),
         TEST(test_beyond_the_bound_is_sampled),
         TEST(test_only_new_text_is_counted),
+        TEST(test_tools_are_counted_once),
         TEST(test_a_sampled_text_is_not_remembered),
         TEST(test_tools_as_the_model_reads_them),
         TEST(test_hostile_schemas),
