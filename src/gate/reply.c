@@ -139,6 +139,14 @@ static uint64_t spread(struct call *c, uint64_t ms)
     return ms < RETRY_AFTER_MAX ? ms : RETRY_AFTER_MAX;
 }
 
+/* Our own guess of how long to wait, where nobody said: spread too (D28), and downwards, so that it
+ * still reads as the full seconds of the table. */
+static uint64_t usual_wait(struct call *c, enum err kind)
+{
+    uint64_t ms = 1000ull * err_row(kind)->retry_after_s;
+    return ms - (ms ? rand_below(&c->gate->rand, (uint32_t)(ms / 4)) : 0);
+}
+
 void call_fail(struct call *c, const struct fail *f)
 {
     struct fail said = *f;
@@ -146,6 +154,8 @@ void call_fail(struct call *c, const struct fail *f)
     alarm_stop(c->gate->alarms, &c->alarm);
     if (said.retry_after_ms)
         said.retry_after_ms = spread(c, said.retry_after_ms);
+    else
+        said.retry_after_ms = usual_wait(c, said.kind);
     if (c->on_wire)
         exchange_cancel(&c->x);
     c->on_wire = false;

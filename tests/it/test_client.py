@@ -12,7 +12,7 @@ import http1
 from fronts import CHAT, assert_error, assert_served
 from turns import Turn, dumps, whole
 from turns import stream as stream_of
-from upstream import says, stalls
+from upstream import refuses, says, stalls
 from gateway import sanitized, until
 
 LONG = Turn(text="word " * 400, pieces=5)
@@ -380,3 +380,41 @@ def test_F18_cancelled_calls_leave_nothing_behind(weir, upstream, front):
     until(lambda: w.fds() <= fds + 2, 10, f"descriptors are back at {fds} (now {w.fds()})")
     until(lambda: all(c.closed for c in up.connections[1:]), 5, "all upstream connections closed")
     assert_served(front, front.ask(w.port, stream=False), LONG.text)
+
+
+def test_D28_clients_are_not_called_back_together(weir, upstream, front):
+    """Retry-After is a provider's word at the least, and not the same for everyone; where nobody
+    said how long, our own guess varies too."""
+    busy = upstream(default=refuses(429, headers=[("Retry-After", "40")]))
+    odd = upstream(default=lambda x: x.reply(200, b"no JSON"))
+    w = weir(busy, odd, extra="routing: { fallback: false }\n")
+    waits, guesses = [], []
+    with http1.Conn(w.port) as conn:
+        for _ in range(30):
+            r = conn.call("POST", front.path, front.body(), front.auth(None))
+            assert_error(front, r, "rate_limited")
+            seconds, ms = int(r.get("retry-after")), int(r.get("retry-after-ms"))
+            assert 37 <= seconds <= 50 and (seconds - 1) * 1000 < ms <= seconds * 1000
+            waits.append(ms)
+        for _ in range(4):
+            r = conn.call("POST", front.path, front.body(model="mb"), front.auth(None))
+            assert_error(front, r, "upstream")
+            assert r.get("retry-after") == "1" and 750 <= int(r.get("retry-after-ms")) <= 1000
+            guesses.append(r.get("retry-after-ms"))
+    assert max(waits) - min(waits) > 4000 and len(set(waits)) > 20, waits
+    assert len(set(guesses)) > 1, guesses
+
+
+# ---- D27: HTTP/2 is not spoken to clients
+
+
+def test_D27_http2_is_refused_in_plain(weir, upstream, front):
+    """Neither by prior knowledge nor by an upgrade, which HTTP/1.1 lets a server ignore."""
+    w = weir(upstream(default=says(A)))
+    with http1.Conn(w.port) as conn:
+        conn.send(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes(9 * 1000))
+        r = conn.response()
+        assert 400 <= r.status < 600 and conn.ended()
+    h2c = [("Connection", "Upgrade, HTTP2-Settings"), ("Upgrade", "h2c"), ("HTTP2-Settings", "AAMAAABk")]
+    assert_served(front, front.ask(w.port, headers=h2c), A.text)
+    assert_served(front, front.ask(w.port), A.text)

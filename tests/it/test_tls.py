@@ -215,6 +215,22 @@ def test_D26_records_of_one_byte(secure):
         assert_served(CHAT, conn.response(), A.text)
 
 
+def test_D27_http2_is_not_offered(secure, certs):
+    """ALPN: who speaks both gets HTTP/1.1, who speaks HTTP/2 alone gets no connection."""
+    w, _ = secure
+
+    def context(*protocols):
+        c = ssl.create_default_context(cafile=certs / "ca.pem")
+        c.set_alpn_protocols(protocols)
+        return c
+
+    with http1.Conn(w.port, tls=context("h2", "http/1.1")) as conn:
+        assert conn.sock.selected_alpn_protocol() == "http/1.1"
+        assert conn.call("GET", "/livez", headers=[("Host", "localhost")]).status == 200
+    with pytest.raises((ssl.SSLError, ConnectionError)):
+        http1.Conn(w.port, tls=context("h2"))
+
+
 # ---- a certificate is replaced while weir serves
 
 

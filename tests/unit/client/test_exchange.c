@@ -480,7 +480,7 @@ static void test_batches(void **state)
 }
 
 /* U40: a connection that has served for long enough is not kept, however busy it is. */
-static void test_retires(void **state)
+static void test_u40_a_busy_connection_retires(void **state)
 {
     (void)state;
     struct scene s;
@@ -500,14 +500,22 @@ static void test_retires(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_bodies),          cmocka_unit_test(test_trickle),
-        cmocka_unit_test(test_until_close),     cmocka_unit_test(test_head_request),
-        cmocka_unit_test(test_reuse),           cmocka_unit_test(test_chain),
-        cmocka_unit_test(test_many_at_once),    cmocka_unit_test(test_idle_closed_by_peer),
-        cmocka_unit_test(test_poison),          cmocka_unit_test(test_idle_ttl),
-        cmocka_unit_test(test_origins),         cmocka_unit_test(test_pause),
-        cmocka_unit_test(test_pause_in_chunks), cmocka_unit_test(test_cancel),
-        cmocka_unit_test(test_batches),         cmocka_unit_test(test_retires),
+        cmocka_unit_test(test_bodies),
+        cmocka_unit_test(test_trickle),
+        cmocka_unit_test(test_until_close),
+        cmocka_unit_test(test_head_request),
+        cmocka_unit_test(test_reuse),
+        cmocka_unit_test(test_chain),
+        cmocka_unit_test(test_many_at_once),
+        cmocka_unit_test(test_idle_closed_by_peer),
+        cmocka_unit_test(test_poison),
+        cmocka_unit_test(test_idle_ttl),
+        cmocka_unit_test(test_origins),
+        cmocka_unit_test(test_pause),
+        cmocka_unit_test(test_pause_in_chunks),
+        cmocka_unit_test(test_cancel),
+        cmocka_unit_test(test_batches),
+        cmocka_unit_test(test_u40_a_busy_connection_retires),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

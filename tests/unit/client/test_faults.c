@@ -105,6 +105,50 @@ static void test_u39_no_name(void **state)
     scene_fini(&s);
 }
 
+static size_t moved(void *arg, const char *host, union dns_addr addrs[DNS_ADDRS_MAX])
+{
+    (void)host;
+    assert_true(dns_literal(str_c(arg), &addrs[0]));
+    return 1;
+}
+
+/* U40: the name leads elsewhere. What is open serves on; what is opened after the TTL goes there.
+ */
+static void test_u40_a_name_that_moves(void **state)
+{
+    (void)state;
+    struct scene s;
+    struct fake there = {.reply = OK_HELLO};
+    char old_place[] = "127.0.0.1", new_place[] = "127.0.0.2";
+    uint16_t port;
+    int fd;
+    scene_init(&s);
+    s.f.reply = OK_HELLO;
+    s.o = scene_origin(&s, "moves.example");
+    dns_set_resolver(client_dns(s.c), moved, old_place);
+    assert_false(scene_hello(&s));
+    there.l = s.l;
+    assert_int_equal(listen_open(STR("127.0.0.2"), s.f.port, 64, &fd, &port, NULL), RC_OK);
+    assert_int_equal(acceptor_new(s.l, fd, fake_accept, &there, &there.acceptor), RC_OK);
+    dns_set_resolver(client_dns(s.c), moved, new_place);
+    fake_reset(&s.f.conns[0]);
+    RUN_UNTIL(s.l, origin_idle(s.o) == 0, 1000);
+    assert_false(scene_hello(&s)); /* within the TTL: where it was */
+    assert_int_equal(s.f.requests, 2);
+    dns_age(client_dns(s.c), DNS_TTL_MS + 1);
+    assert_true(scene_hello(&s)); /* open already */
+    assert_int_equal(s.f.requests, 3);
+    fake_reset(&s.f.conns[1]);
+    RUN_UNTIL(s.l, origin_idle(s.o) == 0, 1000);
+    assert_false(scene_hello(&s));
+    assert_int_equal(s.f.requests, 3);
+    assert_int_equal(there.requests, 1);
+    client_free(s.c);
+    fake_close(&there);
+    fake_close(&s.f);
+    loop_free(s.l);
+}
+
 /* The first address refuses, the second serves: one exchange, no failure. */
 static size_t two_addresses(void *arg, const char *host, union dns_addr addrs[DNS_ADDRS_MAX])
 {
@@ -677,17 +721,29 @@ static void test_no_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_u1_refused),         cmocka_unit_test(test_u2_black_hole),
-        cmocka_unit_test(test_u39_no_name),        cmocka_unit_test(test_u41_next_address),
-        cmocka_unit_test(test_u4_fresh_dies),      cmocka_unit_test(test_u5_idle_race),
-        cmocka_unit_test(test_u5_only_once),       cmocka_unit_test(test_u5_never_a_second_reused),
-        cmocka_unit_test(test_bad_heads),          cmocka_unit_test(test_u6_cut_heads),
-        cmocka_unit_test(test_u36_interim),        cmocka_unit_test(test_u36_then_silence),
-        cmocka_unit_test(test_u23_u24_cut_bodies), cmocka_unit_test(test_u35_reset_is_no_end),
-        cmocka_unit_test(test_cut_at_every_byte),  cmocka_unit_test(test_u28_no_answer),
-        cmocka_unit_test(test_u29_stall),          cmocka_unit_test(test_u30_drip),
-        cmocka_unit_test(test_pause_and_limits),   cmocka_unit_test(test_send_stalls),
-        cmocka_unit_test(test_u37_early_answer),   cmocka_unit_test(test_hangs_up_on_us),
+        cmocka_unit_test(test_u1_refused),
+        cmocka_unit_test(test_u2_black_hole),
+        cmocka_unit_test(test_u39_no_name),
+        cmocka_unit_test(test_u41_next_address),
+        cmocka_unit_test(test_u4_fresh_dies),
+        cmocka_unit_test(test_u5_idle_race),
+        cmocka_unit_test(test_u5_only_once),
+        cmocka_unit_test(test_u5_never_a_second_reused),
+        cmocka_unit_test(test_bad_heads),
+        cmocka_unit_test(test_u6_cut_heads),
+        cmocka_unit_test(test_u36_interim),
+        cmocka_unit_test(test_u36_then_silence),
+        cmocka_unit_test(test_u23_u24_cut_bodies),
+        cmocka_unit_test(test_u35_reset_is_no_end),
+        cmocka_unit_test(test_cut_at_every_byte),
+        cmocka_unit_test(test_u28_no_answer),
+        cmocka_unit_test(test_u29_stall),
+        cmocka_unit_test(test_u30_drip),
+        cmocka_unit_test(test_pause_and_limits),
+        cmocka_unit_test(test_send_stalls),
+        cmocka_unit_test(test_u37_early_answer),
+        cmocka_unit_test(test_hangs_up_on_us),
+        cmocka_unit_test(test_u40_a_name_that_moves),
         cmocka_unit_test(test_no_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

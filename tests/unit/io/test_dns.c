@@ -129,7 +129,7 @@ static void test_literals(void **state)
     tear_down(&s);
 }
 
-static void test_cache(void **state)
+static void test_u40_an_answer_has_its_time(void **state)
 {
     (void)state;
     struct setting s;
@@ -159,7 +159,7 @@ static void test_cache(void **state)
     tear_down(&s);
 }
 
-static void test_stale(void **state)
+static void test_u39_an_old_answer_serves(void **state)
 {
     (void)state;
     struct setting s;
@@ -187,7 +187,7 @@ static void test_stale(void **state)
 }
 
 /* A resolver that hangs: who has an old answer gets it after DNS_STALE_WAIT_MS, not never. */
-static void test_hanging(void **state)
+static void test_u39_a_resolver_that_hangs(void **state)
 {
     (void)state;
     struct setting s;
@@ -211,7 +211,7 @@ static void test_hanging(void **state)
     tear_down(&s);
 }
 
-static void test_failures(void **state)
+static void test_u39_failures(void **state)
 {
     (void)state;
     struct setting s;
@@ -235,7 +235,7 @@ static void test_failures(void **state)
     tear_down(&s);
 }
 
-static void test_many_addresses(void **state)
+static void test_u39_many_addresses(void **state)
 {
     (void)state;
     struct setting s;
@@ -363,11 +363,11 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_literals),
-        cmocka_unit_test(test_cache),
-        cmocka_unit_test(test_stale),
-        cmocka_unit_test(test_hanging),
-        cmocka_unit_test(test_failures),
-        cmocka_unit_test(test_many_addresses),
+        cmocka_unit_test(test_u40_an_answer_has_its_time),
+        cmocka_unit_test(test_u39_an_old_answer_serves),
+        cmocka_unit_test(test_u39_a_resolver_that_hangs),
+        cmocka_unit_test(test_u39_failures),
+        cmocka_unit_test(test_u39_many_addresses),
         cmocka_unit_test(test_bounded),
         cmocka_unit_test(test_shared_and_cancelled),
         cmocka_unit_test(test_free_while_asking),
