@@ -94,6 +94,7 @@ struct gate_tokens {
     struct buf text; /* counter's scratch */
     struct lessons lessons;
     struct anchors *anchors; /* made with the first report; NULL: none yet, or no memory */
+    msec asked;              /* when a count was asked for last; 0: never */
     unsigned since_sample;
 };
 

@@ -25,6 +25,7 @@
 #define LEARN_BYTES     (32u << 10)
 #define ANSWER_LEAST    200 /* bytes: a shorter answer says little about its model */
 #define BYTES_PER_TOKEN 4
+#define ASKED_FOR_MS    (30 * 60 * 1000u) /* a client that counts does so again */
 
 void tokens_init(struct gate *g)
 {
@@ -142,6 +143,7 @@ static uint64_t corrected(struct call *c, const struct conf_provider *p, str mod
 
 struct token_count tokens_of_prompt(struct call *c, const struct conf_provider *p, str model)
 {
+    c->gate->tokens.asked = loop_now(c->gate->loop);
     struct token_count n = measure(c, p, model, COUNT_EXACT_MAX);
     if (n.source != USAGE_COUNTED)
         n.tokens = corrected(c, p, model, &lesson_for(c, p, model)->prompt, n.tokens);
@@ -231,11 +233,23 @@ static bool is_sample(struct call *c, const struct lesson *l)
     return l->prompt.seen == LEARN_PRIOR.seen || ++t->since_sample % LEARN_EVERY == 0;
 }
 
-/* How large this turn was, for the next one. Its request is known where it was translated. */
+/* Is the request known? It is where it was translated. Where bytes passed, it is read only while
+ * somebody asks how many tokens things are: others need no estimate, their provider reports. */
+static bool is_known(struct call *c)
+{
+    const struct gate_tokens *t = &c->gate->tokens;
+    struct fail unused;
+    if (c->ir || c->op)
+        return c->ir != NULL;
+    return t->asked && loop_now(c->gate->loop) - t->asked < ASKED_FOR_MS &&
+           decode_quietly(c, &unused);
+}
+
+/* How large this turn was, for the next one. */
 static void drop_anchor(struct call *c, const struct attempt_record *t)
 {
     struct gate *g = c->gate;
-    if (!c->ir || !usage_prompt(&c->usage))
+    if (!is_known(c) || !usage_prompt(&c->usage))
         return;
     if (!g->tokens.anchors) {
         g->tokens.anchors = mem_alloc(sizeof(*g->tokens.anchors));

@@ -80,6 +80,22 @@ def test_a_reported_turn_is_the_beginning_of_the_next(weir, upstream, tmp_path):
     assert counted([{"role": "user", "content": "Another"}]) < 100
 
 
+def test_also_where_bytes_pass_once_somebody_counts(weir, upstream, tmp_path):
+    """A client and a provider of one language: their requests are read for this only after a count
+    was asked for."""
+    up = upstream("anthropic", default=says(Turn(text="Hi.", input=5000, output=3)))
+    w = weir(config(up, "claude-sonnet-4-5"), env={"WEIR_TOKENS": str(ranks(tmp_path / "ranks"))})
+    body = {"model": "m", "max_tokens": 9, "messages": [{"role": "user", "content": TEXT}]}
+
+    def turn():
+        assert http1.call(w.port, "POST", "/v1/messages", body).status == 200
+
+    turn()
+    assert count(w)[0] < 100
+    turn()
+    assert count(w) == (5000, "estimated")
+
+
 def install(to, ranks_from):
     """`meson install` of the build whose program is tested."""
     build = gateways.binary().parent
