@@ -23,6 +23,17 @@ struct free_text free_text_of(const struct ir_tool *t, struct arena *a)
     return f;
 }
 
+jtext free_text_unwrap(struct arena *a, str args)
+{
+    struct json_doc doc;
+    jval v;
+
+    if (!args.n || json_parse(a, args, &doc, NULL) != RC_OK)
+        return STR_NONE;
+    v = json_get_lit(json_root(&doc), "input");
+    return json_is(v, JSON_STRING) ? json_raw(v) : STR_NONE;
+}
+
 void free_text_put_schema(struct json_writer *w, const struct free_text *f)
 {
     json_begin_object(w);

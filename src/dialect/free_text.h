@@ -23,5 +23,8 @@ struct free_text {
 
 /* `a` holds what is parsed; the texts are slices of the tool's own. */
 struct free_text free_text_of(const struct ir_tool *t, struct arena *a);
+/* The text of a call that came as that function's arguments, {"input":"…"} in plain JSON. Absent:
+ * it is something else. */
+jtext free_text_unwrap(struct arena *a, str args);
 /* The schema of the function that it becomes. */
 void free_text_put_schema(struct json_writer *w, const struct free_text *f);

@@ -7,6 +7,7 @@
  */
 #include "base/fmt.h"
 #include "dialect/citation.h"
+#include "dialect/free_text.h"
 #include "dialect/media.h"
 #include "dialect/openai_chat_int.h"
 #include "dialect/seal.h"
@@ -94,8 +95,11 @@ static void put_thoughts(struct json_writer *w, const struct ir_answer *an)
     json_end(w);
 }
 
-static void put_call(struct json_writer *w, const struct ir_block *b, str own_id, uint64_t nth)
+static void put_call(struct json_writer *w, const struct ir_block *b, const struct front_opts *o,
+                     uint64_t nth)
 {
+    bool custom = b->is_custom || chat_is_custom(o->request, b->use.name);
+    jtext input = custom && !b->is_custom ? free_text_unwrap(o->arena, b->use.args) : STR_NONE;
     char digits[FMT_U64_MAX];
 
     json_begin_object(w);
@@ -105,7 +109,7 @@ static void put_call(struct json_writer *w, const struct ir_block *b, str own_id
     } else {
         json_open_str(w);
         json_add_raw(w, STR("call_"));
-        json_add_raw(w, own_id);
+        json_add_raw(w, o->id);
         json_add_raw(w, STR("_"));
         json_add_raw(w, str_of(digits, fmt_u64(digits, nth)));
         json_close_str(w);
@@ -113,15 +117,15 @@ static void put_call(struct json_writer *w, const struct ir_block *b, str own_id
     if (b->use.sealed.n)
         chat_put_seal(w, b->use.sealed);
     json_key(w, "type");
-    json_put_raw_str(w, b->is_custom ? STR("custom") : STR("function"));
-    json_key_str(w, b->is_custom ? STR("custom") : STR("function"));
+    json_put_raw_str(w, custom ? STR("custom") : STR("function"));
+    json_key_str(w, custom ? STR("custom") : STR("function"));
     json_begin_object(w);
     json_key(w, "name");
     json_put_raw_str(w, b->use.name);
-    json_key_str(w, b->is_custom ? STR("input") : STR("arguments"));
+    json_key_str(w, custom ? STR("input") : STR("arguments"));
     json_open_str(w);
-    if (b->is_custom)
-        json_add_raw(w, b->use.args);
+    if (b->is_custom || input.p)
+        json_add_raw(w, input.p ? input : b->use.args);
     else
         json_add_plain(w, b->use.args);
     json_close_str(w);
@@ -129,7 +133,7 @@ static void put_call(struct json_writer *w, const struct ir_block *b, str own_id
     json_end(w);
 }
 
-static void put_calls(struct json_writer *w, const struct ir_answer *an, str own_id)
+static void put_calls(struct json_writer *w, const struct ir_answer *an, const struct front_opts *o)
 {
     uint64_t n = 0;
 
@@ -139,7 +143,7 @@ static void put_calls(struct json_writer *w, const struct ir_answer *an, str own
     json_begin_array(w);
     for (const struct ir_block *b = an->blocks; b; b = b->next)
         if (b->kind == IR_TOOL_USE)
-            put_call(w, b, own_id, ++n);
+            put_call(w, b, o, ++n);
     json_end(w);
 }
 
@@ -206,7 +210,8 @@ static void put_images(struct json_writer *w, const struct ir_answer *an)
     json_end(w);
 }
 
-static void put_choice(struct json_writer *w, const struct ir_answer *an, str own_id)
+static void put_choice(struct json_writer *w, const struct ir_answer *an,
+                       const struct front_opts *o)
 {
     json_begin_object(w);
     json_key(w, "index");
@@ -224,7 +229,7 @@ static void put_choice(struct json_writer *w, const struct ir_answer *an, str ow
     put_texts(w, an, IR_REFUSAL);
     put_annotations(w, an);
     put_thoughts(w, an);
-    put_calls(w, an, own_id);
+    put_calls(w, an, o);
     put_images(w, an);
     json_end(w);
     json_key(w, "logprobs");
@@ -261,7 +266,7 @@ void chat_encode_body(const struct ir_response *r, const struct front_opts *o, s
     json_key(&w, "choices");
     json_begin_array(&w);
     for (; an; an = an->next)
-        put_choice(&w, an, o->id);
+        put_choice(&w, an, o);
     json_end(&w);
     if (r->usage.has) {
         struct buf text = {.p = usage, .cap = sizeof usage, .max = sizeof usage};

@@ -9,7 +9,8 @@
  *     openai_chat_splice.c  back:  the client's own bytes, where both sides speak Chat
  *     openai_chat_feed.c    back:  answer bytes → events; openai_chat_delta.c: what a delta says,
  *                           openai_chat_usage.c: token counts, both ways
- *     openai_chat_say.c     front: events → stream; openai_chat_body.c: a collected answer → body
+ *     openai_chat_say.c     front: events → stream; openai_chat_body.c: a collected answer → body,
+ *                           openai_chat_custom.c: calls of tools that take free text
  */
 #pragma once
 #include "dialect/dialect.h"
@@ -100,6 +101,10 @@ void chat_decode_body(jval root, struct dialect_scratch *s, struct ir_sink sink)
 /* A usage object of any of the compatible providers. False: nothing usable in it. */
 bool chat_read_usage(jval usage, struct usage *ret);
 void chat_write_usage(const struct usage *u, struct buf *out); /* at most CHAT_USAGE_MAX bytes */
+
+/* openai_chat_custom.c */
+/* Does the client's request declare the tool as one that takes free text? */
+bool chat_is_custom(jval request, jtext name);
 
 /* openai_chat_say.c */
 #define CHAT_STREAM_SIZE 2048 /* checked against the struct there */

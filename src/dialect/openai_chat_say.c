@@ -16,6 +16,8 @@
  * costs a few appends.
  */
 #include "dialect/citation.h"
+#include "dialect/free_text.h"
+#include "dialect/gather.h"
 #include "dialect/media.h"
 #include "dialect/openai_chat_int.h"
 #include "dialect/seal.h"
@@ -25,13 +27,17 @@
 #define MODEL_MAX   160
 #define FORMAT_MAX  40
 #define CHOICES_MAX 8
+#define ARGS_MAX    (64u << 20) /* of a wrapped call, as of the answers that the gate reads */
 
 struct saying { /* one choice */
     bool role_sent, args_sent, is_custom;
-    uint32_t calls;    /* begun so far */
-    uint32_t thoughts; /* begun so far */
-    uint64_t chars;    /* of text so far */
-    uint64_t block_at; /* chars at which the open block began */
+    bool wrapped;          /* a custom call that came as a function's arguments, which are … */
+    bool plain;            /* … JSON, or the body of a JSON string … */
+    struct gather wrapper; /* … gathered until they are whole */
+    uint32_t calls;        /* begun so far */
+    uint32_t thoughts;     /* begun so far */
+    uint64_t chars;        /* of text so far */
+    uint64_t block_at;     /* chars at which the open block began */
     bool is_signed;
     uint8_t format_n;
     char format[FORMAT_MAX];
@@ -41,6 +47,8 @@ struct chat_stream {
     bool include_usage, over;
     bool has_head;
     uint64_t created;
+    struct arena *arena;
+    jval request; /* the client's, for its custom tools */
     struct usage usage;
     uint16_t own_n, model_n, head_n;
     char own_id[ID_MAX];   /* ours: used where the provider gave none */
@@ -64,7 +72,10 @@ void chat_stream_init(void *state, const struct front_opts *o)
 {
     struct chat_stream *st = state;
 
-    *st = (struct chat_stream){.include_usage = o->include_usage, .created = o->created};
+    *st = (struct chat_stream){.include_usage = o->include_usage,
+                               .created = o->created,
+                               .arena = o->arena,
+                               .request = o->request};
     st->own_n = keep(st->own_id, ID_MAX, o->id);
     st->model_n = keep(st->model, MODEL_MAX, o->model);
 }
@@ -216,7 +227,8 @@ static void say_thought(struct chat_stream *st, const struct saying *c, const st
 static void open_call(struct chat_stream *st, struct saying *c, const struct ir_event *ev,
                       struct buf *out)
 {
-    str what = ev->open.is_custom ? STR("custom") : STR("function");
+    bool custom = ev->open.is_custom || chat_is_custom(st->request, ev->open.name);
+    str what = custom ? STR("custom") : STR("function");
 
     begin_chunk(st, ev->choice, out);
     if (!c->role_sent) {
@@ -246,10 +258,12 @@ static void open_call(struct chat_stream *st, struct saying *c, const struct ir_
     buf_add(out, what);
     buf_lit(out, "\":{\"name\":\"");
     buf_add(out, ev->open.name);
-    buf_add(out,
-            ev->open.is_custom ? STR("\",\"input\":\"\"}}]") : STR("\",\"arguments\":\"\"}}]"));
+    buf_add(out, custom ? STR("\",\"input\":\"\"}}]") : STR("\",\"arguments\":\"\"}}]"));
     end_chunk(st, TAIL, out);
-    c->args_sent = c->is_custom = ev->open.is_custom;
+    c->args_sent = c->is_custom = custom;
+    c->wrapped = custom && !ev->open.is_custom;
+    c->plain = false;
+    gather_clear(&c->wrapper);
 }
 
 static void say_arguments(struct chat_stream *st, struct saying *c, const struct ir_event *ev,
@@ -257,6 +271,12 @@ static void say_arguments(struct chat_stream *st, struct saying *c, const struct
 {
     if (ev->delta.text.n == 0)
         return;
+    if (c->wrapped) {
+        c->plain |= plain;
+        gather_add(&c->wrapper, st->arena, ARGS_MAX, ev->delta.text);
+        out->failed |= c->wrapper.failed;
+        return;
+    }
     c->args_sent = true;
     begin_chunk(st, ev->choice, out);
     buf_lit(out, "\"tool_calls\":[{\"index\":");
@@ -271,12 +291,31 @@ static void say_arguments(struct chat_stream *st, struct saying *c, const struct
     end_chunk(st, TAIL, out);
 }
 
+/* The text of a custom call that came as {"input":"…"}; as it is, where it is something else. */
+static void unwrap(struct chat_stream *st, struct saying *c, const struct ir_event *ev,
+                   struct buf *out)
+{
+    str args = gather_str(&c->wrapper);
+    jtext input = free_text_unwrap(st->arena, c->plain ? args : ir_unescape(st->arena, args));
+    struct ir_event whole = *ev;
+
+    c->wrapped = false;
+    whole.delta.what = IR_D_ARGS;
+    whole.delta.text = input.p ? input : args;
+    say_arguments(st, c, &whole, c->plain && !input.p, out);
+    out->failed |= arena_is_full(st->arena);
+}
+
 /* A call without arguments is told as "{}", for that is what OpenAI's clients parse. */
 static void close_call(struct chat_stream *st, struct saying *c, const struct ir_event *ev,
                        struct buf *out)
 {
     struct ir_event empty = *ev;
 
+    if (c->wrapped) {
+        unwrap(st, c, ev, out);
+        return;
+    }
     empty.delta.what = IR_D_INPUT;
     empty.delta.text = STR("{}");
     if (!c->args_sent)

@@ -6,6 +6,7 @@
  * other languages know nothing else: its one string argument is taken out again when it is whole.
  */
 #include "base/fmt.h"
+#include "dialect/free_text.h"
 #include "dialect/responses_out_int.h"
 
 #define PLAIN_STEP 160 /* characters escaped at a time; each becomes six bytes at most */
@@ -100,17 +101,11 @@ void responses_out_take_plain(struct responses_stream *st, str plain, struct buf
 /* The text of a free-text call that came as {"input":"…"}; as it is, where it is something else. */
 static void unwrap(struct responses_stream *st, struct buf *out)
 {
-    jtext args = responses_out_text(&st->notes), input = args;
-    str plain = ir_unescape(st->arena, args);
-    struct json_doc doc;
-    jval v = JVAL_NONE;
+    jtext args = responses_out_text(&st->notes);
+    jtext input = free_text_unwrap(st->arena, ir_unescape(st->arena, args));
 
-    if (plain.n && json_parse(st->arena, plain, &doc, NULL) == RC_OK)
-        v = json_get_lit(json_root(&doc), "input");
-    if (json_is(v, JSON_STRING))
-        input = json_raw(v);
     st->failed |= arena_is_full(st->arena);
-    say_arguments(st, input, out);
+    say_arguments(st, input.p ? input : args, out);
 }
 
 void responses_out_close_call(struct responses_stream *st, str status, struct buf *out)
