@@ -160,7 +160,7 @@ class Gateway {
 }
 
 // A test's world: `up(dialect)` is a fake provider, `weir(...ups)` a gateway whose model `m` leads to the
-// first one and falls back on the others.
+// first one and falls back on the others; strings among them are further lines of its configuration.
 export async function world(t) {
   const fakes = new Fakes();
   const gateways = [];
@@ -170,7 +170,9 @@ export async function world(t) {
   });
   return {
     up: (dialect) => fakes.listen(dialect),
-    async weir(...ups) {
+    async weir(...args) {
+      const ups = args.filter((a) => typeof a !== 'string');
+      const more = args.filter((a) => typeof a === 'string');
       const rows = ups.map(
         (u, i) =>
           `  - { name: p${i}, dialect: ${u.dialect}, baseURL: "${u.base}", apiKey: provider-secret-${i}, models: [up] }`,
@@ -190,6 +192,7 @@ export async function world(t) {
           'models:',
           ...models,
           'keys: [ { name: dev, key: client-key } ]',
+          ...more,
           '',
         ].join('\n'),
       );
