@@ -254,6 +254,25 @@ static void test_queue_limit(void **state)
     pair_close(&p);
 }
 
+/* One write is never cut by the limit, an event with a picture in it: it counts what waits. */
+static void test_queue_limit_and_one_large_write(void **state)
+{
+    (void)state;
+    struct pair p;
+    open_pair(&p);
+    const size_t n = SOCK_QUEUE_MAX + (4u << 20);
+    char *data = pattern(n);
+    sock_pause(&p.server.s);
+    assert_int_equal(end_send(&p.client, data, n, SOCK_COPY), RC_OK);
+    assert_true(sock_queued(&p.client.s) >= SOCK_QUEUE_MAX);
+    assert_int_equal(end_send(&p.client, data, 1, SOCK_COPY), RC_LIMIT);
+    sock_read_start(&p.server.s);
+    RUN_UNTIL(p.l, buf_size(&p.server.got) == n, 5000);
+    assert_memory_equal(p.server.got.p, data, n);
+    free(data);
+    pair_close(&p);
+}
+
 static void test_drop_queued(void **state)
 {
     (void)state;
@@ -514,15 +533,25 @@ static void test_no_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_echo_bytewise),   cmocka_unit_test(test_iovecs),
-        cmocka_unit_test(test_big_with_pauses), cmocka_unit_test(test_paused),
-        cmocka_unit_test(test_pause_is_free),   cmocka_unit_test(test_order_of_modes),
-        cmocka_unit_test(test_queue_limit),     cmocka_unit_test(test_drop_queued),
-        cmocka_unit_test(test_own_memory),      cmocka_unit_test(test_half_close),
-        cmocka_unit_test(test_reset),           cmocka_unit_test(test_dead),
-        cmocka_unit_test(test_abort),           cmocka_unit_test(test_close_in_callbacks),
-        cmocka_unit_test(test_close_full),      cmocka_unit_test(test_close_before_open),
-        cmocka_unit_test(test_keepalive),       cmocka_unit_test(test_no_memory),
+        cmocka_unit_test(test_echo_bytewise),
+        cmocka_unit_test(test_iovecs),
+        cmocka_unit_test(test_big_with_pauses),
+        cmocka_unit_test(test_paused),
+        cmocka_unit_test(test_pause_is_free),
+        cmocka_unit_test(test_order_of_modes),
+        cmocka_unit_test(test_queue_limit),
+        cmocka_unit_test(test_queue_limit_and_one_large_write),
+        cmocka_unit_test(test_drop_queued),
+        cmocka_unit_test(test_own_memory),
+        cmocka_unit_test(test_half_close),
+        cmocka_unit_test(test_reset),
+        cmocka_unit_test(test_dead),
+        cmocka_unit_test(test_abort),
+        cmocka_unit_test(test_close_in_callbacks),
+        cmocka_unit_test(test_close_full),
+        cmocka_unit_test(test_close_before_open),
+        cmocka_unit_test(test_keepalive),
+        cmocka_unit_test(test_no_memory),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
