@@ -36,24 +36,33 @@ static struct raw_provider *find_gathered(const struct gathered *g, str name)
     return NULL;
 }
 
-static struct raw_provider *add(struct gathered *g, str name, const struct conf_node *node)
+/* One that no list names. Its defaults are the option table's, as of those that one does: a struct
+ * of zeros would say the first word of every list of words. */
+static enum rc add(struct builder *b, struct gathered *g, str name, const struct conf_node *node,
+                   struct raw_provider **ret)
 {
-    ASSERT(g->n < g->room);
-    struct raw_provider *p = &g->p[g->n++];
-    *p = (struct raw_provider){.at = {node}, .name = name, .enabled = true, .tls_verify = true};
-    return p;
+    CHECK(g->n < g->room);
+    struct raw_provider *p = &g->p[g->n];
+    TRY(option_defaults(b->arena, b->report, &option_provider, p));
+    p->at.node = node;
+    p->name = name;
+    g->n++;
+    *ret = p;
+    return RC_OK;
 }
 
 static void gather_list(struct gathered *g, const struct raw_list *list)
 {
     const struct raw_provider *rows = list->p;
     for (uint32_t i = 0; i < list->n; i++)
-        if (rows[i].name.n) /* else it was noted */
+        if (rows[i].name.n) { /* else it was noted */
+            CHECK(g->n < g->room);
             g->p[g->n++] = rows[i];
+        }
 }
 
 /* security.apiKeys: a key for a provider that is there, or all that a known one needs. */
-static void gather_security(struct builder *b, struct gathered *g)
+static enum rc gather_security(struct builder *b, struct gathered *g)
 {
     const struct raw_pair *pairs = b->raw->security.api_keys.p;
     for (uint32_t i = 0; i < b->raw->security.api_keys.n; i++) {
@@ -67,10 +76,11 @@ static void gather_security(struct builder *b, struct gathered *g)
         }
         struct raw_provider *p = find_gathered(g, pair->name);
         if (!p)
-            p = add(g, pair->name, pair->node);
+            TRY(add(b, g, pair->name, pair->node, &p));
         if (!p->keys.n)
             p->keys = pair->values;
     }
+    return RC_OK;
 }
 
 /* The first of the preset's variables that is set; absent: none. */
@@ -85,14 +95,16 @@ static str preset_key(const struct builder *b, const struct preset *p)
     return value;
 }
 
-static void gather_env(struct builder *b, struct gathered *g)
+static enum rc gather_env(struct builder *b, struct gathered *g)
 {
+    struct raw_provider *added;
     for (const struct preset *p = presets; p->name; p++) {
         bool known_base = p->ways[0].base[0] != '\0' &&
                           (!strstr(p->ways[0].base, PRESET_REGION) || build_region_is_known(b));
         if (known_base && preset_key(b, p).p)
-            add(g, str_c(p->name), NULL);
+            TRY(add(b, g, str_c(p->name), NULL, &added));
     }
+    return RC_OK;
 }
 
 static enum rc gather(struct builder *b, struct gathered *g)
@@ -105,10 +117,8 @@ static enum rc gather(struct builder *b, struct gathered *g)
         return RC_NOMEM;
     gather_list(g, &raw->providers);
     gather_list(g, &raw->ccr.providers);
-    gather_security(b, g);
-    if (b->no_file)
-        gather_env(b, g);
-    return RC_OK;
+    TRY(gather_security(b, g));
+    return b->no_file ? gather_env(b, g) : RC_OK;
 }
 
 /* --- one provider ----------------------------------------------------------------------------- */

@@ -297,3 +297,11 @@ enum rc option_take(struct option_pass *x, const struct section *s, const struct
 {
     return take_map(x, s, n, STR_NONE, to);
 }
+
+enum rc option_defaults(struct arena *a, struct conf_report *report, const struct section *s,
+                        void *to)
+{
+    struct option_pass x = {.arena = a, .report = report};
+    memset(to, 0, s->size);
+    return set_defaults(&x, s, to);
+}

@@ -113,6 +113,10 @@ struct option_pass {
 enum rc option_take(struct option_pass *x, const struct section *s, const struct conf_node *n,
                     void *to) MUST_CHECK;
 
+/* What a section that nobody wrote holds: its defaults alone. RC_NOMEM. */
+enum rc option_defaults(struct arena *a, struct conf_report *report, const struct section *s,
+                        void *to) MUST_CHECK;
+
 /* Parse one scalar text as the row says (numbers and words only). RC_SYNTAX, RC_RANGE. */
 enum rc option_parse_number(const struct option *row, str text, uint64_t *ret) MUST_CHECK;
 /* How the type is written, for messages and docs: "a duration (500ms, 30s, 10m)". */

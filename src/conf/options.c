@@ -303,13 +303,12 @@ static const struct option provider_rows[] = {
      .help = "tokens are counted by weir itself"},
 };
 #undef AT
-static const struct section provider_section = {
-    "providers[]",
-    "Who serves models. A list; or a map from name to the rest",
-    sizeof(struct raw_provider),
-    ROWS(provider_rows),
-    "name",
-    "name"};
+const struct section option_provider = {"providers[]",
+                                        "Who serves models. A list; or a map from name to the rest",
+                                        sizeof(struct raw_provider),
+                                        ROWS(provider_rows),
+                                        "name",
+                                        "name"};
 
 /* --- models and routing ----------------------------------------------------------------------- */
 
@@ -516,7 +515,7 @@ static const struct option root_rows[] = {
     {"workers", OPTION_U32, 0, AT(workers), "0", 0, 256,
      .help = "threads; 0: one a core; takes a restart"},
     {"tls", OPTION_SECTION, 0, AT(tls), .sub = &tls_section, .help = "TLS towards clients"},
-    {"providers", OPTION_SECTIONS, 0, AT(providers), .sub = &provider_section,
+    {"providers", OPTION_SECTIONS, 0, AT(providers), .sub = &option_provider,
      .help = "who serves models"},
     {"models", OPTION_SECTIONS, 0, AT(models), .sub = &model_section, .help = "logical models"},
     {"routing", OPTION_SECTION, 0, AT(routing), .sub = &routing_section,
@@ -548,7 +547,7 @@ static const struct option root_rows[] = {
     {"caFile", OPTION_TEXT, 0, AT(ca_file),
      .help = "PEM file of the authorities trusted for providers; the system's when left out"},
 
-    {"Providers", OPTION_SECTIONS, OPTION_CCR, AT(ccr.providers), .sub = &provider_section,
+    {"Providers", OPTION_SECTIONS, OPTION_CCR, AT(ccr.providers), .sub = &option_provider,
      .help = "as providers"},
     {"Router", OPTION_SECTION, OPTION_CCR, AT(ccr.router), .sub = &scenarios_section,
      .help = "as routing.scenarios"},

@@ -232,6 +232,7 @@ struct raw_root {
 
 /* The section every other one hangs from. */
 extern const struct section option_root;
+extern const struct section option_provider;
 extern const struct section option_served, option_catalogue; /* options_price.c */
 extern const struct section option_aws, option_entra;        /* options_key.c */
 

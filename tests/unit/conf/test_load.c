@@ -52,6 +52,15 @@ static const char design[] =
 #define DESIGN_ENV \
     ENV("OPENAI_API_KEY=sk-o", "ANTHROPIC_API_KEY=sk-a", "TEAM_A_KEY=team", "WEIR_ADMIN_KEY=adm")
 
+/* Nothing of how it deviates was written: quirks.def decides, not the first word of each row. */
+static void assert_quirks_unsaid(const struct conf_quirks *q)
+{
+    assert_int_equal(q->max_tokens, CONF_MAXTOK_UNSAID);
+    assert_int_equal(q->effort, CONF_EFFORT_UNSAID);
+    assert_int_equal(q->replay, CONF_REPLAY_UNSAID);
+    assert_int_equal(q->mid_system, CONF_MID_UNSAID);
+}
+
 static void design_providers(void **state)
 {
     (void)state;
@@ -206,6 +215,7 @@ static void shape_security(void **state)
     assert_str(secret_reveal(&l.s->providers[2].keys[0]), "g");
     assert_str(l.s->providers[2].origin.host, "api.groq.com");
     assert_str(l.s->providers[2].base_path, "/openai/v1");
+    assert_quirks_unsaid(&l.s->providers[0].quirks);
     assert_int_equal(l.report.of[CONF_WARNING].count, 0);
     loaded_fini(&l);
 }
@@ -275,6 +285,9 @@ static void no_file_keys(void **state)
     assert_null(l.s->file.p);
     assert_str(l.s->data_dir, "/nowhere/.config/weir");
     assert_str(l.s->routing.scenarios[CONF_SCENARIO_DEFAULT]->name, "openai/gpt-5");
+    assert_quirks_unsaid(&l.s->providers[0].quirks);
+    assert_int_equal(l.s->providers[0].auth, CONF_AUTH_DIALECT);
+    assert_true(l.s->providers[0].tls_verify);
     loaded_fini(&l);
 }
 
