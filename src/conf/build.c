@@ -4,6 +4,8 @@
  *
  * Here too: the two rules of safety that no option can switch off. An address that other machines
  * can reach needs a key to be asked for; and a key that is empty is a fault, never "no key needed".
+ * Both are how gateways end up open to the world: `keys: [ "${WEIR_KEY}" ]` with the variable
+ * forgotten, on 0.0.0.0 inside of a container.
  */
 #include "base/auto.h"
 #include "base/digest.h"
@@ -44,6 +46,8 @@ str build_path(struct builder *b, str path)
     return arena_strf(b->arena, STR_FMT "/" STR_FMT, STR_ARG(b->dir), STR_ARG(path));
 }
 
+/* access(2) asks for the real user: weir changes no user, so that is the one who will open it. A
+ * file that goes away later is told where it is read. */
 str build_readable(struct builder *b, struct place at, const char *what, str path)
 {
     str full = build_path(b, path);
@@ -71,7 +75,7 @@ bool build_name_ok(struct builder *b, struct place at, const char *what, str nam
 
 /* --- listeners -------------------------------------------------------------------------------- */
 
-/* The texts to listen on, and where each stood. */
+/* How many texts to listen on there are: --listen stands instead of all of the file's. */
 static uint32_t listen_count(const struct builder *b)
 {
     return !b->src->listen && b->raw->listen.n ? b->raw->listen.n : 1;
@@ -140,6 +144,8 @@ static enum rc check_exposure(struct builder *b)
                 STR_ARG(l->text));
             continue;
         }
+        ASSERT(b->s->nlistens ==
+               1); /* HOST and PORT are one address; the array is replaced whole */
         struct conf_listen *local = arena_new(b->arena, struct conf_listen);
         str text = arena_strf(b->arena, "127.0.0.1:%u", (unsigned)l->port);
         if (!local || !text.p)
@@ -195,7 +201,7 @@ static enum conf_log_to log_to(struct builder *b, str text, str *path)
     return CONF_LOG_FILE;
 }
 
-/* claude-code-router takes pino's words. */
+/* claude-code-router takes pino's words (its logger's), which are more than ours. */
 static enum conf_log_level ccr_level(struct builder *b, str word)
 {
     static const struct {
@@ -235,6 +241,7 @@ static struct conf_rates rates_of(const struct raw_rates *raw)
 static str period_of(uint32_t word)
 {
     static const char *const names[] = {"day", "week", "month", "total"};
+    ASSERT(word < ARRAY_LEN(names) || word == OPTION_WORD_UNSET);
     return word < ARRAY_LEN(names) ? str_c(names[word]) : STR("month");
 }
 
@@ -276,7 +283,8 @@ static enum rc build_key(struct builder *b, const struct raw_key *raw, uint32_t 
     return key_models(b, &raw->models, k);
 }
 
-/* What was seen of the keys so far. */
+/* What was seen of the keys so far. The maps' seed is a constant: what goes in is the operator's
+ * own file, not a stranger's choice, and digests are spread already. */
 struct key_twins {
     struct map names, hashes;
 };
@@ -303,6 +311,7 @@ static enum rc check_key_twins(struct builder *b, struct key_twins *t, struct co
     return RC_OK;
 }
 
+/* Only the digest is compared (conf_find_key says why not the text). */
 static void build_admin(struct builder *b, const struct raw_root *raw)
 {
     struct snapshot *s = b->s;
@@ -421,14 +430,14 @@ enum rc conf_build(struct builder *b)
 {
     TRY(build_listens(b));
     TRY(build_keys(b));
-    TRY(check_exposure(b));
+    TRY(check_exposure(b)); /* needs both */
     build_tls(b);
     build_limits(b);
     build_log(b);
     TRY(build_alerts(b));
     TRY(build_catalogue(b));
-    TRY(build_providers(b));
-    TRY(build_routes(b));
+    TRY(build_providers(b)); /* after the timeouts, which are theirs where they say nothing */
+    TRY(build_routes(b));    /* names of providers become indices */
     if (!conf_report_failed(b->report))
         check_key_models(b);
     return arena_is_full(b->arena) ? RC_NOMEM : RC_OK;

@@ -127,11 +127,14 @@ static enum rc room_for(struct builder *b, uint32_t n, struct aws_keys *ret)
 
 static void set_all(struct conf_provider *p, const struct aws_keys *k, uint32_t n)
 {
+    ASSERT(n > 0);
     p->keys = k->secrets;
-    p->aws = k->aws;
+    p->aws = k->aws; /* as many as keys: the same index */
     p->nkeys = n;
 }
 
+/* Both go into the request: the id into the Authorization header's Credential, the token into
+ * x-amz-security-token. */
 static bool is_visible(str s)
 {
     for (size_t i = 0; i < s.n; i++)

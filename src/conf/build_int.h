@@ -19,15 +19,19 @@ struct builder {
     struct arena *arena;
     const struct raw_root *raw;
     struct snapshot *s;
-    str dir;  /* of the file; relative paths are meant from here */
-    bool ccr; /* a claude-code-router file: what it got wrong is forgiven, with a warning */
-    bool no_file;
+    str dir;      /* of the file; relative paths are meant from here */
+    bool ccr;     /* a claude-code-router file: what it got wrong is forgiven, with a warning */
+    bool no_file; /* nothing was written, so nothing can be a slip: defaults come from keys */
     struct conf_provider *providers; /* s->providers while it is being filled */
 };
 
+/* RC_OK although faults were noted: they are in b->report, and b->s is not to be used then. */
 enum rc conf_build(struct builder *b) MUST_CHECK;
 enum rc build_providers(struct builder *b) MUST_CHECK;
 enum rc build_routes(struct builder *b) MUST_CHECK;
+/* verify.c: aborts where a snapshot that was built without a fault breaks a promise of snapshot.h.
+ */
+void conf_verify(const struct snapshot *s);
 
 /* The place of `key` in the section that stood at `node`; of the section when the key is not there.
  * node may be NULL: line 0. */
@@ -38,6 +42,9 @@ struct place place_of(const struct conf_node *node, const char *key);
 /* Of item i of a list of texts. */
 struct place place_of_item(const struct raw_texts *list, uint32_t i);
 
+/* A fault refuses the file; a warning is said once and the file is served. A message names what was
+ * found, then the mend: "…; add it", "…; did you mean 'x'?". It never shows a secret, and what it
+ * quotes goes through conf_brief first. */
 #define BUILD_FAULT(b, place_, ...) \
     conf_note((b)->report, CONF_ERROR, (place_).line, (place_).column, __VA_ARGS__)
 #define BUILD_WARN(b, place_, ...) \
@@ -114,11 +121,14 @@ struct language {
 enum rc build_language(struct builder *b, const struct raw_provider *raw,
                        struct language *ret) MUST_CHECK;
 
-/* "provider/model", "provider,model" or a bare model. How much is believed:
- *   WRITTEN  a name in a configuration: a slash behind no provider's name is a slip, unless a
- * provider lists the whole as a model; a bare model may go to the only provider there is KNOWN    a
- * request: some provider lists the model, or it has one of a known provider's names GUESSED  a
- * request nothing else takes: to the only provider there is, if it lists nothing */
+/*
+ * "provider/model", "provider,model" or a bare model. How much is believed:
+ *
+ *   WRITTEN   a name in a configuration. A slash behind no provider's name is a slip, unless a
+ *             provider lists the whole as a model; a bare model may go to the only provider.
+ *   KNOWN     a request. Some provider lists the model, or it has one of a known provider's names.
+ *   GUESSED   a request that nothing else takes. To the only provider, if it lists nothing.
+ */
 enum direct_trust { DIRECT_WRITTEN, DIRECT_KNOWN, DIRECT_GUESSED };
 enum direct { DIRECT_FOUND, DIRECT_NO_PROVIDER, DIRECT_AMBIGUOUS, DIRECT_UNKNOWN };
 enum direct conf_find_direct(const struct snapshot *s, str name, enum direct_trust trust,

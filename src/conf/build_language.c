@@ -12,6 +12,13 @@
  * A preset may be reached in several ways. The first this build can speak is taken; where that is
  * not the one the URL was written for, the preset's own URL of that way replaces it, with a
  * warning, so that Google's key works today through Google's OpenAI-compatible endpoint.
+ *
+ * `own_host` is the answer that matters most: it says that the URL is the provider's own by scheme
+ * and host, and only there a key of the environment may be sent. A proxy of one's own that carries
+ * a known name ("openai" at http://gpu1/v1) is spoken to alike and gets no key but what is written.
+ *
+ * Asking the server what it speaks was rejected: a configuration must mean the same while a
+ * provider is down, and `weir check` starts nothing.
  */
 #include "conf/build_int.h"
 #include "conf/nearest.h"
@@ -69,7 +76,7 @@ static str base_path_of(const char *base)
     return at == SIZE_MAX ? STR("") : str_from(rest, at);
 }
 
-/* Is `path` this base path, or below it? */
+/* Is `path` this base path, or below it? "/v10" is not below "/v1". */
 static bool is_below(str path, str base)
 {
     return str_has_prefix(path, base) && (path.n == base.n || !base.n || path.p[base.n] == '/');
@@ -111,7 +118,9 @@ static const struct preset_way *twin_way(const struct builder *b, const struct p
 {
     if (can_speak(b, way->dialect))
         return way;
-    const char *endpoint = wire_find(str_c(way->dialect))->endpoint;
+    const struct wire *wanted = wire_find(str_c(way->dialect));
+    CHECK(wanted); /* presets.def speaks of dialects.def alone */
+    const char *endpoint = wanted->endpoint;
     for (size_t i = 0; i < PRESET_WAYS && p->ways[i].dialect; i++)
         if (*way->base && strcmp(p->ways[i].base, way->base) == 0 &&
             strcmp(wire_find(str_c(p->ways[i].dialect))->endpoint, endpoint) == 0 &&
@@ -338,5 +347,8 @@ enum rc build_language(struct builder *b, const struct raw_provider *raw, struct
     } else {
         choose_by_sight(&c);
     }
+    CHECK(!ret->own_host || ret->preset); /* whose own host, else? */
+    ASSERT(!ret->wire.p || can_speak(b, ret->wire.p));
+    ASSERT(ret->wire.p || conf_report_failed(b->report) || b->ccr); /* refused in so many words */
     return arena_is_full(b->arena) ? RC_NOMEM : RC_OK;
 }

@@ -16,7 +16,7 @@ static void set_price(const struct raw_prices *raw, struct conf_served *to)
         const struct conf_node *n =
             conf_get(raw->at.node, str_c(price_class_key((enum price_class)i)));
         if (!n || n->kind == CONF_NULL)
-            continue;
+            continue; /* `cached: ` with nothing is as if left out; 0 would be "free" */
         to->price.of[i] = (uint64_t)raw->of[i];
         to->price.has |= 1u << i;
     }
@@ -79,7 +79,8 @@ static enum rc set_target(struct builder *b, const struct conf_url *u, struct co
 static enum rc build_remote(struct builder *b, const struct raw_catalogue *raw,
                             struct conf_remote *to)
 {
-    static const struct raw_provider as_any; /* the proxy is the file's or the environment's */
+    static const struct raw_provider as_any; /* says nothing of its own: the file's proxy, or the
+                                              * environment's, is used */
     struct place at = place_of(raw->at.node, "url");
     struct conf_url u;
     const char *bad = conf_url_parse(b->arena, secret_reveal(&raw->url), &u);

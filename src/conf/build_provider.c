@@ -5,6 +5,10 @@
  * all.
  *
  * They are gathered as raw providers first, so that one function makes each of them real.
+ *
+ * The order in which one is built is the order in which things are known: the language (which tells
+ * the URL), the address (which may need a region or project), the keys (which are taken from the
+ * environment only for a host that is the provider's own), and then how it is reached.
  */
 #include "base/auto.h"
 #include "base/map.h"
@@ -61,7 +65,8 @@ static void gather_list(struct gathered *g, const struct raw_list *list)
         }
 }
 
-/* security.apiKeys: a key for a provider that is there, or all that a known one needs. */
+/* security.apiKeys: a key for a provider that is there, or all that a known one needs. Names are
+ * compared without case here, as in requests; what stands in the provider's own row wins. */
 static enum rc gather_security(struct builder *b, struct gathered *g)
 {
     const struct raw_pair *pairs = b->raw->security.api_keys.p;
@@ -83,7 +88,8 @@ static enum rc gather_security(struct builder *b, struct gathered *g)
     return RC_OK;
 }
 
-/* The first of the preset's variables that is set; absent: none. */
+/* The first of the preset's variables that is set; absent: none. Empty counts as not set: shells
+ * and compose files leave `OPENAI_API_KEY=` behind. */
 static str preset_key(const struct builder *b, const struct preset *p)
 {
     str names = str_c(p->env), value = STR_NONE;
@@ -95,6 +101,8 @@ static str preset_key(const struct builder *b, const struct preset *p)
     return value;
 }
 
+/* Without a file: all whose key is in the environment, in the order of presets.def. Those whose
+ * host only their user knows (Azure, Vertex) cannot be had this way. */
 static enum rc gather_env(struct builder *b, struct gathered *g)
 {
     struct raw_provider *added;
@@ -130,11 +138,19 @@ static str trim_slashes(str path)
     return path;
 }
 
-/* Cut the URL's path where the dialect's own begins. */
+/* Cut the URL's path where the dialect's own begins. People paste what their provider's page shows,
+ * and that is the base in one place and the whole endpoint in the next:
+ *
+ *     https://api.x.ai/v1                    base_path "/v1"
+ *     https://api.x.ai/v1/chat/completions   the same
+ *     https://api.anthropic.com/v1           base_path "": the dialect's path has /v1 in it
+ *     api_base_url: http://h/generate        an endpoint of its own, asked as it stands
+ */
 static enum rc set_paths(struct builder *b, const struct raw_provider *raw,
                          const struct conf_url *u, struct conf_provider *p)
 {
     const struct wire *w = wire_find(p->dialect);
+    ASSERT(w); /* build_language chose it from that table */
     str path = trim_slashes(u->path), endpoint = str_c(w->endpoint), extra = str_c(w->extra);
     bool cut = str_has_suffix(path, endpoint);
     if (cut)
@@ -178,6 +194,8 @@ static void fault_no_key(struct builder *b, const struct raw_provider *raw,
 static enum rc set_keys(struct builder *b, const struct raw_provider *raw, const struct language *l,
                         struct conf_provider *p)
 {
+    /* written > token service > environment; a key of the environment is for the provider's own
+     * host alone, and never goes where a baseURL points */
     const struct raw_secrets *given = raw->keys.n ? &raw->keys : &raw->ccr_keys;
     TRY(build_oauth(b, raw, &p->oauth));
     bool ask_env = !given->n && !p->oauth && l->preset && l->own_host;
@@ -215,6 +233,7 @@ static void set_timeouts(const struct builder *b, const struct raw_provider *raw
                                          pick(own->idle, all->idle), pick(own->total, all->total)};
 }
 
+/* A field name is a token (RFC 9110 section 5.6.2). */
 static bool is_token(str s)
 {
     static const char marks[] = "!#$%&'*+-.^_`|~";
@@ -227,6 +246,7 @@ static bool is_token(str s)
     return s.n != 0;
 }
 
+/* A line end in a value would begin a header of someone else's choice. */
 static bool is_value(str s)
 {
     for (size_t i = 0; i < s.n; i++)
@@ -289,7 +309,7 @@ static enum rc set_headers(struct builder *b, const struct raw_provider *raw,
     return RC_OK;
 }
 
-/* Index of a word to the enum that begins with UNSAID. */
+/* Index of a word to the enum that begins with UNSAID: options.c checks that they are as long. */
 static uint32_t said(uint32_t word)
 {
     return word == OPTION_WORD_UNSET ? 0 : word + 1;
@@ -319,6 +339,7 @@ static void set_quirks(struct builder *b, const struct raw_quirks *raw, struct c
 {
     check_params(b, &raw->refuses, "refuses");
     check_params(b, &raw->accepts, "accepts");
+    ASSERT(raw->max_temperature * 10 < UINT8_MAX); /* the row's bound is 2 */
     *to = (struct conf_quirks){
         .max_tokens = (enum conf_max_tokens)said(raw->max_tokens),
         .effort = (enum conf_effort)said(raw->effort),
@@ -376,6 +397,7 @@ static enum rc build_provider(struct builder *b, const struct raw_provider *raw,
     if (!build_name_ok(b, place_of(raw->at.node, "name"), "the provider's name", p->name, "/,"))
         return RC_OK;
     TRY(build_language(b, raw, &l));
+    /* what holds whatever the language is, so that faults in it are told even if that is unknown */
     p->region = raw->region;
     TRY(build_served(b, raw, p));
     p->rates = (struct conf_rates){raw->limits.rpm, raw->limits.tpm, raw->limits.concurrency};
@@ -401,6 +423,7 @@ static enum rc build_provider(struct builder *b, const struct raw_provider *raw,
         return RC_OK;
     }
     p->dialect = l.wire;
+    /* where: some addresses are made of a project and a region */
     if (!build_vertex(b, raw, &l, p))
         return RC_OK;
     if (!l.url.n) {
@@ -410,6 +433,7 @@ static enum rc build_provider(struct builder *b, const struct raw_provider *raw,
     }
     if (!build_region(b, raw, &l, p))
         return RC_OK;
+    /* with what key, and by which way */
     TRY(set_url(b, raw, l.url, p));
     TRY(set_keys(b, raw, &l, p));
     check_values(b, raw, p);

@@ -35,6 +35,7 @@ static enum rc parse(struct builder *b, struct place at, const char *what, str t
     return RC_OK;
 }
 
+/* curl's order: the lower-case name is looked at first. */
 static str env_of_either(const struct builder *b, str lower, str upper)
 {
     str v = conf_getenv_set(b->src->env, lower);

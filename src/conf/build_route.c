@@ -5,6 +5,10 @@
  * Logical models get their structs first, so that fallback lists may name any of them in any order.
  * A name that leads nowhere is told with its place and the nearest one that does. What leads to a
  * provider that is switched off is dropped with a warning; a model with nothing left is a fault.
+ *
+ * Fallback lists are not followed further: a call tries its route, then each route of its list, and
+ * their own lists do not count (snapshot.h). So loops among models are harmless and need no search;
+ * and whoever reads a model's list sees all that can ever answer for it.
  */
 #include "base/auto.h"
 #include "base/map.h"
@@ -14,7 +18,7 @@
 struct routes {
     struct builder *b;
     struct conf_route *models; /* the logical ones, as many as rows */
-    struct map by_name;
+    struct map by_name;        /* logical models; exact case, as two that differ in it are two */
 };
 
 /* --- names ------------------------------------------------------------------------------------ */
@@ -185,6 +189,7 @@ static enum rc build_targets(struct builder *b, const struct raw_model *raw,
         str name = target_name(b, &rows[i]);
         struct place at = place_of(rows[i].at.node, "use");
         uint32_t errors = b->report->of[CONF_ERROR].count;
+        CHECK(n < raw->targets.n);
         if (name.p && find_target(b, at, name, &all[n])) {
             all[n].weight = rows[i].weight;
             weight += rows[i].weight;
@@ -218,7 +223,9 @@ static enum rc name_model(struct routes *x, const struct raw_model *raw, struct 
     TRY(map_put(&x->by_name, raw->name, route, &old));
     if (old) {
         const struct raw_model *rows = b->raw->models.p;
-        const struct raw_model *first = &rows[(struct conf_route *)old - x->models];
+        ptrdiff_t nth = (struct conf_route *)old - x->models; /* rows and routes are in step */
+        CHECK(nth >= 0 && nth < (ptrdiff_t)b->raw->models.n);
+        const struct raw_model *first = &rows[nth];
         BUILD_FAULT(b, at, "the model '" STR_FMT "' is given twice (first in line %u); rename one",
                     STR_ARG(conf_brief(raw->name)), place_of(first->at.node, "name").line);
     }
@@ -270,7 +277,8 @@ static enum rc build_scenario(struct routes *x, enum conf_scenario i)
     TRY(find_route(x, place_of(slot->at.node, "use"), slot->use, &route));
     if (!route)
         return RC_OK;
-    if (list->n) { /* a list of its own: the route is not the model's any more */
+    if (list->n) { /* a list of its own: the route is not the model's any more. The copy keeps the
+                    * model's index and targets, so its counters and turns are shared */
         struct conf_route *copy = arena_new(b->arena, struct conf_route);
         if (!copy)
             return RC_NOMEM;
@@ -334,12 +342,12 @@ static void each_target(const struct builder *b, each_target_fn *fn, void *arg)
             fn(&s->routing.scenarios[i]->targets[0], arg);
 }
 
-/* One provider's models while they are gathered. */
+/* One provider's models while they are gathered: counted first, so that the array is made once. */
 struct learner {
     uint32_t provider;
     uint32_t count; /* targets of this provider, the same model counted again */
     str *models;
-    uint32_t n;
+    uint32_t n, room;
     struct map seen;
     enum rc rc;
 };
@@ -360,8 +368,10 @@ static void learn(struct learner *l, str model)
     void *old = NULL;
     if (l->rc == RC_OK)
         l->rc = map_put(&l->seen, model, l, &old);
-    if (l->rc == RC_OK && !old)
-        l->models[l->n++] = model;
+    if (l->rc != RC_OK || old)
+        return;
+    CHECK(l->n < l->room);
+    l->models[l->n++] = model;
 }
 
 static void learn_target(const struct conf_target *t, void *arg)
@@ -379,7 +389,8 @@ static enum rc learn_models(struct builder *b, struct conf_provider *p)
     each_target(b, count_target, &l);
     if (!l.count)
         return RC_OK;
-    l.models = arena_array(b->arena, str, p->nmodels + l.count);
+    l.room = p->nmodels + l.count;
+    l.models = arena_array(b->arena, str, l.room);
     if (!l.models)
         return RC_NOMEM;
     for (uint32_t i = 0; i < p->nmodels; i++)

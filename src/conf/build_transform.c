@@ -3,7 +3,12 @@
  * build_transform - `transforms` of a provider or model, and claude-code-router's transformers.
  *
  * Values of edits become JSON text here, once: a plain scalar that is a JSON number, true or false
- * is that, any other text is a string, and quotes make a string of anything.
+ * is that, any other text is a string, and quotes make a string of anything. This is the one place
+ * where the look of a scalar decides what it is (node.h), for no row of a table knows the type.
+ *
+ * An entry may be a name, a map of edits, or claude-code-router's [name, {options}]; each becomes
+ * one struct conf_transform. A call then only walks the list: what a transformer meant was decided
+ * when the file was read.
  */
 #include "conf/build_int.h"
 #include "conf/nearest.h"
@@ -184,6 +189,7 @@ static enum rc read_models(struct entry *x, const struct conf_node *n)
     if (!v)
         return RC_NOMEM;
     for (uint32_t i = 0; i < count; i++, it = it->next) {
+        CHECK(it);
         if (it->kind != CONF_SCALAR)
             return wrong_kind(x, n, "a model, or a list of models");
         v[i] = it->text;
@@ -358,6 +364,8 @@ static enum rc read_entry(struct entry *x, const struct conf_node *n)
     return RC_OK;
 }
 
+/* The list is copied for each entry, of which there are few: *to may be shared with the language's
+ * own (build_provider copies l.transforms), so it is never changed in place. */
 static enum rc add_entry(struct entry *x, struct conf_transforms *to)
 {
     size_t size = sizeof(*to->v);
@@ -366,6 +374,7 @@ static enum rc add_entry(struct entry *x, struct conf_transforms *to)
         return RC_NOMEM;
     if (to->n)
         memcpy(v, to->v, to->n * size);
+    ASSERT(!x->t.nedits == !x->t.edits && !x->t.nheaders == !x->t.headers);
     v[to->n++] = x->t;
     to->v = v;
     return RC_OK;

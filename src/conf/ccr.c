@@ -5,6 +5,15 @@
  * A transformer chain there is both the provider's language and a pile of remedies. The language is
  * read here, the remedies become transforms (build_transform.c); a name that is neither is told,
  * never dropped in silence.
+ *
+ *     "transformer": {
+ *       "use": [ "openrouter", ["maxtoken", { "max_tokens": 16384 }] ],     for all models
+ *       "deepseek-chat": { "use": [ "tooluse" ] }                          for one, besides
+ *     }
+ *
+ * There each transformer is code that rewrites requests and answers on their way, and the order of
+ * the chain matters. Here a language is a dialect and most others are a line in transformers.def;
+ * the first language of the chain counts, as nothing can be in two at once.
  */
 #include "conf/build_int.h"
 
@@ -29,7 +38,8 @@ static const struct {
 };
 
 /* Keys that weir's own files never have at the top. APIKEY alone does not count: it is allowed
- * there. */
+ * there. What it decides: unknown keys are warnings, $NAME is a variable, and providers that cannot
+ * be served are left out instead of refused. A file that worked there must start here. */
 bool ccr_is_file(const struct conf_node *root)
 {
     static const char *const keys[] = {

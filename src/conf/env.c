@@ -1,5 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* env - one pass over each scalar that has a '$'. */
+/*
+ * env - one pass over each scalar that has a '$'.
+ *
+ * The values that are put in are not looked at again: a variable that holds "${OTHER}" means just
+ * that text. Otherwise whoever may set one variable could read all of them.
+ *
+ * What is missing is noted and the pass goes on; the scalar is marked `broken`, so that the option
+ * pass does not add "is empty" to "is not set".
+ */
 #include "conf/env.h"
 
 #include "base/auto.h"
@@ -12,6 +20,8 @@ struct expander {
     struct conf_report *report;
 };
 
+/* The environment is an array of "NAME=value" (environ(7)); the first of a name counts, as in
+ * getenv(3). A '=' within the value is part of it. */
 str conf_getenv(const char *const *env, str name)
 {
     for (; env && *env; env++) {
@@ -85,7 +95,8 @@ static void put_braced(struct expander *x, const struct conf_node *n, str inside
                   STR_ARG(shown), STR_ARG(shown));
 }
 
-/* claude-code-router's $NAME at s[0]; returns how much of s it took, 0: it is no variable. */
+/* claude-code-router's $NAME at s[0]; returns how much of s it took, 0: it is no variable. Capitals
+ * only, as there: "$schema" and a password with a '$' stay what they are. */
 static size_t put_bare(struct expander *x, const struct conf_node *n, str s, struct buf *to)
 {
     size_t end = 1;
@@ -139,7 +150,9 @@ static enum rc expand_scalar(struct expander *x, struct conf_node *n)
     for (size_t at; (at = str_find_char(rest, '$')) != SIZE_MAX;) {
         buf_add(&out, str_head(rest, at));
         rest = str_from(rest, at);
-        rest = str_from(rest, put_variable(x, n, rest, &out));
+        size_t took = put_variable(x, n, rest, &out);
+        CHECK(took > 0 && took <= rest.n); /* or this loop would not end */
+        rest = str_from(rest, took);
     }
     buf_add(&out, rest);
     if (out.failed)
@@ -156,6 +169,7 @@ static enum rc expand_scalar(struct expander *x, struct conf_node *n)
 /* Recursion is bounded by CONF_DEPTH_MAX. */
 static enum rc expand_node(struct expander *x, struct conf_node *n)
 {
+    ASSERT(n->kind != CONF_SCALAR || n->text.p);
     if (n->kind == CONF_SCALAR)
         return expand_scalar(x, n);
     for (struct conf_node *it = n->child; it; it = it->next)

@@ -6,6 +6,17 @@
  * strict reader of json/ is for the wire; this one trades its speed for line and column.
  *
  * One loop, one state, no recursion; nesting lives in the tree.
+ *
+ *     state     takes                         then
+ *     VALUE     a value                       COMMA, or END at the top
+ *     ITEM      a value or ']'                COMMA        (']' after ',': a trailing comma)
+ *     KEY       a key or '}'                  COLON
+ *     COLON     ':'                           VALUE
+ *     COMMA     ',' or what closes            KEY or ITEM
+ *     END       nothing
+ *
+ * A generic JSON5 reader was rejected: hexadecimal numbers, Infinity and line separators are no
+ * help in a configuration, and each is one more way to be misread.
  */
 #include "base/auto.h"
 #include "base/num.h"
@@ -25,6 +36,7 @@ struct reader {
 /* Bring line and column up to `at`. Each byte is passed once, so long lines cost nothing extra. */
 static void mark(struct reader *r)
 {
+    ASSERT(r->marked <= r->at && r->at <= r->text.n); /* never back, never past the end */
     for (; r->marked < r->at; r->marked++) {
         char c = r->text.p[r->marked];
         if (c == '\n') {
@@ -84,7 +96,9 @@ static bool hex4(const struct reader *r, size_t at, uint32_t *ret)
     return true;
 }
 
-/* Behind "\u": one character, a surrogate pair as one. */
+/* Behind "\u": one character, a surrogate pair as one. JSON escapes UTF-16 units: what lies beyond
+ * U+FFFF takes two, a high one (D800 to DBFF) and a low one (RFC 8259 section 7). Half of a pair is
+ * no character and has no UTF-8. */
 static enum rc unescape_unicode(struct reader *r, struct buf *to)
 {
     uint32_t cp, low;
@@ -122,6 +136,7 @@ static enum rc unescape(struct reader *r, struct buf *to)
 static enum rc read_quoted(struct reader *r, struct buf *to)
 {
     char quote = r->text.p[r->at++];
+    ASSERT(quote == '"' || quote == '\'');
     while (r->at < r->text.n) {
         char c = r->text.p[r->at];
         if (c == quote) {
@@ -241,6 +256,7 @@ static enum rc on_key(struct reader *r, char c, struct buf *scratch, enum want *
 
 static enum rc on_comma(struct reader *r, char c, enum want *want)
 {
+    CHECK(r->tree->depth > 0); /* at the top a value is followed by WANT_END */
     bool map = r->tree->open[r->tree->depth - 1]->kind == CONF_MAP;
     if (c != ',')
         return refuse(r, map ? "',' or '}' is missing before this"
@@ -289,5 +305,6 @@ enum rc conf_parse_json(struct conf_tree *t, str text)
     }
     if (want != WANT_END)
         return refuse(&r, "the file ends too early; a '}' or ']' is missing");
+    ASSERT(t->depth == 0 && t->root);
     return RC_OK;
 }

@@ -1,5 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* load - the stages in order; each looks at the report before the next begins. */
+/*
+ * load - the stages in order; each looks at the report before the next begins.
+ *
+ * A stage that found faults ends the load, for what the next would say of a half-read file is noise
+ * that hides the cause. Within a stage everything is collected, so that a file with five slips is
+ * mended in one go. The one exception: a variable that is missing is noted and the option pass goes
+ * on, since each such value is marked broken and left alone (env.h).
+ *
+ * All of it, tree, raw structs and snapshot, is in one arena that becomes the snapshot's own. The
+ * tree is a few times the file, and keeping it costs less than copying every text out of it: names,
+ * keys and raw rules point into it for as long as the generation lives.
+ */
 #include "conf/load.h"
 
 #include <sys/stat.h>
@@ -17,6 +28,8 @@
 /* --- where ---------------------------------------------------------------------------------------
  */
 
+/* stat, not access: a file that is there and may not be read is the one that was meant, and read.c
+ * says what is wrong with it. */
 static bool exists(str path)
 {
     struct stat st;
@@ -28,6 +41,7 @@ enum rc conf_find_file(const struct conf_source *src, struct arena *a, str *ret)
     str named = src->path ? str_c(src->path) : conf_getenv_set(src->env, STR("WEIR_CONFIG"));
     str home = conf_getenv_set(src->env, STR("HOME"));
     str found = STR_NONE;
+    /* a file that was named must be there; the two usual places may be empty */
     if (named.n)
         found = arena_dup(a, named);
     else if (exists(STR(LOCAL_FILE)))
@@ -97,6 +111,8 @@ static enum rc get_text(struct builder *b, str *ret)
     } else {
         TRY(conf_find_file(src, b->arena, &path));
     }
+    /* messages name the file as the operator did; what is stored is absolute, for the watch and for
+     * a working directory that may change */
     b->report->file = arena_dup(&b->report->arena_, path);
     b->s->file = absolute(b->arena, path);
     b->dir = folder_of(b->s->file);
@@ -141,7 +157,10 @@ static enum rc load(struct builder *b)
     b->raw = raw;
     TRY(set_data_dir(b));
     TRY(conf_build(b));
-    return conf_report_failed(b->report) ? RC_CONFIG : RC_OK;
+    if (conf_report_failed(b->report))
+        return RC_CONFIG;
+    conf_verify(b->s);
+    return RC_OK;
 }
 
 enum rc conf_load(const struct conf_source *src, struct conf_report *report, struct snapshot **ret)
@@ -151,6 +170,7 @@ enum rc conf_load(const struct conf_source *src, struct conf_report *report, str
     struct builder b = {.src = src, .report = report, .arena = &arena};
     b.s = arena_new(&arena, struct snapshot);
     enum rc rc = b.s ? load(&b) : RC_NOMEM;
+    ASSERT(rc != RC_CONFIG || conf_report_failed(report)); /* never refused without a word */
     if (rc != RC_OK) {
         if (rc == RC_NOMEM)
             conf_note(report, CONF_ERROR, 0, 0, "out of memory while loading");
@@ -158,7 +178,7 @@ enum rc conf_load(const struct conf_source *src, struct conf_report *report, str
         return rc;
     }
     atomic_init(&b.s->refs_, 1);
-    b.s->arena_ = arena;
+    b.s->arena_ = arena; /* by value: the struct lies in what it owns (snapshot_unref) */
     *ret = b.s;
     return RC_OK;
 }

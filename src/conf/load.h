@@ -2,12 +2,20 @@
 /*
  * load - from a configuration file, or from none, to a snapshot.
  *
- * The way: find the file -> read it (read.h) -> one tree of nodes with line and column (yaml.h,
- * jsonc.h) -> environment variables put in (env.h) -> foreign shapes rewritten into ours (import.h)
- * -> each value taken by the option table (options.h) into plain structs -> names resolved,
- * defaults filled in (build.h) -> snapshot. All faults of one stage are collected in the report; a
- * stage that found one ends the load. Nothing is published half done: either a whole snapshot, or
- * none.
+ *     find the file            conf_find_file
+ *     read it                  read.h: a regular file, whole, at most 1 MiB
+ *     text to tree             parse.h: YAML or JSON, nodes with line and column (node.h)
+ *     variables put in         env.h: after parsing, so a value can never become syntax
+ *     tree to raw structs      option.h: types, units, bounds, unknown keys; raw.h has the structs
+ *     raw structs to snapshot  build_int.h: names resolved, defaults filled in, files looked at
+ *     one look at the whole    verify.c
+ *
+ * All faults of one stage are collected in the report; a stage that found one ends the load.
+ * Nothing is published half done: either a whole snapshot, or none.
+ *
+ * claude-code-router's files are no stage of their own. A rewriting of its shape into ours was
+ * thought of and dropped: messages would point at lines that the operator never wrote. Its keys are
+ * rows of the same table, marked as its own (OPTION_CCR).
  *
  * Without a file, providers come from the keys found in the environment; without keys there is one
  * provider, the built-in demo.

@@ -1,6 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* nearest - optimal string alignment: insert, delete, replace, swap neighbours; each costs one. */
+/*
+ * nearest - optimal string alignment: insert, delete, replace, swap neighbours; each costs one.
+ *
+ * rows[i][k] is the cost of turning the first i characters of `a` into the first k of `b`: the
+ * cheapest of one more deletion (from the row above), one more insertion (from the left), a
+ * replacement or a match (from the upper left), or, where the last two are crosswise the same, a
+ * swap (from two up, two left). The swap is what tells this from Levenshtein's distance, and what
+ * hands on a keyboard do most: "provdiers" is one slip, not two.
+ *
+ * The costs are len * len: names above NEAREST_MAX are left out, so that an offer is bounded.
+ */
 #include "conf/nearest.h"
+
+#include "base/check.h"
 
 static char lower(char c)
 {
@@ -17,6 +29,7 @@ static unsigned min3(unsigned a, unsigned b, unsigned c)
 static unsigned edit_distance(str a, str b)
 {
     unsigned rows[3][NEAREST_MAX + 1];
+    CHECK(a.n <= NEAREST_MAX && b.n <= NEAREST_MAX);
     for (unsigned k = 0; k <= b.n; k++)
         rows[0][k] = k;
     for (unsigned i = 1; i <= a.n; i++) {

@@ -1,5 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* node - the builder behind both parsers, and the few questions asked of a finished tree. */
+/*
+ * node - the builder behind both parsers, and the few questions asked of a finished tree.
+ *
+ * The parsers tell what they see (a map opens, a scalar, it closes); what is open is a stack in
+ * struct conf_tree, so neither recurses. In a map scalars are key and value by turns: a key waits
+ * in `key` until the value comes that takes it.
+ *
+ * Members are a linked list. A hash for each map was rejected: a file has tens of keys, each is
+ * looked up a few times in the life of the process, and the order of the file is needed anyway.
+ */
 #include "conf/node.h"
 
 #include <stdlib.h>
@@ -57,6 +66,10 @@ static enum rc add(struct conf_tree *t, enum conf_kind kind, uint32_t line, uint
 {
     if (tree_wants_key(t))
         return refuse(t, line, column, "a key must be plain text");
+    struct conf_node *in = t->depth ? t->open[t->depth - 1] : NULL;
+    ASSERT(in ? in->kind == CONF_MAP || in->kind == CONF_LIST : !t->root); /* one root */
+    /* a key waits in a map, and nowhere else */
+    ASSERT((in && in->kind == CONF_MAP) == (t->key.p != NULL));
     if (++t->nodes > CONF_NODES_MAX)
         return refuse(t, line, column,
                       "the file has more than 50000 values; it is no configuration");
@@ -70,7 +83,6 @@ static enum rc add(struct conf_tree *t, enum conf_kind kind, uint32_t line, uint
     n->key_line = t->key_line;
     n->key_column = t->key_column;
     t->key = STR_NONE;
-    struct conf_node *in = t->depth ? t->open[t->depth - 1] : NULL;
     if (!in) {
         t->root = n;
     } else {
@@ -89,6 +101,8 @@ enum rc tree_open(struct conf_tree *t, enum conf_kind kind, uint32_t line, uint3
 {
     if (t->depth == CONF_DEPTH_MAX)
         return refuse(t, line, column, "nested more than 32 deep; flatten it");
+    CHECK(t->depth < CONF_DEPTH_MAX);
+    ASSERT(kind == CONF_MAP || kind == CONF_LIST);
     struct conf_node *n;
     TRY(add(t, kind, line, column, &n));
     t->open[t->depth++] = n;
@@ -107,7 +121,9 @@ static int by_key(const void *a, const void *b)
     return (x->key_column > y->key_column) - (x->key_column < y->key_column);
 }
 
-/* Sorted, equal keys are neighbours: a map of any size costs n log n. */
+/* Sorted, equal keys are neighbours: a map of any size costs n log n, where comparing each key with
+ * those before it would let a megabyte of keys hold a reload up. Most YAML readers let
+ * the last one win in silence: a second, empty `keys:` would then open the gateway. */
 static enum rc check_duplicates(struct conf_tree *t, const struct conf_node *map)
 {
     if (map->count < 2)
@@ -117,8 +133,10 @@ static enum rc check_duplicates(struct conf_tree *t, const struct conf_node *map
     if (!all)
         return RC_NOMEM;
     size_t n = 0;
-    for (const struct conf_node *it = map->child; it; it = it->next)
+    for (const struct conf_node *it = map->child; it; it = it->next) {
+        CHECK(n < map->count);
         all[n++] = it;
+    }
     qsort(all, n, sizeof(*all), by_key);
     bool found = false;
     for (size_t i = 1; i < n; i++) {
@@ -135,7 +153,8 @@ static enum rc check_duplicates(struct conf_tree *t, const struct conf_node *map
 
 enum rc tree_close(struct conf_tree *t)
 {
-    ASSERT(t->depth > 0 && !t->key.p);
+    CHECK(t->depth > 0);
+    ASSERT(!t->key.p); /* both parsers give a key without a value a null */
     struct conf_node *n = t->open[--t->depth];
     return n->kind == CONF_MAP ? check_duplicates(t, n) : RC_OK;
 }
@@ -166,6 +185,9 @@ enum rc tree_null(struct conf_tree *t, uint32_t line, uint32_t column)
     return add(t, CONF_NULL, line, column, &n);
 }
 
+/* UTF-8 marks all bytes of a character but the first with the bits 10: those do not move the
+ * column.
+ */
 void conf_position(str text, size_t offset, uint32_t *ret_line, uint32_t *ret_column)
 {
     uint32_t line = 1, column = 1;

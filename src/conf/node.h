@@ -16,8 +16,8 @@
 #pragma once
 #include "conf/report.h"
 
-#define CONF_DEPTH_MAX 32
-#define CONF_NODES_MAX 50000
+#define CONF_DEPTH_MAX 32    /* the option table nests four sections; bounds every recursion */
+#define CONF_NODES_MAX 50000 /* thousands of providers; a megabyte of "[[],[],…" is refused */
 
 enum conf_kind { CONF_NULL, CONF_SCALAR, CONF_LIST, CONF_MAP };
 
@@ -33,6 +33,9 @@ struct conf_node {
     uint32_t count;
     struct conf_node *child, *last, *next;
 };
+
+/* Nodes belong to the arena they were built in; nothing below changes them but conf_expand (env.h).
+ */
 
 /* "a single value", "a list" ..., for messages. Static string. */
 const char *conf_kind_name(const struct conf_node *n);

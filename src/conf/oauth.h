@@ -2,9 +2,11 @@
 /*
  * oauth - a provider whose key is a token that expires, and what it is asked for with (RFC 6749).
  *
- *     serviceAccount: /etc/weir/vertex.json         Google: a token signed with the account's own
- * key is exchanged (RFC 7523); also the file's JSON itself entra: { tenantId, clientId,
- * clientSecret }   Microsoft Entra: client credentials (RFC 6749 §4.4)
+ *     serviceAccount: /etc/weir/vertex.json
+ *         Google: a token signed with the account's own key is exchanged (RFC 7523). The file's
+ *         JSON itself may stand there too, for those who keep it in a variable.
+ *     entra: { tenantId, clientId, clientSecret }
+ *         Microsoft Entra: client credentials (RFC 6749 section 4.4).
  *
  * gate/oauth.h fetches the tokens and keeps them fresh.
  */

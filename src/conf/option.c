@@ -2,6 +2,20 @@
 /*
  * option - maps and lists by the table. The recursion follows the table's sections, which nest at
  * most four deep, and the tree's depth, which CONF_DEPTH_MAX bounds.
+ *
+ * Each take_ function reads one node into one place of a struct. It returns an rc for memory alone:
+ * a value that is wrong is noted, the place keeps its default, and the pass goes on.
+ *
+ * People write the same thing in several shapes, and each is told apart here, by the kind of the
+ * node, so that nothing behind this file has to know:
+ *
+ *     providers: [ openai ]               a scalar stands for the section's scalar_key
+ *     providers: [ { name: openai } ]     a list of maps
+ *     providers: { openai: { … } }        a map by name: its keys are the rows' name_key
+ *     models: { name: x, … }              one map where the section has no names: one row
+ *
+ * What the table itself gets wrong (a row that points outside of its struct, a default that does
+ * not parse) is a mistake of ours, found at the first load of any file: CHECK and ASSERT.
  */
 #include "conf/option_int.h"
 
@@ -12,6 +26,7 @@
 /* Go down one step of the path; what does not fit is left out. */
 static size_t path_push(struct option_pass *x, const char *sep, str step)
 {
+    CHECK(x->path_len < sizeof(x->path));
     size_t before = x->path_len, room = sizeof(x->path) - x->path_len;
     int n = snprintf(x->path + before, room, "%s" STR_FMT, before ? sep : "", STR_ARG(step));
     x->path_len += n < 0 ? 0 : (size_t)n < room ? (size_t)n : room - 1;
@@ -58,6 +73,7 @@ static enum rc take_texts(struct option_pass *x, const struct option_slot *s)
     if (!all)
         return RC_NOMEM;
     uint32_t count = collect_texts(x, s, all);
+    CHECK(count <= room);
     if (s->row->type == OPTION_TEXTS) {
         *(struct raw_texts *)s->to = (struct raw_texts){all, s->n, count};
         return RC_OK;
@@ -83,6 +99,7 @@ static enum rc take_pairs(struct option_pass *x, const struct option_slot *s)
         return RC_NOMEM;
     uint32_t count = 0;
     for (const struct conf_node *it = s->n->child; it; it = it->next) {
+        CHECK(count < s->n->count);
         size_t path = path_push(x, ".", it->key);
         struct raw_pair *pair = &all[count++];
         pair->node = it;
@@ -105,6 +122,7 @@ static const struct option *find_row(const struct section *s, str key)
     return NULL;
 }
 
+/* Offsets are made by offsetof with the section's own struct (the AT macro above its rows). */
 static void *field(void *section, const struct option *row)
 {
     return (char *)section + row->offset;
@@ -135,6 +153,7 @@ static enum rc take_sections(struct option_pass *x, const struct option_slot *s)
     if (!all)
         return RC_NOMEM;
     for (const struct conf_node *it = one ? s->n : s->n->child; it; it = one ? NULL : it->next) {
+        CHECK(i < count);
         size_t path = one       ? x->path_len
                       : by_name ? path_push(x, ".", it->key)
                                 : path_push_index(x, i);
@@ -193,6 +212,7 @@ static void note_unknown(struct option_pass *x, const struct section *s, const s
 {
     struct nearest near;
     enum conf_note_kind kind = x->lenient ? CONF_WARNING : CONF_ERROR;
+    /* a megabyte of unknown keys must not cost an edit distance to every row for each of them */
     bool kept = x->report->of[kind].count < CONF_NOTES_MAX;
     nearest_init(&near, n->key);
     for (const struct option *row = s->rows; kept && row < s->rows + s->count; row++)
@@ -246,9 +266,15 @@ static enum rc take_shorthand(struct option_pass *x, const struct section *s,
     return RC_OK;
 }
 
+/* A default goes the way of a written value, as a scalar without a place: it is parsed by the same
+ * code, so the text in docs/config.md is the one that is in force. */
 static enum rc set_defaults(struct option_pass *x, const struct section *s, void *to)
 {
+    uint32_t errors = x->report->of[CONF_ERROR].count;
     for (const struct option *row = s->rows; row < s->rows + s->count; row++) {
+        CHECK(row->offset < s->size);
+        ASSERT((row->type == OPTION_WORD) == (row->words != NULL));
+        ASSERT((row->type == OPTION_SECTION || row->type == OPTION_SECTIONS) == (row->sub != NULL));
         if (row->type == OPTION_WORD)
             *(uint32_t *)field(to, row) = OPTION_WORD_UNSET;
         if (row->type == OPTION_SECTION)
@@ -262,6 +288,7 @@ static enum rc set_defaults(struct option_pass *x, const struct section *s, void
         n->text = str_c(row->initial);
         TRY(take(x, &(struct option_slot){row, n, field(to, row)}));
     }
+    ASSERT(x->report->of[CONF_ERROR].count == errors); /* the operator wrote none of them */
     return RC_OK;
 }
 
@@ -282,8 +309,11 @@ static enum rc take_map(struct option_pass *x, const struct section *s, const st
     if (!n)
         return RC_OK;
     ((struct raw_at *)to)->node = n;
-    if (name.p)
-        *(str *)field(to, find_row(s, str_c(s->name_key))) = name;
+    if (name.p) {
+        const struct option *row = find_row(s, str_c(s->name_key));
+        CHECK(row && row->type == OPTION_TEXT);
+        *(str *)field(to, row) = name;
+    }
     if (n->kind == CONF_SCALAR || n->kind == CONF_LIST)
         return take_shorthand(x, s, n, to);
     for (const struct conf_node *it = n->child; it; it = it->next)
@@ -295,7 +325,10 @@ static enum rc take_map(struct option_pass *x, const struct section *s, const st
 enum rc option_take(struct option_pass *x, const struct section *s, const struct conf_node *n,
                     void *to)
 {
-    return take_map(x, s, n, STR_NONE, to);
+    size_t path = x->path_len;
+    enum rc rc = take_map(x, s, n, STR_NONE, to);
+    ASSERT(rc != RC_OK || x->path_len == path); /* each push was taken back */
+    return rc;
 }
 
 enum rc option_defaults(struct arena *a, struct conf_report *report, const struct section *s,

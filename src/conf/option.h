@@ -38,7 +38,7 @@ enum option_type {
 #define OPTION_WORD_UNSET UINT32_MAX
 
 #define OPTION_REQUIRED 1  /* must be given */
-#define OPTION_LATER    2  /* accepted, checked, not active yet: a warning */
+#define OPTION_LATER    2  /* accepted, checked, not active yet: a warning, never silence */
 #define OPTION_EMPTY_OK 4  /* "" is as good as not given */
 #define OPTION_CCR      8  /* claude-code-router's; documented apart */
 #define OPTION_HIDDEN   16 /* another spelling of a row; not documented */
@@ -100,6 +100,7 @@ struct raw_pair {
     struct raw_secrets values;
 };
 
+/* One pass over a tree. Texts that are taken point into the tree: it must live as long. */
 struct option_pass {
     struct arena *arena;
     struct conf_report *report;

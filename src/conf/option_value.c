@@ -1,5 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* option_value - single values: numbers with units, words, switches, texts and secrets. */
+/*
+ * option_value - single values: numbers with units, words, switches, texts and secrets.
+ *
+ * A value is text until here (node.h), so `30s`, `"30s"` and `${WAIT}` with 30s in it are the same.
+ * The readers of base/num.h take the whole text or nothing: "10 m" in one place and "10mm" in the
+ * next are not both ten minutes. Letter case does not count in words and switches, for YAML's own
+ * `True` and `TRUE` are what people know.
+ *
+ * A message may quote what was written, never what a variable held (show).
+ */
 #include "conf/option_int.h"
 
 #include <stdarg.h>
@@ -28,6 +37,7 @@ const char *option_type_text(enum option_type type)
         [OPTION_PAIRS] = "a map of texts",
         [OPTION_RAW] = "anything",
     };
+    CHECK((unsigned)type < ARRAY_LEN(text) && text[type]);
     return text[type];
 }
 
@@ -73,7 +83,8 @@ enum rc option_parse_number(const struct option *row, str text, uint64_t *ret)
     return RC_OK;
 }
 
-/* A bound as one would write it: 24h, 1GiB, 256. */
+/* A bound as one would write it: 24h, 1GiB, 256. The largest unit that divides it, so that nothing
+ * is rounded and the text can be written into the file as it stands. */
 static void bound_text(enum option_type type, uint64_t v, char *to, size_t size)
 {
     static const struct {
@@ -136,10 +147,12 @@ static void take_number(struct option_pass *x, const struct option_slot *s)
         *(uint64_t *)s->to = v;
 }
 
-/* Money is never a float. */
+/* Money is never a float: 0.1 has no exact double, and a budget is compared with a sum of millions
+ * of prices. The text becomes whole nano-dollars; bounds in the table are whole dollars. */
 static void take_usd(struct option_pass *x, const struct option_slot *s)
 {
     uint64_t nano;
+    ASSERT(s->row->max <= UINT64_MAX / UINT64_C(1000000000));
     enum rc rc = num_nano(s->n->text, &nano);
     if (rc == RC_OK && (nano / 1000000000 < s->row->min ||
                         (s->row->max && nano > s->row->max * UINT64_C(1000000000))))
@@ -218,6 +231,7 @@ bool option_is_given(struct option_pass *x, const struct option_slot *s)
 
 void option_take_scalar(struct option_pass *x, const struct option_slot *s)
 {
+    ASSERT(s->n->kind == CONF_SCALAR && !s->n->broken);
     if (!option_is_given(x, s))
         return;
     switch ((int)s->row->type) {

@@ -32,7 +32,9 @@ static const struct option_word auth_words[] = {
     {0},
 };
 
-/* In the order of the enums in snapshot.h, without their first. */
+/* In the order of the enums in snapshot.h, without their first (UNSAID): build_provider.c adds one
+ * to the index. The static asserts below notice a word more or less, not two that changed places.
+ */
 static const struct option_word max_tokens_words[] = {
     {"max_tokens", true, "the old name of the limit"},
     {"max_completion_tokens", true, "the new one"},
@@ -59,6 +61,13 @@ static const struct option_word thoughts_words[] = {
     {0},
 };
 
+/* Each list has a row that ends it, which makes up for the enum's UNSAID. */
+#define AS_LONG(words, last) \
+    _Static_assert(ARRAY_LEN(words) == (size_t)(last) + 1, "a word for each, in the enum's order")
+AS_LONG(max_tokens_words, CONF_MAXTOK_NEW);
+AS_LONG(effort_words, CONF_EFFORT_SWITCH);
+AS_LONG(thoughts_words, CONF_REPLAY_PARTS);
+
 static const struct option_word count_words[] = {
     {"weir", true, "weir counts or estimates"},
     {"provider", true, "it is asked itself, where its language is the client's"},
@@ -69,6 +78,7 @@ static const struct option_word mid_system_words[] = {
     {"user", true, "as the user's text in <system> tags"},
     {0},
 };
+AS_LONG(mid_system_words, CONF_MID_USER);
 
 static const struct option_word level_words[] = {
     {"error", true, "what someone must look at"},

@@ -4,6 +4,7 @@
 
 #include "base/utf8.h"
 
+/* Some editors put U+FEFF in front to say that the file is UTF-8. It is no part of the text. */
 static str skip_bom(str text)
 {
     return str_has_prefix(text, STR("\xEF\xBB\xBF")) ? str_from(text, 3) : text;
@@ -30,6 +31,7 @@ static char first_char(str s)
     return '\0';
 }
 
+/* Before any parser: both then deal with characters, and messages can quote the file. */
 static enum rc check_text(str text, struct conf_report *report)
 {
     size_t valid = utf8_valid_prefix(text);

@@ -1,6 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* preset - look-ups in two short constant tables; only asked while a configuration is loaded. */
+/*
+ * preset - look-ups in two short constant tables; only asked while a configuration is loaded.
+ *
+ * A host is compared whole, never by its end: a key of the environment goes to a preset's own host
+ * without being asked for (build_provider.c), so "api.openai.com.example.net" and
+ * "xapi.openai.com" must be strangers. Where a region stands in a base, exactly one label may.
+ */
 #include "conf/preset.h"
+
+#include "base/check.h"
 
 #define PRESET(name, env, serves, flagship, keyless, region, balance, ...) \
     {name, env, serves, flagship, keyless, region, balance, {__VA_ARGS__}},
@@ -32,6 +40,7 @@ static bool is_in_region(str pattern, size_t at, str host)
     if (host.n <= at + tail.n || !str_has_prefix_nocase(host, str_head(pattern, at)) ||
         !str_eq_nocase(str_from(host, host.n - tail.n), tail))
         return false;
+    ASSERT(at + tail.n < host.n); /* the region has at least one character */
     return str_find_char(str_of(host.p + at, host.n - tail.n - at), '.') == SIZE_MAX;
 }
 

@@ -14,6 +14,8 @@ struct preset_way {
     const char *base;    /* "": only the user can know it */
 };
 
+/* A provider known by name; each field is told in presets.def. All texts are literals, and "" where
+ * nothing is known. */
 struct preset {
     const char *name, *env, *serves, *flagship;
     bool keyless;
@@ -21,6 +23,7 @@ struct preset {
     struct preset_way ways[PRESET_WAYS];
 };
 
+/* A wire dialect, whether this build can speak it or not: what a URL's end says (dialects.def). */
 struct wire {
     const char *name, *endpoint, *extra;
 };

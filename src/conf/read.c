@@ -1,5 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* read - open, look, read, look again. */
+/*
+ * read - open, look, read, look again.
+ *
+ * The look before the read must be at the descriptor and not at the path: between stat(2) and
+ * open(2) the path may become another file. O_NONBLOCK is for a FIFO, whose open would wait for a
+ * writer; O_NOCTTY for a terminal, which would become ours. Neither changes anything for a file.
+ *
+ * mmap(2) was rejected: a file that shrinks under a mapping kills the process with SIGBUS.
+ */
 #include "conf/read.h"
 
 #include <errno.h>
@@ -39,13 +47,15 @@ static const char *errno_text(int e)
     }
 }
 
+/* Nanoseconds count: editors write twice within a second. */
 static bool is_same(const struct stat *a, const struct stat *b)
 {
     return a->st_size == b->st_size && a->st_mtim.tv_sec == b->st_mtim.tv_sec &&
            a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
 }
 
-/* Up to n bytes from the start of the file; how many there were, or -1. */
+/* Up to n bytes from the start of the file; how many there were, or -1. pread: each try begins at
+ * the start without a seek. */
 static ssize_t read_all(int fd, char *p, size_t n)
 {
     size_t have = 0;

@@ -2,6 +2,11 @@
 /*
  * reference - docs/config.md, from the option table, the presets and the few rules that no row
  * holds.
+ *
+ * A page written by hand would be right for a week. The texts below are for what is true of the
+ * file as a whole; all that is true of one key stands in its row. Lines are wrapped in the source
+ * as they are on the page, for a change to read well as a diff. To write the page anew after a
+ * change, run the test that compares it, conf/describe, with UPDATE_GOLDEN=1.
  */
 #include "conf/describe.h"
 #include "conf/preset.h"

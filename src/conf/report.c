@@ -22,6 +22,8 @@ void conf_report_fini(struct conf_report *r)
     arena_fini(&r->arena_);
 }
 
+/* A cut in the middle of a character would make the whole line invalid UTF-8 for whoever reads the
+ * log. */
 str conf_brief(str s)
 {
     str head = str_head(s, BRIEF_MAX);
@@ -39,8 +41,9 @@ static void tame(char *p, size_t n)
 void conf_note(struct conf_report *r, enum conf_note_kind kind, uint32_t line, uint32_t column,
                const char *fmt, ...)
 {
+    CHECK((unsigned)kind < CONF_NOTE_KINDS);
     struct conf_notes *notes = &r->of[kind];
-    uint32_t at = notes->count++;
+    uint32_t at = notes->count++; /* the count goes on: "... and 35 more errors" */
     if (at >= CONF_NOTES_MAX)
         return;
     char tmp[NOTE_MAX];
@@ -85,6 +88,7 @@ static void write_kind(const struct conf_report *r, enum conf_note_kind kind, st
         for (uint32_t k = 0; k < n; k++)
             if (!done[k] && (best == n || is_before(&notes->note[k], &notes->note[best])))
                 best = k;
+        CHECK(best < n); /* n rounds, n notes: one is left in each */
         done[best] = true;
         write_note(r, kind, &notes->note[best], to);
     }
@@ -93,6 +97,7 @@ static void write_kind(const struct conf_report *r, enum conf_note_kind kind, st
                  kind == CONF_WARNING ? "warnings" : "errors");
 }
 
+/* Warnings first: on a terminal what is read last, and stays in view, is what refused the file. */
 void conf_report_write(const struct conf_report *r, struct buf *to)
 {
     write_kind(r, CONF_WARNING, to);

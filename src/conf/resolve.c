@@ -65,7 +65,10 @@ static bool fits(const struct conf_provider *p, str model, enum bare_rule rule)
 }
 
 /* A bare model: the first rule that any provider fits decides, and exactly one must fit it. The
- * last rule holds only where there is but one provider at all. */
+ * last rule holds only where there is but one provider at all.
+ *
+ * Two that fit are no guess but an error: a model of that name at another provider has another
+ * price, another owner of the data, and maybe another mind. */
 static enum direct find_bare(const struct snapshot *s, str model, enum bare_rule last,
                              struct conf_target *ret)
 {
@@ -84,6 +87,7 @@ static enum direct find_bare(const struct snapshot *s, str model, enum bare_rule
             continue;
         if (fitting > 1)
             return DIRECT_AMBIGUOUS;
+        CHECK(only->index < s->nproviders);
         *ret = (struct conf_target){only->index, 1, spelling(only, model)};
         return DIRECT_FOUND;
     }
@@ -112,6 +116,8 @@ enum direct conf_find_direct(const struct snapshot *s, str name, enum direct_tru
 
 /* --- keys ------------------------------------------------------------------------------------- */
 
+/* Case does not count in names of requests, so it must not count here: or "GPT-5" would reach what
+ * a list without "gpt-5" keeps from the key. */
 static bool matches(str pattern, str name)
 {
     if (str_has_suffix(pattern, STR("*")))
@@ -162,13 +168,17 @@ static bool try_logical(const struct snapshot *s, const struct conf_key *key, st
 /* Describe one target as a route of its own, inside of ret. */
 static void set_own(const struct snapshot *s, struct conf_target t, struct conf_found *ret)
 {
+    CHECK(t.provider < s->nproviders);
     const struct conf_provider *p = &s->providers[t.provider];
     ret->own_target = t;
+    /* the name is for logs and for the key's list of models; one that is longer is cut, which can
+     * only make a pattern fail that would have matched its end */
     size_t room = sizeof(ret->own_name) - 1;
     size_t n = p->name.n < room ? p->name.n : room;
     memcpy(ret->own_name, p->name.p, n);
     ret->own_name[n++] = '/';
     str model = str_head(t.model, sizeof(ret->own_name) - n);
+    CHECK(n + model.n <= sizeof(ret->own_name));
     memcpy(ret->own_name + n, model.p, model.n);
     ret->own = (struct conf_route){.name = str_of(ret->own_name, n + model.n),
                                    .strategy = s->routing.strategy,
@@ -180,6 +190,8 @@ static void set_own(const struct snapshot *s, struct conf_target t, struct conf_
 void conf_found_provider(const struct snapshot *s, const struct conf_provider *p, str model,
                          struct conf_found *ret)
 {
+    /* of this generation: an index of another one would take the call to a stranger */
+    CHECK(p->index < s->nproviders && &s->providers[p->index] == p);
     set_own(s, (struct conf_target){p->index, 1, model}, ret);
     ret->how = CONF_BY_PROVIDER;
 }
@@ -212,6 +224,7 @@ enum rc conf_resolve(const struct snapshot *s, const struct conf_key *key, str m
 {
     if (try_name(s, key, model, ret))
         return RC_OK;
+    /* only now without the mark: an operator may have a logical model of the marked name */
     bool marked = str_has_suffix(model, STR(LONG_CONTEXT_MARK));
     str plain = marked ? str_head(model, model.n - (sizeof(LONG_CONTEXT_MARK) - 1)) : model;
     if (marked && try_name(s, key, plain, ret))

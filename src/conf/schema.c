@@ -49,6 +49,7 @@ static void open(struct emitter *e, char c)
 static void close(struct emitter *e, char c)
 {
     bool empty = !e->has_items;
+    ASSERT(e->depth > 0);
     e->depth--;
     e->has_items = false;
     if (!empty)
@@ -268,5 +269,6 @@ void conf_write_schema(struct buf *to)
     pair(&e, "title", "weir configuration");
     put_object(&e, &option_root);
     close(&e, '}');
+    ASSERT(e.depth == 0); /* all that was opened was closed: the text is JSON */
     buf_add_char(to, '\n');
 }

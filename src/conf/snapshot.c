@@ -12,6 +12,7 @@
 
 struct snapshot *snapshot_ref(struct snapshot *s)
 {
+    /* relaxed: who takes a reference holds one already, so nothing is learnt from the count */
     unsigned before = atomic_fetch_add_explicit(&s->refs_, 1, memory_order_relaxed);
     CHECK(before > 0 && before < UINT32_MAX / 2);
     return s;
@@ -21,6 +22,7 @@ struct snapshot *snapshot_unref(struct snapshot *s)
 {
     if (!s)
         return NULL;
+    /* acq_rel: what each worker last read of it happens before the one that frees it */
     unsigned before = atomic_fetch_sub_explicit(&s->refs_, 1, memory_order_acq_rel);
     CHECK(before > 0);
     if (before == 1) {
@@ -41,6 +43,8 @@ const struct conf_served *conf_find_served(const struct conf_provider *p, str mo
 const struct conf_key *conf_find_key(const struct snapshot *s, const uint8_t sha256[CONF_SHA256])
 {
     const struct conf_key *found = NULL;
+    /* no break: how long it takes must not tell which key was nearly right, nor how many there are
+     * before it */
     for (uint32_t i = 0; i < s->nkeys; i++)
         if (digest_eq(s->keys[i].sha256, sha256, CONF_SHA256))
             found = &s->keys[i];
@@ -66,6 +70,7 @@ str conf_strategy_name(enum conf_strategy v)
 #include "conf/strategies.def"
 #undef STRATEGY
     };
+    CHECK(v < ARRAY_LEN(names));
     return str_c(names[v]);
 }
 
@@ -76,5 +81,6 @@ str conf_scenario_name(enum conf_scenario v)
 #include "conf/scenarios.def"
 #undef SCENARIO
     };
+    CHECK(v < ARRAY_LEN(names));
     return str_c(names[v]);
 }

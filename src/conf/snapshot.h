@@ -6,10 +6,12 @@
  * durations are milliseconds, URLs are in pieces, keys are hashes, defaults are filled in. A reload
  * builds the next snapshot whole (conf/load.h) and swaps it in; a call keeps the one it began with.
  *
- *     snapshot -- providers[] <--+ provider index
- *            +--- models[] ------+-- route: targets[] {provider, model, weight}, fallback[] ->
- * route
- *            +--- scenarios[] -> route        +--- keys[] (SHA-256)       +--- listens[]
+ *     snapshot
+ *       +- listens[]  keys[] (SHA-256)  timeouts  limits  log  alerts[]
+ *       +- providers[]  origin, keys, quirks, timeouts  <-----------+ index
+ *       +- models[] ----+                                           |
+ *       +- scenarios[] -+-> route: targets[] {provider, model, weight}
+ *                                  fallback[] -> route
  *
  * Owns:    one arena with all of it; every pointer and slice below lives exactly as long.
  * Threads: read by all without locks. Only the reference count changes, atomically.
@@ -99,9 +101,8 @@ struct conf_tls {
 
 /* Towards clients. What a head may hold is fixed (http/h1.h). */
 struct conf_limits {
-    uint64_t body; /* bytes of the longest request body */
-    uint64_t
-        body_rate; /* bytes a second a body must bring once client_timeouts.body_grace is over */
+    uint64_t body;        /* bytes of the longest request body */
+    uint64_t body_rate;   /* bytes a second a body must bring after client_timeouts.body_grace */
     uint32_t connections; /* client connections of the process; 0: as many as descriptors allow */
     uint64_t responses;   /* bytes of answers that a worker keeps for previous_response_id */
 };
@@ -173,6 +174,9 @@ struct conf_aws {
     struct secret session_token; /* of temporary credentials, or not set */
 };
 
+/* One origin and what is needed to speak to it. Where the file names one that cannot be served
+ * (switched off, or in a claude-code-router file without a key) it stays in the list with `enabled`
+ * false and may lack all but its name, so that indices and messages hold. */
 struct conf_provider {
     str name;
     str preset;  /* the known provider it stands on ("deepseek"), or absent */
@@ -320,6 +324,7 @@ struct snapshot {
     atomic_uint refs_;
 };
 
+/* From any thread that holds a reference, or is handed one. The last unref frees the whole. */
 struct snapshot *snapshot_ref(struct snapshot *s);   /* returns s */
 struct snapshot *snapshot_unref(struct snapshot *s); /* returns NULL; accepts NULL */
 

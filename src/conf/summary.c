@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* summary - what a configuration amounts to, in a few lines for eyes. */
+/* summary - what a configuration amounts to, in a few lines for eyes. It is made of the snapshot
+ * and not of the file: an operator sees what weir understood, defaults and guesses included. */
 #include "conf/describe.h"
 
 #define SHOWN_MAX 12 /* lines of one kind; the rest is counted */

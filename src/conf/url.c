@@ -4,6 +4,13 @@
  *
  * Every byte that is not plainly allowed is refused, so that nothing in a request line or a Host
  * header can come from a slip of the configuration.
+ *
+ *     https://user:pw@api.example.com:8443/v1?api-version=1
+ *             `-user-' `-----host----' port path `-query--'      (RFC 3986 section 3)
+ *
+ * The user ends at the last '@' before the path: a password may hold one, a host cannot. Who sees
+ * it differently (some clients take the first) could be led to another host; so what is left must
+ * be a plain host name, and most callers refuse a user at all.
  */
 #include "conf/url.h"
 
@@ -13,8 +20,8 @@
 #include "base/b64.h"
 #include "base/num.h"
 
-#define HOST_MAX        253
-#define LABEL_MAX       63
+#define HOST_MAX        253 /* a name in text, and */
+#define LABEL_MAX       63  /* one label of it: RFC 1035 section 2.3.4 */
 #define PATH_MAX_BYTES  1024
 #define CREDENTIALS_MAX 1024 /* bytes of "user:password" */
 
@@ -55,7 +62,9 @@ static bool is_label(str s)
     return s.n > 0 && s.n <= LABEL_MAX;
 }
 
-/* A name, or an IPv4 address in full. */
+/* A name, or an IPv4 address in full. inet_aton(3) reads "1" and "0x7f.1" as addresses, and so do
+ * some resolvers: such a host would pass every look at names and arrive at loopback. '_' is in no
+ * host name of RFC 952, but in those of Docker's and Kubernetes' own networks. */
 static bool is_host(str host)
 {
     str rest = host, label = STR_NONE;
@@ -130,6 +139,7 @@ static str dup_lower(struct arena *a, str s)
 static bool set_origin(struct arena *a, const struct authority *from, bool https,
                        struct conf_origin *ret)
 {
+    ASSERT(from->host.n); /* split_authority refuses an empty one */
     const char *open = from->v6 ? "[" : "", *close = from->v6 ? "]" : "";
     uint16_t usual = https ? 443 : 80, port = from->port ? from->port : usual;
     str host = dup_lower(a, from->host);

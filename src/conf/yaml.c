@@ -6,11 +6,20 @@
  * scalars. Anchors and aliases are refused (a page of them can stand for gigabytes), so are merge
  * keys and explicit tags. libyaml's own messages say what the scanner felt; a table adds what to do
  * about it.
+ *
+ * The event interface is used and not libyaml's document loader, which builds a tree of its own
+ * first, with none of our limits.
+ *
+ * YAML 1.1 reads `no`, `on` and `012` as false, true and ten. None of that happens here: libyaml
+ * hands out the text, and what a text means is decided by the option that takes it (node.h). A
+ * model named `on` or a key `0123` therefore needs no quotes. Only null must be told apart, and
+ * only where it stood plain: `""` and `'null'` are texts.
  */
 #include <yaml.h>
 
 #include "conf/parse.h"
 
+/* libyaml counts from 0, people from 1. Its columns are characters, as ours. */
 #define MARK(m) (uint32_t)((m).line + 1), (uint32_t)((m).column + 1)
 
 struct mend {
@@ -56,6 +65,7 @@ static enum rc refuse_syntax(struct conf_tree *t, str text, const yaml_parser_t 
             what = mends[i].what;
     uint32_t line = (uint32_t)p->problem_mark.line + 1;
     uint32_t column = (uint32_t)p->problem_mark.column + 1;
+    /* the reader stops before there are lines: it knows a byte offset alone */
     if (p->error == YAML_READER_ERROR)
         conf_position(text, p->problem_offset, &line, &column);
     conf_note(t->report, CONF_ERROR, line, column, "%s", what ? what : problem);
@@ -129,6 +139,7 @@ enum rc conf_parse_yaml(struct conf_tree *t, str text)
     yaml_parser_t parser;
     if (!yaml_parser_initialize(&parser))
         return RC_NOMEM;
+    /* said, so that a byte order mark or a guess cannot make it UTF-16: parse.c has looked */
     yaml_parser_set_encoding(&parser, YAML_UTF8_ENCODING);
     yaml_parser_set_input_string(&parser, (const unsigned char *)(text.p ? text.p : ""), text.n);
     enum rc rc = RC_OK;
@@ -143,6 +154,7 @@ enum rc conf_parse_yaml(struct conf_tree *t, str text)
         rc = on_event(t, &event);
         yaml_event_delete(&event);
     }
+    ASSERT(rc != RC_OK || t->depth == 0); /* libyaml's starts and ends are in balance */
     yaml_parser_delete(&parser);
     return rc;
 }
