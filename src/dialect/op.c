@@ -55,6 +55,21 @@ static str azure_rest(str path, str *ret_model)
     return str_from(name, slash);
 }
 
+/* The same path below another version: Google's SDKs have gone from v1beta to v1, and Vertex's is
+ * v1beta1. */
+static bool fits_version(const struct op *op, str path, str *ret_model)
+{
+    static const str versions[] = {STR("/v1"), STR("/v1alpha"), STR("/v1beta1")};
+    str own = STR("/v1beta");
+    if (!str_has_prefix(op->path, STR("/v1beta/")))
+        return false;
+    for (size_t i = 0; i < ARRAY_LEN(versions); i++)
+        if (str_has_prefix(path, versions[i]) &&
+            fits(str_from(op->path, own.n), str_from(path, versions[i].n), ret_model))
+            return true;
+    return false;
+}
+
 const struct op *op_route(str path, str *ret_model)
 {
     str deployment = STR_NONE, rest = azure_rest(path, &deployment);
@@ -66,7 +81,7 @@ const struct op *op_route(str path, str *ret_model)
         bool is_short = str_has_prefix(ops[i].path, STR("/v1/")) &&
                         str_eq(str_from(ops[i].path, 3), short_form) &&
                         (!rest.n || str_eq(ops[i].words, STR("openai")));
-        if (!is_short && !fits(ops[i].path, path, &model))
+        if (!is_short && !fits(ops[i].path, path, &model) && !fits_version(&ops[i], path, &model))
             continue;
         *ret_model = model;
         return &ops[i];

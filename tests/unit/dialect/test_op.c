@@ -35,6 +35,8 @@ static void test_routes(void **state)
         "/openai/deployments/m/v1/embeddings",
         "/openai/deployments/m/messages/count_tokens",
         "/openai/embeddings",
+        "/v2/models/m:embedContent",
+        "/v1xmodels/m:embedContent",
     };
     for (size_t i = 0; i < ARRAY_LEN(none); i++)
         if (route(none[i]))
@@ -51,6 +53,8 @@ static void test_routes(void **state)
         {"/v2/rerank", "rerank", "cohere", OP_RERANK},
         {"/v1beta/models/a/b:batchEmbedContents", "embeddings", "gemini", OP_EMBED},
         {"/v1beta/models/a:embedContent", "embeddings", "gemini", OP_EMBED_ONE},
+        {"/v1/models/a:batchEmbedContents", "embeddings", "gemini", OP_EMBED},
+        {"/v1alpha/models/a:embedContent", "embeddings", "gemini", OP_EMBED_ONE},
         {"/api/embed", "embeddings", "ollama", OP_EMBED},
         {"/openai/v1/images/edits", "images/edits", "openai", OP_IMAGE_EDIT},
         {"/openai/deployments/m/audio/speech", "audio/speech", "openai", OP_SPEAK},
