@@ -42,27 +42,44 @@ static enum rc add_block(struct gemini_reading *r, struct ir_block ***tail, enum
 /* ---- text and thoughts --------------------------------------------------------------------------
  */
 
-/* More of the model's text goes into the block that its last chunk began, while that is unsigned:
- * a signature is of one part. */
-static enum rc add_text(struct gemini_reading *r, struct ir_block ***tail, const struct part *p,
-                        bool model)
+/* More of the model's words go into the block of their kind that its last chunk began, while that
+ * is unsigned: a signature is of one part, and stands on the last chunk of it. */
+static enum rc add_words(struct gemini_reading *r, struct ir_block ***tail, enum ir_kind kind,
+                         const struct part *p, struct ir_block **ret)
 {
-    struct ir_block *b = model ? r->open : NULL;
+    struct ir_block *b = r->open && r->open->kind == kind ? r->open : NULL;
+    bool is_new = !b;
+    jtext *words;
 
-    if (!b) {
-        TRY(add_block(r, tail, IR_TEXT, JVAL_NONE, &b));
-        b->text.text = p->text.p ? p->text : STR("");
+    if (is_new)
+        TRY(add_block(r, tail, kind, JVAL_NONE, &b));
+    words = kind == IR_THINKING ? &b->thinking.text : &b->text.text;
+    if (is_new) {
+        *words = p->text.p ? p->text : STR("");
         r->text = (struct gather){0};
     } else if (p->text.n) {
         if (!r->text.n)
-            gather_add(&r->text, r->d.arena, TEXT_MAX, b->text.text);
+            gather_add(&r->text, r->d.arena, TEXT_MAX, *words);
         gather_add(&r->text, r->d.arena, TEXT_MAX, p->text);
         if (r->text.failed)
             return field_nomem(&r->d);
-        b->text.text = gather_str(&r->text);
+        *words = gather_str(&r->text);
     }
-    b->text.sealed = p->signature;
     r->open = p->signature.n ? NULL : b;
+    *ret = b;
+    return RC_OK;
+}
+
+/* Parts of the user's are texts of their own. */
+static enum rc add_text(struct gemini_reading *r, struct ir_block ***tail, const struct part *p,
+                        bool model)
+{
+    struct ir_block *b;
+
+    if (!model)
+        r->open = NULL;
+    TRY(add_words(r, tail, IR_TEXT, p, &b));
+    b->text.sealed = p->signature;
     return RC_OK;
 }
 
@@ -70,8 +87,7 @@ static enum rc add_thought(struct gemini_reading *r, struct ir_block ***tail, co
 {
     struct ir_block *b;
 
-    TRY(add_block(r, tail, IR_THINKING, JVAL_NONE, &b));
-    b->thinking.text = p->text.p ? p->text : STR("");
+    TRY(add_words(r, tail, IR_THINKING, p, &b));
     b->thinking.signature = p->signature;
     if (!p->signature.n)
         return RC_OK;

@@ -46,8 +46,8 @@ struct gemini_reading {
     struct gemini_call *pending; /* the last turn's calls that have no response yet, in order */
     struct gemini_call **pending_tail;
     unsigned ncalls;       /* calls so far, for the ids of those that have none */
-    struct ir_block *open; /* the text block that is open for more … */
-    struct gather text;    /* … and its text, once it is more than one piece */
+    struct ir_block *open; /* the text or thought that is open for more … */
+    struct gather text;    /* … and its words, once they are more than one piece */
 };
 
 /* gemini_path.c */
