@@ -266,6 +266,7 @@ str anthropic_stop_word(enum ir_finish f, bool refused)
 {
     switch (f) {
     case IR_FIN_STOP:
+    case IR_FIN_BROKEN:
     case IR_FIN_OTHER:
         return refused ? STR("refusal") : STR("end_turn");
     case IR_FIN_SEQUENCE:

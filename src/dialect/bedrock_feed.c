@@ -258,6 +258,8 @@ static enum ir_finish finish_of(jtext word)
         {STR("model_context_window_exceeded"), IR_FIN_CONTEXT},
         {STR("refusal"), IR_FIN_REFUSAL},
         {STR("pause_turn"), IR_FIN_PAUSE},
+        {STR("malformed_model_output"), IR_FIN_BROKEN},
+        {STR("malformed_tool_use"), IR_FIN_BROKEN},
     };
 
     for (size_t i = 0; i < ARRAY_LEN(rows); i++)

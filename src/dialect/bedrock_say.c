@@ -261,6 +261,8 @@ str bedrock_stop_word(enum ir_finish f, bool refused)
     case IR_FIN_PAUSE:
     case IR_FIN_OTHER:
         return refused ? STR("content_filtered") : STR("end_turn");
+    case IR_FIN_BROKEN:
+        return STR("malformed_tool_use");
     case IR_FIN_SEQUENCE:
         return STR("stop_sequence");
     case IR_FIN_LENGTH:

@@ -75,7 +75,9 @@ static enum ir_finish finish_of(const struct gemini_choice *c)
 {
     enum ir_finish fin = c->finished ? c->finish : IR_FIN_STOP;
 
-    return c->has_calls && (fin == IR_FIN_STOP || fin == IR_FIN_OTHER) ? IR_FIN_TOOL : fin;
+    if (c->has_calls && (fin == IR_FIN_STOP || fin == IR_FIN_BROKEN || fin == IR_FIN_OTHER))
+        return IR_FIN_TOOL;
+    return fin;
 }
 
 static void finish(struct gemini_feeding *f)

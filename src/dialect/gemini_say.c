@@ -352,6 +352,8 @@ str gemini_finish_word(enum ir_finish f)
     case IR_FIN_FILTER:
     case IR_FIN_REFUSAL:
         return STR("SAFETY");
+    case IR_FIN_BROKEN:
+        return STR("MALFORMED_FUNCTION_CALL");
     case IR_FIN_OTHER:
         return STR("OTHER");
     }

@@ -369,12 +369,16 @@ enum ir_finish gemini_finish_of(jtext word)
         {STR("IMAGE_SAFETY"), IR_FIN_FILTER},
         {STR("IMAGE_PROHIBITED_CONTENT"), IR_FIN_FILTER},
         {STR("IMAGE_RECITATION"), IR_FIN_FILTER},
+        {STR("MALFORMED_FUNCTION_CALL"), IR_FIN_BROKEN},
+        {STR("MALFORMED_RESPONSE"), IR_FIN_BROKEN},
+        {STR("UNEXPECTED_TOOL_CALL"), IR_FIN_BROKEN}, /* unless it is there, and can be answered */
+        {STR("TOO_MANY_TOOL_CALLS"), IR_FIN_BROKEN},
     };
 
     for (size_t i = 0; i < ARRAY_LEN(rows); i++)
         if (str_eq(word, rows[i].word))
             return rows[i].finish;
-    return IR_FIN_OTHER; /* OTHER, MALFORMED_FUNCTION_CALL, UNEXPECTED_TOOL_CALL … */
+    return IR_FIN_OTHER;
 }
 
 bool gemini_take_candidate(struct gemini_feeding *f, jval v)

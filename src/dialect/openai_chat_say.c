@@ -439,6 +439,7 @@ str chat_finish_word(enum ir_finish f)
     case IR_FIN_STOP:
     case IR_FIN_SEQUENCE:
     case IR_FIN_PAUSE:
+    case IR_FIN_BROKEN:
     case IR_FIN_OTHER:
         return STR("stop");
     case IR_FIN_LENGTH:

@@ -50,6 +50,19 @@ static void learn_fail(struct call *c, const struct fail *f)
     c->failed = true;
 }
 
+/* Nothing came of the answer, which a client of another language would take for a plain stop and an
+ * agent for the end of its task. As a failure it can be tried again, here or by the client. One of
+ * the provider's own language gets its words, and knows them. */
+static void learn_finish(struct call *c, const struct ir_event *ev)
+{
+    static const struct fail broken = {
+        .kind = ERR_UPSTREAM,
+        .message = STR("The model's tool call could not be read by its provider; try again.")};
+
+    if (ev->finish.reason == IR_FIN_BROKEN && ev->choice == 0 && !c->same)
+        learn_fail(c, &broken);
+}
+
 static void learn(struct call *c, const struct ir_event *ev)
 {
     switch (ev->type) {
@@ -59,13 +72,15 @@ static void learn(struct call *c, const struct ir_event *ev)
     case IR_EV_ERROR:
         learn_fail(c, ev->fail);
         return;
+    case IR_EV_FINISH:
+        learn_finish(c, ev);
+        return;
     case IR_EV_DELTA:
         if (ev->delta.what <= IR_D_INPUT) /* text and arguments, in either form */
             *(ev->kind == IR_THINKING ? &c->thought : &c->said) += ev->delta.text.n;
         return;
     case IR_EV_BLOCK_START:
     case IR_EV_START:
-    case IR_EV_FINISH:
     case IR_EV_BLOCK_STOP:
     case IR_EV_PING:
     case IR_EV_END:

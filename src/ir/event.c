@@ -9,7 +9,7 @@ static const str finish_names[] = {
     [IR_FIN_LENGTH] = STR("length"),   [IR_FIN_CONTEXT] = STR("context"),
     [IR_FIN_TOOL] = STR("tool"),       [IR_FIN_FILTER] = STR("filter"),
     [IR_FIN_REFUSAL] = STR("refusal"), [IR_FIN_PAUSE] = STR("pause"),
-    [IR_FIN_OTHER] = STR("other"),
+    [IR_FIN_BROKEN] = STR("broken"),   [IR_FIN_OTHER] = STR("other"),
 };
 
 str ir_finish_name(enum ir_finish f)

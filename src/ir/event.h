@@ -52,6 +52,7 @@ enum ir_finish {
     IR_FIN_FILTER,  /* the provider's filter stopped it */
     IR_FIN_REFUSAL, /* the model declined */
     IR_FIN_PAUSE,   /* the provider wants the turn sent back to go on */
+    IR_FIN_BROKEN,  /* what the model wrote could not be read by its own provider: no answer */
     IR_FIN_OTHER,
 };
 

@@ -344,6 +344,7 @@ static const char *finish_class(enum ir_finish f)
     case IR_FIN_STOP:
     case IR_FIN_SEQUENCE:
     case IR_FIN_PAUSE:
+    case IR_FIN_BROKEN:
     case IR_FIN_OTHER:
         break;
     }
