@@ -346,6 +346,8 @@ static enum rc read_part(struct gemini_reading *r, jval v, const struct field_at
     struct ir_block *b;
 
     TRY(field_walk(&r->d, v, rows, ARRAY_LEN(rows), &p, at));
+    if (str_eq(p.signature, STR(GEMINI_UNSIGNED)))
+        p.signature = STR_NONE; /* so Gemini CLI says that it has none */
     if (p.thought)
         return add_thought(r, tail, &p);
     TRY(add_foreign(r, tail, &p));

@@ -16,7 +16,6 @@
 #include "dialect/gemini_int.h"
 #include "dialect/model_name.h"
 
-#define SKIP_SIGNATURE "skip_thought_signature_validator"
 #define FIRST_STRICT   300 /* Gemini 3 demands signatures, and takes pictures within a result */
 #define LOOK_STEPS_MAX (4u << 20) /* blocks looked at for names, in one request */
 
@@ -67,7 +66,7 @@ static jtext signature_of(struct history *h, const struct ir_block *b)
     }
     if (!seal.n && !h->turn_calls &&
         (version >= FIRST_STRICT || (!version && model_is_gemini(h->gw->c->model))))
-        return STR(SKIP_SIGNATURE);
+        return STR(GEMINI_UNSIGNED);
     return seal;
 }
 

@@ -24,7 +24,9 @@
 #include "json/write.h"
 
 #define GEMINI_FAMILY "gemini"
-#define GEMINI_EOL    "\r\n\r\n" /* ends an event */
+/* In place of a call's signature, where none is known: Google checks none then. */
+#define GEMINI_UNSIGNED "skip_thought_signature_validator"
+#define GEMINI_EOL      "\r\n\r\n" /* ends an event */
 
 /* A member by its camel case name, also where it is spelt in snake case. */
 jval gemini_get(jval v, str name);
@@ -180,7 +182,7 @@ void gemini_partial_end(struct gemini_feeding *f);
 #define GEMINI_STREAM_SIZE 2048 /* checked against the struct there */
 /* Between the events of a stream, and between the members of an array, an empty line means nothing.
  * A comment (": ping") would mean nothing to other readers of events, but Google's Python SDK takes
- * each line that is not `data:` for JSON, and fails. */
+ * each line that is not `data:` for JSON, and fails; so does the SDK within Gemini CLI. */
 #define GEMINI_PING "\r\n"
 void gemini_stream_init(void *state, const struct front_opts *o);
 void gemini_stream_init_array(void *state, const struct front_opts *o);

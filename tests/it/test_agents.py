@@ -3,7 +3,9 @@
 over several turns, and print what it says at the end. The last text quotes a tool result, so it can
 only be right if the results made the whole way back."""
 
+import json
 import os
+import re
 import signal
 import subprocess
 from pathlib import Path
@@ -16,6 +18,7 @@ from turns import Tool, Turn
 from upstream import refuses
 
 LIMIT = 90
+MADE = re.compile(r"weir-\d+")  # what the first command says, however an agent wraps it
 
 
 @pytest.fixture(scope="session")
@@ -70,7 +73,7 @@ def run(command, work, env, **options):
     return out
 
 
-def play(names, work):
+def play(names, work, command="echo weir-$((40+2)) > a.txt; cat a.txt"):
     """Three turns: run a command; write one file and read another at once; say what came of it."""
     bash, write, read, path = names
     return Play(
@@ -82,7 +85,7 @@ def play(names, work):
                     "toolu_01AAAAAAAAAAAAAAAAAAAAAA",
                     bash,
                     {
-                        "command": "echo weir-$((40+2)) > a.txt; cat a.txt",
+                        "command": command,
                         "description": 'Says "weir"',
                     },
                 ),
@@ -98,7 +101,7 @@ def play(names, work):
                 Tool("toolu_01CCCCCCCCCCCCCCCCCCCCCC", read, {path: f"{work}/a.txt"}),
             )
         ),
-        lambda done: Turn(text="Finished with " + "".join(done[0].values()).strip() + "."),
+        lambda done: Turn(text=f"Finished with {MADE.search(str(done[0]))[0]}."),
         needs=(bash, write, read),
     )
 
@@ -216,6 +219,60 @@ def test_opencode_carries_out_a_multi_tool_turn(weir, upstream, npm, work, tmp_p
     out = run([opencode, "run", "Do what is needed."], work, env)
     assert_played(scene, out, work)
     assert all(r.target == "/v1/messages" for r in up.requests)
+
+
+GEMINI = ("run_shell_command", "write_file", "read_file", "file_path")
+
+
+def gemini_env(tmp_path, port):
+    """Gemini CLI with a key and an address; that it is to use them stands in a file of its home."""
+    home = tmp_path / ".gemini"
+    home.mkdir()
+    (home / "settings.json").write_text(
+        json.dumps(
+            {
+                "security": {"auth": {"selectedType": "gemini-api-key"}},
+                "privacy": {"usageStatisticsEnabled": False},
+                "telemetry": {"enabled": False},
+                "general": {"enableAutoUpdate": False, "enableAutoUpdateNotification": False},
+            }
+        )
+    )
+    return gateway.environment(
+        tmp_path,
+        {
+            "GEMINI_API_KEY": "client-key",
+            "GOOGLE_GEMINI_BASE_URL": f"http://127.0.0.1:{port}",
+            "GEMINI_CLI_TRUST_WORKSPACE": "true",
+            "GEMINI_CLI_NO_RELAUNCH": "true",
+            "NO_BROWSER": "true",
+        },
+    )
+
+
+@pytest.mark.parametrize("model", ["gemini-2.5-flash", "m"])
+def test_gemini_cli_carries_out_a_multi_tool_turn(weir, upstream, npm, work, tmp_path, back, model):
+    # It refuses any command with "$(" in it.
+    scene = play(GEMINI, work, "expr 40 + 2 | sed s/^/weir-/ > a.txt; cat a.txt")
+    up = upstream(back, default=scene)
+    w = weir(up, extra=KEYED, workers=2)
+    out = run(
+        [program(npm / ".bin/gemini"), "-m", model, "--yolo", "-p", "Do what is needed."],
+        work,
+        gemini_env(tmp_path, w.port),
+    )
+    assert_played(scene, out, work)
+    log = [r for r in w.log() if "enerateContent" in r.get("path", "")]
+    assert len(log) >= 3 and all(r["status"] == 200 for r in log), log
+    assert {r.json["model"] for r in up.requests if r.body} == {"up"}
+    if back == "anthropic":  # what Claude thought came back to it, words and signature
+        thoughts = [
+            block
+            for message in scene.seen[-1][1]["messages"]
+            for block in message["content"]
+            if isinstance(block, dict) and block.get("type") == "thinking"
+        ]
+        assert [t["thinking"] for t in thoughts] == ["First a look."] and thoughts[0]["signature"]
 
 
 def codex_env(tmp_path, port, model="m"):

@@ -215,6 +215,7 @@ def test_status_env_and_stop(weir, upstream):
         '"', ""
     ).replace("'", ""), (out, err)
     assert f"OPENAI_BASE_URL=http://127.0.0.1:{w.port}/v1" in out.replace('"', "").replace("'", "")
+    assert f"GOOGLE_GEMINI_BASE_URL=http://127.0.0.1:{w.port}\n" in out.replace("'", "")
     status, out, err = run("models")
     assert status == 0 and "m" in out.split(), (out, err)
     status, out, err = run("stop")
