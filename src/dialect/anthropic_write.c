@@ -433,6 +433,7 @@ void anthropic_note_losses(struct anthropic_writer *aw)
         {STR("metadata"), r->metadata.n > 2},
         {STR("verbosity"), r->verbosity.n > 0},
         {STR("prompt_cache_key"), r->cache_key.n > 0},
+        {STR("thinking"), seal_stands_on(r, IR_TEXT) || seal_stands_on(r, IR_TOOL_USE)},
     };
 
     for (size_t i = 0; i < ARRAY_LEN(rows); i++)

@@ -77,6 +77,10 @@ static void put_document(struct cohere_writer *cw, const struct ir_media *m, uin
 {
     begin_document(cw, n);
     put_title(&cw->w, m->title);
+    if (m->context.n) { /* a document's members are anything that the model is to know of it */
+        json_key(&cw->w, "context");
+        json_put_raw_str(&cw->w, m->context);
+    }
     json_key(&cw->w, "text");
     json_put_raw_str(&cw->w, m->data);
     json_end(&cw->w);

@@ -12,6 +12,7 @@
  */
 #include "base/num.h"
 #include "dialect/cohere_int.h"
+#include "dialect/seal.h"
 
 #define STOP_MAX     5 /* the API's own limit */
 #define EMPTY_SCHEMA "{\"type\":\"object\",\"properties\":{}}"
@@ -254,6 +255,7 @@ static void put_rest(struct cohere_writer *cw)
         {STR("prompt_cache_key"), r->cache_key.n > 0},
         {STR("context_management"), r->context_management.n > 0},
         {STR("cache_control"), r->cache.n > 0},
+        {STR("thinking"), seal_stands_on(r, IR_TEXT) || seal_stands_on(r, IR_TOOL_USE)},
     };
 
     for (size_t i = 0; i < ARRAY_LEN(gone); i++)

@@ -106,6 +106,7 @@ struct dialect_opts {
     /* From these two sets, for those who write: */
     bool no_stream_options;      /* no stream_options */
     bool no_strict;              /* no `strict` on tools */
+    bool told_effort;            /* thinks only when it is told how hard */
     bool text_only_parts;        /* content must be a string */
     bool cache_markers;          /* surely takes cache_control on Chat parts (OpenRouter) */
     bool developer;              /* surely knows the developer's role; else say system */

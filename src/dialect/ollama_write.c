@@ -11,6 +11,7 @@
  * makes the server load the model anew.
  */
 #include "dialect/ollama_int.h"
+#include "dialect/seal.h"
 
 #define EMPTY_SCHEMA "{\"type\":\"object\",\"properties\":{}}"
 
@@ -233,6 +234,7 @@ static void put_rest(struct ollama_writer *ow)
         {STR("prompt_cache_key"), r->cache_key.n > 0},
         {STR("context_management"), r->context_management.n > 0},
         {STR("cache_control"), r->cache.n > 0},
+        {STR("thinking"), seal_stands_on(r, IR_TEXT) || seal_stands_on(r, IR_TOOL_USE)},
     };
 
     if (r->logprobs != IR_UNSET) {

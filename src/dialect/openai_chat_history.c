@@ -204,14 +204,21 @@ static void put_details(struct chat_writer *cw, const struct ir_block *b)
 static void put_thoughts(struct chat_writer *cw, const struct ir_block *blocks)
 {
     const struct ir_block *b;
-    bool any = false, words = false;
+    bool any = false, words = false, sealed = false;
 
     for (b = blocks; b; b = b->next) {
         any |= b->kind == IR_THINKING || b->kind == IR_REDACTED;
         words |= b->kind == IR_THINKING && b->thinking.text.n;
+        sealed |= b->kind == IR_REDACTED || (b->kind == IR_THINKING && b->thinking.signature.n);
     }
-    if (!any || cw->replay == REPLAY_PARTS)
-        return; /* … or they stand in the content */
+    if (!any)
+        return;
+    if (cw->replay ==
+        REPLAY_PARTS) { /* … or they stand in the content, which has none for a seal */
+        if (sealed)
+            chat_lose(cw, STR("thinking"));
+        return;
+    }
     if (cw->replay == REPLAY_DETAILS) {
         put_details(cw, blocks);
         return;

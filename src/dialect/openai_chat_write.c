@@ -8,6 +8,7 @@
  */
 #include "dialect/openai_chat_int.h"
 #include "dialect/schema.h"
+#include "dialect/seal.h"
 
 #define STOP_MAX      4  /* OpenAI's own limit */
 #define USER_MAX      64 /* OpenAI refuses longer ones */
@@ -29,10 +30,10 @@ static str effort_word(struct chat_writer *cw)
         chat_lose(cw, STR("effort")); /* few models know more than high */
         return STR("high");
     }
-    if (r->effort.n || r->mode == IR_THINK_ADAPTIVE)
+    if (r->effort.n)
         return r->effort;
-    if (!r->budget)
-        return STR_NONE;
+    if (!r->budget || r->mode == IR_THINK_ADAPTIVE) /* as hard as it sees fit */
+        return cw->c->opts->told_effort ? STR("medium") : STR_NONE;
     if (r->budget <= EFFORT_LOW_TO)
         return STR("low");
     return r->budget <= EFFORT_MED_TO ? STR("medium") : STR("high");
@@ -245,6 +246,8 @@ static void put_rest(struct chat_writer *cw)
     else if (r->service_tier.n && !str_eq(r->service_tier, STR("auto")))
         chat_lose(cw, STR("service_tier"));
     put_text(cw, STR("verbosity"), r->verbosity);
+    if (seal_stands_on(r, IR_TEXT))
+        chat_lose(cw, STR("thinking"));
     put_text(cw, STR("prompt_cache_key"), r->cache_key);
     if (kin)
         put_number(cw, STR("metadata"), r->metadata);

@@ -183,6 +183,7 @@ static void lay(struct dialect_opts *to, const struct dialect_opts *from)
     LAY(temperature_max);
     LAY(stop_max);
     LAY(default_max_tokens);
+    LAY(told_effort);
     if (!to->api_version.n)
         to->api_version = from->api_version;
     if (!to->path.n)

@@ -15,6 +15,7 @@
 #include "dialect/openai_chat_int.h"
 #include "dialect/responses_int.h"
 #include "dialect/schema.h"
+#include "dialect/seal.h"
 #include "dialect/server_tool.h"
 
 #define TOKENS_MIN    16 /* of max_output_tokens: fewer are refused */
@@ -199,10 +200,10 @@ static str effort_word(struct responses_writer *rw)
         responses_lose(rw, STR("effort")); /* few models know more than high */
         return STR("high");
     }
-    if (r->effort.n || r->mode == IR_THINK_ADAPTIVE)
+    if (r->effort.n)
         return r->effort;
-    if (!r->budget)
-        return STR_NONE;
+    if (!r->budget || r->mode == IR_THINK_ADAPTIVE) /* as hard as it sees fit */
+        return rw->c->opts->told_effort ? STR("medium") : STR_NONE;
     if (r->budget <= EFFORT_LOW_TO)
         return STR("low");
     return r->budget <= EFFORT_MED_TO ? STR("medium") : STR("high");
@@ -379,6 +380,8 @@ static void put_rest(struct responses_writer *rw)
         responses_lose(rw, STR("context_management"));
     if (r->cache.n)
         responses_lose(rw, STR("cache_control"));
+    if (seal_stands_on(r, IR_TEXT))
+        responses_lose(rw, STR("thinking"));
     for (const struct ir_field *f = r->unknown; f; f = f->next)
         responses_lose(rw, f->name);
 }

@@ -28,3 +28,13 @@ str seal_maker(jtext *seal)
         }
     return STR_NONE;
 }
+
+bool seal_stands_on(const struct ir_request *r, enum ir_kind kind)
+{
+    ASSERT(kind == IR_TEXT || kind == IR_TOOL_USE);
+    for (const struct ir_message *m = r->messages; m; m = m->next)
+        for (const struct ir_block *b = m->blocks; b; b = b->next)
+            if (b->kind == kind && (kind == IR_TEXT ? b->text.sealed.n : b->use.sealed.n))
+                return true;
+    return false;
+}

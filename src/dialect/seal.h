@@ -24,3 +24,6 @@ str seal_mark(jtext format, str own);
 /* Take the mark off *seal and say whose it is; absent when it has none: then it is the field's own.
  */
 str seal_maker(jtext *seal);
+/* Do blocks of this kind (IR_TEXT, IR_TOOL_USE) bear a seal anywhere in the history? Gemini's do,
+ * and no other language has a place for it: then "thinking" is lost. */
+bool seal_stands_on(const struct ir_request *r, enum ir_kind kind);

@@ -99,6 +99,8 @@ static void put_row(struct buf *to, const struct quirk_row *row)
     if (o->thinking)
         buf_addf(to, "thinking %s; ",
                  o->thinking == THINKING_ADAPTIVE ? "adaptive" : "with a budget");
+    if (o->told_effort)
+        buf_lit(to, "thinks only when told how hard: `medium` where the client left that open; ");
     if (o->replay)
         buf_addf(to, "thoughts %s; ", replays[o->replay]);
     if (o->search)
