@@ -320,7 +320,7 @@ static void cross(struct drive *d, const char *path, const struct front *from, s
     must_tools(&s, &r);
     must_be_documented(&s, &r, body, docs);
     if (s.missing.p) {
-        print_message("%s: to %s: undeclared: " STR_FMT " (" STR_FMT ")\n", path, to->name,
+        print_message("# %s: to %s: undeclared: " STR_FMT " (" STR_FMT ")\n", path, to->name,
                       STR_ARG(str_head(s.missing, 200)), STR_ARG(s.losses));
         cell->failed++;
     } else if (lossy.n) {
@@ -405,14 +405,14 @@ static unsigned each_client(void)
 static void print_table(const char *of)
 {
     char line[512];
-    int at = snprintf(line, sizeof line, "requests (%s): whole/with a declared loss/refused", of);
+    int at = snprintf(line, sizeof line, "# requests (%s): whole/with a declared loss/refused", of);
     print_message("%s\n", line);
-    at = snprintf(line, sizeof line, "%-17s", "");
+    at = snprintf(line, sizeof line, "# %-17s", "");
     for (size_t k = 0; k < ARRAY_LEN(backs); k++)
         at += snprintf(line + at, sizeof line - (size_t)at, " %10s", backs[k].name);
     print_message("%s\n", line);
     for (size_t i = 0; i < ARRAY_LEN(fronts); i++) {
-        at = snprintf(line, sizeof line, "%-17s", fronts[i].golden);
+        at = snprintf(line, sizeof line, "# %-17s", fronts[i].golden);
         for (size_t k = 0; k < ARRAY_LEN(backs); k++) {
             const struct cell *c = &table[i][k];
             char cell[40];
