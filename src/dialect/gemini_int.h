@@ -125,6 +125,7 @@ struct gemini_choice {
     bool seen, open, has_calls, finished;
     bool is_sealed;    /* the open text has its signature */
     bool partial;      /* the open call comes in pieces (gemini_partial.c) */
+    bool searched;     /* what was searched for was told */
     enum ir_kind kind; /* of the open block */
     uint32_t block;    /* of the open block, or the next one */
     uint32_t codes;    /* executed so far */

@@ -253,7 +253,8 @@ static void cite(struct gemini_feeding *f, jtext url, jtext title, jtext text)
     delta(f, IR_D_CITATION, buf_str(b));
 }
 
-#define CITES_MAX 256 /* of one chunk: hostile indices must not multiply */
+#define SEARCHES_MAX 16
+#define CITES_MAX    256 /* of one chunk: hostile indices must not multiply */
 
 /* Supports say which words rest on which sources; without them the sources stand alone. */
 static void take_grounding(struct gemini_feeding *f, jval grounding)
@@ -289,6 +290,80 @@ static void take_grounding(struct gemini_feeding *f, jval grounding)
         jval web = json_get_lit(all.val, "web");
 
         cite(f, json_raw(json_get_lit(web, "uri")), json_raw(json_get_lit(web, "title")), STR(""));
+    }
+}
+
+/* The pages that were found, as Claude lists them; all with the first query, for Google does not
+ * say which found what. */
+static void add_found(struct buf *b, jval chunks)
+{
+    struct json_iter it = json_iter(chunks);
+    bool any = false;
+
+    for (unsigned n = 0; json_is(chunks, JSON_ARRAY) && n < CITES_MAX && json_next(&it); n++) {
+        jval web = json_get_lit(it.val, "web");
+
+        if (!json_raw(json_get_lit(web, "uri")).n)
+            continue;
+        buf_add(b, any ? STR(",{\"type\":\"web_search_result\",\"url\":\"")
+                       : STR("{\"type\":\"web_search_result\",\"url\":\""));
+        buf_add(b, json_raw(json_get_lit(web, "uri")));
+        buf_lit(b, "\",\"title\":\"");
+        buf_add(b, json_raw(json_get_lit(web, "title")));
+        buf_lit(b, "\",\"encrypted_content\":\"\",\"page_age\":null}");
+        any = true;
+    }
+}
+
+/* What was searched for is told with the last words: a search and what it found, behind the text.
+ */
+static void take_search(struct gemini_feeding *f, unsigned n, jtext query, jval chunks)
+{
+    char room[64]; /* an id of its number and its first letters, for Google gives none */
+    struct buf id = {.p = room, .cap = sizeof room, .max = sizeof room}, *b = &f->scratch->text;
+    struct ir_event ev;
+    size_t at;
+
+    buf_add_u64(&id, n + 1);
+    buf_add_char(&id, '_');
+    buf_add(&id, str_head(query, 32));
+    buf_clear(b);
+    server_block_use(b, buf_str(&id), STR("web_search"));
+    at = buf_size(b);
+    buf_lit(b, "{\\\"query\\\":\\\"");
+    json_escape(b, query);
+    buf_lit(b, "\\\"}");
+    if (b->failed)
+        return;
+    ev = begin_block(f, IR_OPAQUE);
+    ev.open.data = STR("server_tool_use");
+    ev.open.name = STR("web_search");
+    ev.open.raw = str_head(buf_str(b), at);
+    ir_emit(f->sink, &ev);
+    delta(f, IR_D_ARGS, str_from(buf_str(b), at));
+    gemini_close_block(f);
+    buf_clear(b);
+    server_block_begin_result(b, buf_str(&id), STR("web_search_tool_result"));
+    buf_add_char(b, '[');
+    add_found(b, chunks);
+    buf_lit(b, "]}");
+    if (!b->failed)
+        put_opaque(f, STR("web_search_tool_result"), STR_NONE, STR_NONE);
+}
+
+static void take_searches(struct gemini_feeding *f, jval grounding)
+{
+    jval queries = json_get_lit(grounding, "webSearchQueries");
+    struct json_iter it = json_iter(queries);
+
+    if (f->c->searched || !json_is(queries, JSON_ARRAY))
+        return; /* newer chunks repeat what older ones told */
+    for (unsigned n = 0; n < SEARCHES_MAX && json_next(&it); n++) {
+        jval found = n ? JVAL_NONE : json_get_lit(grounding, "groundingChunks");
+
+        if (json_raw(it.val).n)
+            take_search(f, n, json_raw(it.val), found);
+        f->c->searched = true;
     }
 }
 
@@ -391,5 +466,6 @@ bool gemini_take_candidate(struct gemini_feeding *f, jval v)
     take_grounding(f, json_get_lit(v, "groundingMetadata"));
     take_citations(f, json_get_lit(v, "citationMetadata"));
     take_logprobs(f, json_get_lit(v, "logprobsResult"));
+    take_searches(f, json_get_lit(v, "groundingMetadata"));
     return true;
 }
