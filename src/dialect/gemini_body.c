@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * gemini_body.c - a collected answer as one generateContent response.
+ *
+ * The parts are those that a stream of the same answer says (gemini_say.c), but each block is one
+ * part here: its text whole, its signature beside it. Order is the model's; what is said of the
+ * whole candidate (why it ended, its sources) stands behind the parts.
  */
 #include "base/auto.h"
 #include "dialect/citation.h"

@@ -104,6 +104,7 @@ static void finish(struct gemini_feeding *f)
 /* ---- chunks -------------------------------------------------------------------------------------
  */
 
+/* The last word stands: after each round of code execution there may be one. */
 static void set_finish(struct gemini_choice *c, jtext word, enum ir_finish fin)
 {
     c->finished = true;
@@ -134,6 +135,7 @@ static bool take_candidate(struct gemini_feeding *f, jval v)
     return true;
 }
 
+/* A prompt that was refused has no candidate: the first choice ends without having said a word. */
 static void take_block(struct gemini_feeding *f, jval feedback)
 {
     jtext reason = json_raw(json_get_lit(feedback, "blockReason"));

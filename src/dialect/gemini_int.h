@@ -9,8 +9,9 @@
  *     gemini_write.c    back:  canonical → request bytes; gemini_history.c: its contents,
  *                       gemini_media.c: their parts; gemini_think.c: what becomes of reasoning
  *     gemini_feed.c     back:  answer bytes → events; gemini_take.c: what a candidate's parts say;
- *                       gemini_partial.c: arguments in pieces; gemini_usage.c: token counts, both
- * ways gemini_say.c      front: events → stream; gemini_body.c: a collected answer → body;
+ *                       gemini_partial.c: arguments in pieces; gemini_usage.c: token counts,
+ *                       both ways
+ *     gemini_say.c      front: events → stream; gemini_body.c: a collected answer → body;
  *                       gemini_part.c: parts of both
  *
  * The API is proto JSON: null is absent, members may be spelt in snake case, and where a list is

@@ -30,6 +30,7 @@ static bool is_index(str step)
 /* The name within a step that is none of an array. */
 static str name_of(str step)
 {
+    ASSERT(step.n && !is_index(step));
     if (step.p[0] == '.')
         return str_from(step, 1);
     return step.n > 4 ? str_of(step.p + 2, step.n - 4) : STR(""); /* ['name'] */
@@ -106,7 +107,9 @@ static void close_down_to(struct gemini_feeding *f, const struct steps *was, uns
         add(f, is_index(was->v[i - 1]) ? STR("]") : STR("}"));
 }
 
-/* From the last leaf to the next. False: the two paths do not fit one object. */
+/* From the last leaf to the next: what both paths begin with stays open, but never the leaf itself,
+ * for a leaf has one value. False: the two paths do not fit one object (a list here, a name there).
+ */
 static bool move(struct gemini_feeding *f, const struct steps *was, const struct steps *now)
 {
     unsigned same = 0;
@@ -163,6 +166,7 @@ static bool take_piece(struct gemini_feeding *f, jval piece)
     if (!move(f, &was, &now))
         return false;
     add_value(f, piece, goes_on);
+    CHECK(path.n <= sizeof p->path);
     memcpy(p->path, path.p, path.n);
     p->path_n = (uint16_t)path.n;
     p->any = true;

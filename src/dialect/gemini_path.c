@@ -10,8 +10,8 @@
  *     /v1beta1/publishers/openai/models/gpt-5:…                      so Google's SDK, in its Vertex
  *                                                                    mode, says "openai/gpt-5"
  *
- * A stream without alt=sse is one JSON array (gemini_array.c), which is a front of its own: only
- * how the answer is framed differs.
+ * A stream without alt=sse is one JSON array (array_front in gemini.c), which is a front of its
+ * own: only how the answer is framed differs.
  */
 #include "dialect/gemini_int.h"
 #include "http/url.h"

@@ -15,7 +15,7 @@
 
 #define ID_MAX    96
 #define MODEL_MAX 160
-#define TAIL_MAX  320
+#define TAIL_MAX  320        /* both of them, and what stands between */
 #define ARGS_MAX  (8u << 20) /* of one call */
 #define SEAL_MAX  (4u << 20)
 
@@ -45,6 +45,7 @@ struct gemini_stream {
 
 _Static_assert(sizeof(struct gemini_stream) <= GEMINI_STREAM_SIZE,
                "GEMINI_STREAM_SIZE is too small");
+_Static_assert(ID_MAX + MODEL_MAX + 40 <= TAIL_MAX, "the tail of a chunk must fit whole");
 
 /* Copy what fits whole. */
 static uint16_t keep(char *to, size_t cap, str s)
@@ -86,6 +87,7 @@ static void make_tail(struct gemini_stream *st, jtext id, jtext model)
     buf_lit(&b, "\",\"responseId\":\"");
     buf_add(&b, id.n && id.n < ID_MAX ? id : str_of(st->own_id, st->own_n));
     buf_lit(&b, "\"}");
+    CHECK(!b.failed); /* half a tail would spoil every chunk */
     st->tail_n = (uint16_t)buf_size(&b);
 }
 
@@ -285,7 +287,8 @@ static void close_block(struct gemini_stream *st, struct saying *c, const struct
         close_call(st, c, ev, out);
     else if (ev->kind == IR_OPAQUE)
         close_opaque(st, c, ev, out);
-    else if ((ev->kind == IR_THINKING || ev->kind == IR_TEXT) && c->text.n > c->mark_n)
+    else if ((ev->kind == IR_THINKING || ev->kind == IR_TEXT) &&
+             c->text.n > c->mark_n) /* a signature came, behind the mark of its maker */
         put_seal(st, c, ev, STR(""), gather_str(&c->text), out);
     c->mark_n = 0;
 }

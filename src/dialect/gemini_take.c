@@ -26,6 +26,7 @@ static void delta(struct gemini_feeding *f, enum ir_delta what, str text)
 
     if (!text.n)
         return;
+    CHECK(f->c->open || what == IR_D_LOGPROBS); /* ir/event.h promises it to all writers */
     ev.delta.what = what;
     ev.delta.text = text;
     ir_emit(f->sink, &ev);
@@ -45,15 +46,18 @@ void gemini_close_block(struct gemini_feeding *f)
     f->c->block++;
 }
 
+/* A BLOCK_START to be filled and emitted; whatever was open is closed before it. */
 static struct ir_event begin_block(struct gemini_feeding *f, enum ir_kind kind)
 {
     gemini_close_block(f);
+    CHECK(!f->c->partial); /* else pieces of one call would go into another block */
     f->c->open = true;
     f->c->is_sealed = false;
     f->c->kind = kind;
     return event_of(f, IR_EV_BLOCK_START);
 }
 
+/* The open block if it is of this kind, else a new one: chunks of one text are one block. */
 static void need_block(struct gemini_feeding *f, enum ir_kind kind)
 {
     struct ir_event ev;
@@ -460,6 +464,7 @@ bool gemini_take_candidate(struct gemini_feeding *f, jval v)
 {
     struct json_iter it = json_iter(json_path(v, "content", "parts", NULL));
 
+    CHECK(f->index < GEMINI_CHOICES_MAX && f->c == &f->st->choices[f->index]);
     while (json_next(&it))
         if (!take_part(f, it.val))
             return false;
