@@ -40,7 +40,13 @@ static size_t round_up(size_t n)
 
 void arena_init(struct arena *a, size_t cap)
 {
-    *a = (struct arena){.cap = cap};
+    arena_init_with(a, cap, ARENA_CHUNK_MIN);
+}
+
+void arena_init_with(struct arena *a, size_t cap, size_t first)
+{
+    CHECK(first > sizeof(struct arena_chunk) && first <= ARENA_CHUNK_MAX);
+    *a = (struct arena){.cap = cap, .first = first};
 }
 
 static void run_hooks(struct arena *a)
@@ -93,7 +99,7 @@ void arena_reset(struct arena *a)
 static struct arena_chunk *add_chunk(struct arena *a, size_t need)
 {
     ASSERT(a->taken <= a->cap);
-    size_t size = a->chunk ? a->chunk->size * 2 : ARENA_CHUNK_MIN - sizeof(struct arena_chunk);
+    size_t size = a->chunk ? a->chunk->size * 2 : a->first - sizeof(struct arena_chunk);
     if (size > ARENA_CHUNK_MAX)
         size = ARENA_CHUNK_MAX;
     if (size < need)

@@ -73,6 +73,16 @@ static enum answer_mode mode_of(const struct call *c, const struct h1_head *h)
     return ANSWER_UNKNOWN; /* U45: a captive portal's page */
 }
 
+/* For an answer that is read whole, where its length is known. */
+static void make_room(struct call *c, const struct h1_head *h)
+{
+    bool known = h->body == H1_BODY_LENGTH && h->content_length < GATE_ANSWER_MAX;
+    wire_lend_answer(c);
+    if (known && h->content_length && !c->inflating &&
+        !buf_reserve(&c->whole, (size_t)h->content_length))
+        out_of_memory(c);
+}
+
 static void on_head(struct exchange *x, const struct h1_head *h)
 {
     struct call *c = call_of_exchange(x);
@@ -106,10 +116,8 @@ static void on_head(struct exchange *x, const struct h1_head *h)
         };
     else if (c->mode == ANSWER_STREAM && !stream_begin(c))
         out_of_memory(c);
-    else if (c->mode != ANSWER_STREAM && h->body == H1_BODY_LENGTH && h->content_length &&
-             h->content_length < GATE_ANSWER_MAX && !c->inflating)
-        if (!buf_reserve(&c->whole, (size_t)h->content_length))
-            out_of_memory(c);
+    else if (c->mode != ANSWER_STREAM)
+        make_room(c, h);
 }
 
 static void answer_error(struct call *c)

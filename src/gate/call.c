@@ -94,6 +94,7 @@ void call_release(struct call *c)
     alarm_stop(g->alarms, &c->alarm);
     alarm_stop(g->alarms, &c->keepalive);
     attempt_release(c);
+    wire_return_answer(c);
     wire_give(g, c->wire);
     c->wire = NULL;
     if (call_passes(c))
@@ -106,7 +107,6 @@ void call_release(struct call *c)
         decode_fini(&c->inflate);
     c->inflating = false;
     buf_fini(&c->held);
-    buf_fini(&c->whole);
     list_remove(&c->link);
     g->ncalls--;
     gen_unref(c->gen);

@@ -61,6 +61,7 @@ struct wire {
     struct list link;
     struct buf head;   /* request head */
     struct rope body;  /* request body */
+    struct buf answer; /* for a whole answer, while no call has it */
     struct iovec *iov; /* of both */
     size_t cap_iov;
 };
@@ -253,6 +254,9 @@ struct gate {
 struct wire *wire_take(struct gate *g);
 void wire_give(struct gate *g, struct wire *w); /* accepts NULL */
 void wire_free(struct wire *w);
+/* c->whole is the wire's buffer for answers, where it has none of its own; and goes back. */
+void wire_lend_answer(struct call *c);
+void wire_return_answer(struct call *c);
 bool wire_write(struct call *c);       /* c->wire and c->x.iov; false: the call is over */
 bool decode_canonical(struct call *c); /* c->ir; false: the call is over */
 bool decode_quietly(struct call *c,

@@ -32,6 +32,7 @@ struct wire *wire_take(struct gate *g)
     list_init(&w->link);
     w->head = BUF_INIT(HEAD_MAX);
     w->body = ROPE_INIT(GATE_REQUEST_MAX);
+    w->answer = BUF_INIT(GATE_ANSWER_MAX);
     return w;
 }
 
@@ -39,12 +40,32 @@ void wire_free(struct wire *w)
 {
     buf_fini(&w->head);
     rope_fini(&w->body);
+    buf_fini(&w->answer);
     mem_free(w->iov);
     mem_free(w);
 }
 
-#define WIRE_KEEP (64u << 10) /* a pooled wire keeps no larger buffer … */
-#define WIRES_BIG 4           /* … but for so many of them */
+#define WIRE_KEEP   (64u << 10) /* a pooled wire keeps no larger buffer … */
+#define WIRES_BIG   4           /* … but for so many of them */
+#define ANSWER_KEEP (16u << 10) /* and none for answers that is larger than most are */
+
+void wire_lend_answer(struct call *c)
+{
+    if (!c->wire || c->whole.cap)
+        return;
+    c->whole = c->wire->answer;
+    c->wire->answer = BUF_INIT(GATE_ANSWER_MAX);
+}
+
+void wire_return_answer(struct call *c)
+{
+    if (c->wire && !c->wire->answer.cap && c->whole.cap <= ANSWER_KEEP) {
+        buf_clear(&c->whole);
+        c->wire->answer = c->whole;
+        c->whole = BUF_INIT(GATE_ANSWER_MAX);
+    }
+    buf_fini(&c->whole);
+}
 
 void wire_give(struct gate *g, struct wire *w)
 {

@@ -110,9 +110,23 @@ static enum rc integer(jval v, str *ret)
     return RC_OK;
 }
 
+#define FEW_DIGITS 19 /* as many fit into 64 bits whatever they are */
+
 enum rc json_u64(jval v, uint64_t *ret)
 {
-    str s;
+    if (!json_is(v, JSON_NUMBER))
+        return RC_TYPE;
+    str s = json_text(v);
+    if (s.n <= FEW_DIGITS) { /* nearly always, and then one look at each byte is enough */
+        uint64_t n = 0;
+        size_t i = 0;
+        for (; i < s.n && s.p[i] >= '0' && s.p[i] <= '9'; i++)
+            n = n * 10 + (uint64_t)(s.p[i] - '0');
+        if (i == s.n) {
+            *ret = n;
+            return RC_OK;
+        }
+    }
     TRY(integer(v, &s));
     if (str_eq(s, STR("-0")))
         s = STR("0");

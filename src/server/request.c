@@ -20,7 +20,7 @@ struct request *request_new(struct conn *c)
         r = mem_zalloc(sizeof(*r));
         if (!r)
             return NULL;
-        arena_init(&r->arena, s->limits.arena_max);
+        arena_init_with(&r->arena, s->limits.arena_max, REQUEST_CHUNK);
     }
     list_init(&r->link);
     r->conn = c;

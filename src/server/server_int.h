@@ -15,7 +15,10 @@
 #define PROBE_INTERIM  4  /* interim responses a request gets at most: Go's client bears five */
 #define PROBE_IDLE_S   10 /* TCP's own keepalive finds those who half-closed and then died */
 #define FREE_REQUESTS  64 /* pooled requests, with one arena chunk each */
-#define DATE_LINE      37 /* "date: Sun, 06 Nov 1994 08:49:37 GMT\r\n" */
+/* That chunk holds all of a usual call, be it a stream: else each would pay for a second one, and
+ * what is left of the first lie idle as long as the stream is open. */
+#define REQUEST_CHUNK (12u << 10)
+#define DATE_LINE     37 /* "date: Sun, 06 Nov 1994 08:49:37 GMT\r\n" */
 
 enum conn_state { CONN_IDLE, CONN_HEAD, CONN_BODY, CONN_BUSY, CONN_LINGER, CONN_CLOSING };
 
