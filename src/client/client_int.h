@@ -24,8 +24,8 @@
 #include "io/sock.h"
 #include "io/tls.h"
 
-#define ORIGIN_IDLE_MAX  128 /* idle connections kept for one origin by one worker */
-#define ORIGIN_CONNS_MAX 4096
+#define ORIGIN_IDLE_MAX  128   /* idle connections kept for one origin by one worker */
+#define ORIGIN_CONNS_MAX 16384 /* of one worker; what the open files allow is less, mostly */
 #define IDLE_TTL_MS      60000 /* unless the provider says less (Keep-Alive: timeout=) */
 #define IDLE_MARGIN_MS   1000  /* less than it says: its clock starts before ours */
 #define IDLE_NONE        1     /* it says a second or none: the connection is not kept */
