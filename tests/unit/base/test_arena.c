@@ -16,6 +16,24 @@ static void test_cap(void **state)
     arena_fini(&a);
 }
 
+/* What fits into the first chunk costs no other, again and again. */
+static void test_first_chunk(void **state)
+{
+    (void)state;
+    struct arena a;
+    arena_init_with(&a, 1 << 20, 12 << 10);
+    char *first = NULL;
+    for (int i = 0; i < 3; i++) {
+        char *p = arena_alloc(&a, 3000);
+        assert_non_null(arena_alloc(&a, 8000));
+        assert_true(a.taken < 12 << 10);
+        assert_true(!first || p == first);
+        first = p;
+        arena_reset(&a);
+    }
+    arena_fini(&a);
+}
+
 static void test_mark(void **state)
 {
     (void)state;
@@ -152,10 +170,11 @@ static void test_p19_no_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_cap),         cmocka_unit_test(test_mark),
-        cmocka_unit_test(test_grow),        cmocka_unit_test(test_grow_alone),
-        cmocka_unit_test(test_grow_marked), cmocka_unit_test(test_trim),
-        cmocka_unit_test(test_hooks),       cmocka_unit_test(test_p19_no_memory),
+        cmocka_unit_test(test_cap),           cmocka_unit_test(test_mark),
+        cmocka_unit_test(test_first_chunk),   cmocka_unit_test(test_grow),
+        cmocka_unit_test(test_grow_alone),    cmocka_unit_test(test_grow_marked),
+        cmocka_unit_test(test_trim),          cmocka_unit_test(test_hooks),
+        cmocka_unit_test(test_p19_no_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

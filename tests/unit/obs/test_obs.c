@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "../unit.h"
 
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -182,6 +183,34 @@ static void test_log_threads(void **state)
     assert_int_equal(dropped, 2 * LINES - seen);
 }
 
+/* Standard output that is a file: more than a pipe would take at once, all of it and in order. */
+static void test_inherited_file(void **state)
+{
+    (void)state;
+    enum { MANY = 2000 };
+    char path[64], line[32];
+    temp_path(path, sizeof(path));
+    int fd = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    assert_true(fd >= 0);
+    struct log *l;
+    assert_int_equal(log_new(NULL, fd, 1, &l), RC_OK);
+    for (int i = 0; i < MANY; i++) {
+        int n = snprintf(line, sizeof(line), "line %d\n", i);
+        assert_true(log_put(log_ring(l, 0), str_of(line, (size_t)n)));
+    }
+    log_free(l);
+    FILE *f = fopen(path, "re");
+    assert_non_null(f);
+    for (int i = 0; i < MANY; i++) {
+        assert_non_null(fgets(line, sizeof(line), f));
+        assert_int_equal(strtol(line + 5, NULL, 10), i);
+    }
+    assert_null(fgets(line, sizeof(line), f));
+    fclose(f);
+    close(fd);
+    unlink(path);
+}
+
 /* P29: after a rename, reopening makes a new file; nothing is lost. */
 static void test_p29_reopen(void **state)
 {
@@ -265,6 +294,7 @@ int main(void)
         cmocka_unit_test(test_text_has_every_series),
         cmocka_unit_test(test_log_threads),
         cmocka_unit_test(test_names_are_capped),
+        cmocka_unit_test(test_inherited_file),
         cmocka_unit_test(test_p29_reopen),
         cmocka_unit_test(test_p29_moved_away),
         cmocka_unit_test(test_p11_full_disk),

@@ -2,6 +2,8 @@
 /* The plan, the health of targets and the rules of retrying, under a clock that the test moves. */
 #include "../unit.h"
 
+#include <stdio.h>
+
 #include "route/plan.h"
 #include "route/retry.h"
 
@@ -318,12 +320,48 @@ static void test_records_of_a_plan_stay(void **unused)
     plan_release(&again); /* idempotent */
 }
 
+/* The records of a target are the same from call to call, whatever else is called between, and none
+ * that gave way is used again. */
+static void test_records_are_found_again(void **unused)
+{
+    (void)unused;
+    struct conf_target a[] = {{1, 1, STR("m1")}}, b[] = {{1, 1, STR("n1")}},
+                       c[] = {{2, 1, STR("m1")}};
+    struct conf_route ra = ROUTE(a), rb = ROUTE(b), rc = ROUTE(c);
+    struct plan p, q;
+    plan_build(&p, &state, &snap, &ra, 1000);
+    build(&q, &rb, 1000); /* its name is as long, and ends alike */
+    assert_ptr_equal(q.c[0].credential, p.c[0].credential);
+    assert_ptr_not_equal(q.c[0].health, p.c[0].health);
+    build(&q, &rc, 1000);
+    assert_ptr_not_equal(q.c[0].credential, p.c[0].credential);
+    build(&q, &ra, 1000);
+    assert_ptr_equal(q.c[0].health, p.c[0].health);
+    health_refuse(p.c[0].credential, 1000);
+    build(&q, &ra, 1001);
+    assert_int_equal(q.n, 0);
+    plan_release(&p);
+
+    for (unsigned i = 0; i < HEALTH_RECORDS_MAX + 10; i++) { /* nobody holds the first any more */
+        char name[16];
+        size_t n = (size_t)snprintf(name, sizeof(name), "x%u", i);
+        struct conf_target x[] = {{2, 1, str_of(name, n)}};
+        struct conf_route rx = ROUTE(x);
+        build(&q, &rx, 1002);
+        assert_int_equal(q.n, 1);
+    }
+    build(&q, &ra, 1003); /* so what was said of it is forgotten */
+    assert_int_equal(q.n, 1);
+    assert_true(state.health.dropped > 0);
+}
+
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_weights_are_honoured),
+        TEST(test_records_are_found_again),
         TEST(test_smooth),
         TEST(test_weight_zero_is_a_reserve),
         TEST(test_keys_take_turns),
