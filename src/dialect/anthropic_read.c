@@ -281,23 +281,6 @@ static const struct field request_rows[] = {
 };
 #undef R
 
-enum rc anthropic_decode_request(jval root, const struct front_route *route, struct arena *a,
-                                 struct ir_request *ret, struct fail *f)
-{
-    struct ir_request r;
-    struct ir_peek peek;
-    struct decoding d;
-
-    TRY(anthropic_peek(root, route, a, &peek, f));
-    decoding_init(&d, a, &r, f);
-    TRY(read_system(&d, json_get_lit(root, "system")));
-    TRY(field_walk(&d, root, request_rows, ARRAY_LEN(request_rows), &r, NULL));
-    r.family = STR(ANTHROPIC_FAMILY);
-    r.include_usage = true;
-    *ret = r;
-    return RC_OK;
-}
-
 /* ---- peek ---------------------------------------------------------------------------------------
  */
 
@@ -333,14 +316,13 @@ static enum rc missing(const char *name, str message, struct fail *f)
     return fail_set(f, ERR_BAD_REQUEST, message, str_c(name), STR("missing_required_parameter"));
 }
 
-enum rc anthropic_peek(jval root, const struct front_route *route, struct arena *a,
-                       struct ir_peek *ret, struct fail *f)
+/* What a glance at the members of the whole says and refuses; the messages are not looked into. */
+static enum rc peek_members(jval root, const struct front_route *route, struct arena *a,
+                            struct ir_peek *p, struct fail *f)
 {
-    struct ir_peek p = {.n = 1, .include_usage = true};
     jval model = json_get_lit(root, "model"), messages = json_get_lit(root, "messages");
-    struct json_iter it = json_iter(messages);
-    jtext type;
 
+    *p = (struct ir_peek){.n = 1, .include_usage = true};
     if (!json_is(root, JSON_OBJECT))
         return fail_set(f, ERR_BAD_REQUEST, STR("The body must be a JSON object."), STR_NONE,
                         STR("invalid_type"));
@@ -348,12 +330,23 @@ enum rc anthropic_peek(jval root, const struct front_route *route, struct arena 
         return missing("model", STR("model: Field required"), f);
     if (!json_is(messages, JSON_ARRAY))
         return missing("messages", STR("messages: Field required"), f);
-    if (json_str(model, a, &p.model) != RC_OK)
+    if (json_str(model, a, &p->model) != RC_OK)
         return RC_NOMEM;
-    TRY(field_peek_bool(root, "stream", &p.stream, f));
-    TRY(field_peek_count(root, "max_tokens", &p.max_tokens, f));
-    if (!p.max_tokens && route->op != FRONT_COUNT)
+    TRY(field_peek_bool(root, "stream", &p->stream, f));
+    TRY(field_peek_count(root, "max_tokens", &p->max_tokens, f));
+    if (!p->max_tokens && route->op != FRONT_COUNT)
         return missing("max_tokens", STR("max_tokens: Field required"), f);
+    return RC_OK;
+}
+
+enum rc anthropic_peek(jval root, const struct front_route *route, struct arena *a,
+                       struct ir_peek *ret, struct fail *f)
+{
+    struct json_iter it = json_iter(json_get_lit(root, "messages"));
+    struct ir_peek p;
+    jtext type;
+
+    TRY(peek_members(root, route, a, &p, f));
     for (; json_next(&it); p.messages++)
         peek_blocks(json_get_lit(it.val, "content"), &p, 0);
     peek_tools(json_get_lit(root, "tools"), &p);
@@ -361,5 +354,25 @@ enum rc anthropic_peek(jval root, const struct front_route *route, struct arena 
     p.thinks = str_eq(type, STR("enabled")) || str_eq(type, STR("adaptive"));
     p.user = json_raw(json_path(root, "metadata", "user_id", NULL));
     *ret = p;
+    return RC_OK;
+}
+
+/* ---- the whole ----------------------------------------------------------------------------------
+ */
+
+enum rc anthropic_decode_request(jval root, const struct front_route *route, struct arena *a,
+                                 struct ir_request *ret, struct fail *f)
+{
+    struct ir_request r;
+    struct ir_peek peek;
+    struct decoding d;
+
+    TRY(peek_members(root, route, a, &peek, f));
+    decoding_init(&d, a, &r, f);
+    TRY(read_system(&d, json_get_lit(root, "system")));
+    TRY(field_walk(&d, root, request_rows, ARRAY_LEN(request_rows), &r, NULL));
+    r.family = STR(ANTHROPIC_FAMILY);
+    r.include_usage = true;
+    *ret = r;
     return RC_OK;
 }

@@ -189,8 +189,10 @@ bool field_is_snake_of(str key, str name)
 
 static const struct field *find(const struct field *rows, size_t n, str key, bool proto)
 {
-    for (size_t i = 0; i < n; i++) {
-        if (!key.n || rows[i].name[0] != key.p[0])
+    for (size_t i = 0; key.n && i < n; i++) {
+        if (rows[i].len != key.n && !proto) /* most end here, by the row alone */
+            continue;
+        if (rows[i].name[0] != key.p[0])
             continue;
         if (rows[i].len == key.n && memcmp(rows[i].name, key.p, key.n) == 0)
             return &rows[i];

@@ -345,22 +345,6 @@ static const struct field request_rows[] = {
 };
 #undef R
 
-enum rc chat_decode_request(jval root, const struct front_route *route, struct arena *a,
-                            struct ir_request *ret, struct fail *f)
-{
-    struct ir_request r;
-    struct ir_peek peek;
-    struct decoding d;
-
-    TRY(chat_peek(root, route, a, &peek, f));
-    decoding_init(&d, a, &r, f);
-    TRY(field_walk(&d, root, request_rows, ARRAY_LEN(request_rows), &r, NULL));
-    r.family = STR(CHAT_FAMILY);
-    r.max_tokens = peek.max_tokens;
-    *ret = r;
-    return RC_OK;
-}
-
 /* ---- peek ---------------------------------------------------------------------------------------
  */
 
@@ -410,26 +394,33 @@ static enum rc peek_model(jval root, const struct front_route *route, struct are
     return json_str(model, a, ret);
 }
 
-enum rc chat_peek(jval root, const struct front_route *route, struct arena *a, struct ir_peek *ret,
-                  struct fail *f)
+/* What a glance at the members of the whole says and refuses; the messages are not looked into. */
+static enum rc peek_members(jval root, const struct front_route *route, struct arena *a,
+                            struct ir_peek *p, struct fail *f)
 {
-    struct ir_peek p = {.n = 1};
-    jval messages = json_get_lit(root, "messages");
-    struct json_iter it = json_iter(messages);
-
+    *p = (struct ir_peek){.n = 1};
     if (!json_is(root, JSON_OBJECT))
         return fail_set(f, ERR_BAD_REQUEST, STR("The body must be a JSON object."), STR_NONE,
                         STR("invalid_type"));
-    TRY(peek_model(root, route, a, &p.model, f));
-    if (!json_is(messages, JSON_ARRAY))
+    TRY(peek_model(root, route, a, &p->model, f));
+    if (!json_is(json_get_lit(root, "messages"), JSON_ARRAY))
         return fail_set(f, ERR_BAD_REQUEST, STR("messages: must be an array."), STR("messages"),
                         STR("missing_required_parameter"));
-    TRY(field_peek_bool(root, "stream", &p.stream, f));
-    TRY(field_peek_count(root, "max_tokens", &p.max_tokens, f));
-    TRY(field_peek_count(root, "max_completion_tokens", &p.max_tokens, f));
-    TRY(field_peek_count(root, "n", &p.n, f));
-    TRY(field_peek_bool(json_get_lit(root, "stream_options"), "include_usage", &p.include_usage,
-                        f));
+    TRY(field_peek_bool(root, "stream", &p->stream, f));
+    TRY(field_peek_count(root, "max_tokens", &p->max_tokens, f));
+    TRY(field_peek_count(root, "max_completion_tokens", &p->max_tokens, f));
+    TRY(field_peek_count(root, "n", &p->n, f));
+    return field_peek_bool(json_get_lit(root, "stream_options"), "include_usage", &p->include_usage,
+                           f);
+}
+
+enum rc chat_peek(jval root, const struct front_route *route, struct arena *a, struct ir_peek *ret,
+                  struct fail *f)
+{
+    struct json_iter it = json_iter(json_get_lit(root, "messages"));
+    struct ir_peek p;
+
+    TRY(peek_members(root, route, a, &p, f));
     for (; json_next(&it); p.messages++)
         peek_parts(json_get_lit(it.val, "content"), &p);
     p.has_tools = json_len(json_get_lit(root, "tools")) > 0;
@@ -437,5 +428,24 @@ enum rc chat_peek(jval root, const struct front_route *route, struct arena *a, s
     p.thinks = asks_reasoning(root);
     p.user = json_raw(json_get_lit(root, "user"));
     *ret = p;
+    return RC_OK;
+}
+
+/* ---- the whole ----------------------------------------------------------------------------------
+ */
+
+enum rc chat_decode_request(jval root, const struct front_route *route, struct arena *a,
+                            struct ir_request *ret, struct fail *f)
+{
+    struct ir_request r;
+    struct ir_peek peek;
+    struct decoding d;
+
+    TRY(peek_members(root, route, a, &peek, f));
+    decoding_init(&d, a, &r, f);
+    TRY(field_walk(&d, root, request_rows, ARRAY_LEN(request_rows), &r, NULL));
+    r.family = STR(CHAT_FAMILY);
+    r.max_tokens = peek.max_tokens;
+    *ret = r;
     return RC_OK;
 }
