@@ -329,7 +329,7 @@ static void test_records_are_found_again(void **unused)
                        c[] = {{2, 1, STR("m1")}};
     struct conf_route ra = ROUTE(a), rb = ROUTE(b), rc = ROUTE(c);
     struct plan p, q;
-    plan_build(&p, &state, &snap, &ra, 1000);
+    plan_build(&p, &state, &snap, &ra, &ask, 1000);
     build(&q, &rb, 1000); /* its name is as long, and ends alike */
     assert_ptr_equal(q.c[0].credential, p.c[0].credential);
     assert_ptr_not_equal(q.c[0].health, p.c[0].health);
