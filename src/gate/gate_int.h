@@ -244,7 +244,7 @@ struct gate {
     struct buf lines; /* reply header lines */
     struct buf line;  /* an access log line */
     struct list wires;
-    unsigned nwires;
+    unsigned nwires, nbig; /* in the pool; and those of them that keep a large buffer */
     uint64_t id_high, id_low;
     bool draining;
     struct gate_tokens tokens;

@@ -17,6 +17,15 @@
 
 /* ---- the pool */
 
+#define WIRE_KEEP   (64u << 10) /* a pooled wire keeps no larger buffer … */
+#define WIRES_BIG   4           /* … but for so many of them */
+#define ANSWER_KEEP (16u << 10) /* and none for answers that is larger than most are */
+
+static bool is_big(const struct wire *w)
+{
+    return w->body.own.cap > WIRE_KEEP;
+}
+
 struct wire *wire_take(struct gate *g)
 {
     CHECK(list_is_empty(&g->wires) == (g->nwires == 0));
@@ -24,6 +33,8 @@ struct wire *wire_take(struct gate *g)
         struct wire *w = list_entry(g->wires.next, struct wire, link);
         list_remove(&w->link);
         g->nwires--;
+        g->nbig -= is_big(w);
+        CHECK(g->nbig <= g->nwires);
         return w;
     }
     struct wire *w = mem_zalloc(sizeof(*w));
@@ -44,10 +55,6 @@ void wire_free(struct wire *w)
     mem_free(w->iov);
     mem_free(w);
 }
-
-#define WIRE_KEEP   (64u << 10) /* a pooled wire keeps no larger buffer … */
-#define WIRES_BIG   4           /* … but for so many of them */
-#define ANSWER_KEEP (16u << 10) /* and none for answers that is larger than most are */
 
 void wire_lend_answer(struct call *c)
 {
@@ -76,11 +83,12 @@ void wire_give(struct gate *g, struct wire *w)
         return;
     }
     buf_clear(&w->head);
-    if (w->body.own.cap > WIRE_KEEP && g->nwires >= WIRES_BIG)
+    if (is_big(w) && g->nbig >= WIRES_BIG)
         rope_fini(&w->body);
     rope_clear(&w->body);
     list_push_front(&g->wires, &w->link);
     g->nwires++;
+    g->nbig += is_big(w);
 }
 
 /* ---- writing */
