@@ -257,3 +257,17 @@ enum rc field_peek_count(jval root, const char *key, uint64_t *ret, struct fail 
     *ret = n;
     return RC_OK;
 }
+
+void field_peek_parts(jval content, str image, str document, struct ir_peek *p)
+{
+    struct json_iter it = json_iter(content);
+
+    if (!json_is(content, JSON_ARRAY))
+        return;
+    while (json_next(&it)) {
+        jtext type = json_raw(json_get_lit(it.val, "type"));
+
+        p->has_images |= str_eq(type, image);
+        p->has_documents |= str_eq(type, document);
+    }
+}

@@ -103,3 +103,5 @@ enum rc field_list(struct decoding *d, jval v, const struct field_at *at,
  * *ret alone. */
 enum rc field_peek_bool(jval root, const char *key, bool *ret, struct fail *f) MUST_CHECK;
 enum rc field_peek_count(jval root, const char *key, uint64_t *ret, struct fail *f) MUST_CHECK;
+/* Note pictures and documents among parts that say their `type`, as OpenAI's do. */
+void field_peek_parts(jval content, str image, str document, struct ir_peek *p);

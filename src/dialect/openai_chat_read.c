@@ -348,20 +348,6 @@ static const struct field request_rows[] = {
 /* ---- peek ---------------------------------------------------------------------------------------
  */
 
-static void peek_parts(jval content, struct ir_peek *p)
-{
-    struct json_iter it = json_iter(content);
-
-    if (!json_is(content, JSON_ARRAY))
-        return;
-    while (json_next(&it)) {
-        jtext type = json_raw(json_get_lit(it.val, "type"));
-
-        p->has_images |= str_eq(type, STR("image_url"));
-        p->has_documents |= str_eq(type, STR("file"));
-    }
-}
-
 static bool asks_reasoning(jval root)
 {
     jval effort = json_get_lit(root, "reasoning_effort"), r = json_get_lit(root, "reasoning");
@@ -422,7 +408,7 @@ enum rc chat_peek(jval root, const struct front_route *route, struct arena *a, s
 
     TRY(peek_members(root, route, a, &p, f));
     for (; json_next(&it); p.messages++)
-        peek_parts(json_get_lit(it.val, "content"), &p);
+        field_peek_parts(json_get_lit(it.val, "content"), STR("image_url"), STR("file"), &p);
     p.has_tools = json_len(json_get_lit(root, "tools")) > 0;
     p.has_web_search = json_is(json_get_lit(root, "web_search_options"), JSON_OBJECT);
     p.thinks = asks_reasoning(root);

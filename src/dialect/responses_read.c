@@ -256,16 +256,7 @@ enum rc responses_decode_request(jval root, const struct front_route *route, str
 
 static void peek_parts(jval content, struct ir_peek *p)
 {
-    struct json_iter it = json_iter(content);
-
-    if (!json_is(content, JSON_ARRAY))
-        return;
-    while (json_next(&it)) {
-        jtext type = json_raw(json_get_lit(it.val, "type"));
-
-        p->has_images |= str_eq(type, STR("input_image"));
-        p->has_documents |= str_eq(type, STR("input_file"));
-    }
+    field_peek_parts(content, STR("input_image"), STR("input_file"), p);
 }
 
 static void peek_input(jval input, struct ir_peek *p)

@@ -159,14 +159,6 @@ static bool is_open(const struct h1_head *h)
 
 /* ---- the body that is announced */
 
-static bool type_is_json(str type)
-{
-    str t = str_trim(str_head(type, str_find_char(type, ';')));
-    return !type.n || str_eq_nocase(t, STR("application/json")) ||
-           (str_has_prefix_nocase(t, STR("application/")) && t.n > 5 &&
-            str_eq_nocase(str_from(t, t.n - 5), STR("+json")));
-}
-
 static bool body_is_welcome(struct call *c)
 {
     const struct h1_head *h = c->req->head;
@@ -178,7 +170,7 @@ static bool body_is_welcome(struct call *c)
     str type = h1_get(h, H1_CONTENT_TYPE);
     if (c->op && op_takes_type(c, type))
         return true;
-    if (!type_is_json(type) || (c->op && !(c->op->row->bodies & OP_JSON)))
+    if ((type.n && !type_is_json(type)) || (c->op && !(c->op->row->bodies & OP_JSON)))
         return refuse(c, ERR_MEDIA_TYPE,
                       c->op && !(c->op->row->bodies & OP_JSON)
                           ? STR("The request body must be a form: send content-type: "

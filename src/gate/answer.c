@@ -21,7 +21,7 @@ static bool type_is(str type, str want)
            (type.n == want.n || type.p[want.n] == ';' || type.p[want.n] == ' ');
 }
 
-static bool type_is_json(str type)
+bool type_is_json(str type)
 {
     str t = str_trim(str_head(type, str_find_char(type, ';')));
     return str_eq_nocase(t, STR("application/json")) ||

@@ -161,6 +161,7 @@ struct call {
     uint64_t retry_after_ms;        /* the shortest that a provider asked for; 0: none did */
     bool on_wire;                   /* an exchange is under way */
     bool same;                      /* the client's own dialect */
+    bool as_mistral;                /* front_opts.as_mistral */
     unsigned remedies;              /* that transforms ask for: enum conf_remedy */
     struct oauth_waiter token_wait; /* for a provider's access token */
     bool token_renewed;             /* one was refused, and another fetched */
@@ -364,6 +365,7 @@ void strange_bytes(struct call *c, const char *p, size_t n);
 void strange_over(struct call *c); /* no more comes, or no more is wanted: the attempt failed */
 
 /* answer.c */
+bool type_is_json(str content_type); /* "application/json; charset=utf-8", "application/x+json" */
 extern const struct exchange_ops gate_exchange_ops;
 
 /* attempt.c */

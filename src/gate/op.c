@@ -251,12 +251,6 @@ static str media_type(str type)
     return str_trim(str_head(type, str_find_char(type, ';')));
 }
 
-static bool is_json(str type)
-{
-    return str_eq_nocase(type, STR("application/json")) ||
-           (type.n > 5 && str_eq_nocase(str_from(type, type.n - 5), STR("+json")));
-}
-
 /* A page of some proxy or portal (U45). */
 static bool is_page(str type)
 {
@@ -273,7 +267,7 @@ static enum answer_mode mode_of(struct call *c, const struct h1_head *h)
         return ANSWER_ERROR;
     if (h->status == 204 || said.n > TYPE_MAX || is_page(type))
         return ANSWER_UNKNOWN;
-    if (is_json(type) || (!type.n && !bytes))
+    if (type_is_json(type) || (!type.n && !bytes))
         return ANSWER_BODY;
     bool events = str_eq_nocase(type, frame_type(FRAME_SSE));
     if (!c->same || (!bytes && !(events && op->row->kind == OP_COMPLETE)))

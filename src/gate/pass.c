@@ -154,19 +154,13 @@ static bool is_safe(const struct call *c)
     return m == H1_GET || m == H1_HEAD || m == H1_OPTIONS;
 }
 
-static bool is_json(str type)
-{
-    return str_eq_nocase(str_trim(str_head(type, str_find_char(type, ';'))),
-                         STR("application/json"));
-}
-
 /* What the body says of itself, for the record. A body that is no JSON is the provider's matter. */
 static void look_at_body(struct call *c)
 {
     struct arena *a = &c->req->arena;
     jval root;
     str model;
-    if (!c->req->body.n || !is_json(h1_get(c->req->head, H1_CONTENT_TYPE)) ||
+    if (!c->req->body.n || !type_is_json(h1_get(c->req->head, H1_CONTENT_TYPE)) ||
         scratch_parse(&c->gate->scratch, c->req->body, &root) != RC_OK)
         return;
     c->peek.stream = json_is(json_get_lit(root, "stream"), JSON_TRUE);
@@ -343,7 +337,7 @@ static void start_tap(struct call *c, str type)
     p->events = str_eq_nocase(plain, frame_type(p->tap->framing));
     p->copy = BUF_INIT(COPY_MAX);
     if (!p->events) {
-        p->deaf = !is_json(type);
+        p->deaf = !type_is_json(type);
         return;
     }
     p->decoder = p->tap->decoder_size <= DECODER_MAX
