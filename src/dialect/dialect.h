@@ -166,6 +166,7 @@ struct front_opts {
     jtext model;         /* name to report where the provider gave none */
     uint64_t created;    /* unix seconds now */
     bool include_usage;  /* ir_request/ir_peek.include_usage */
+    bool as_mistral;     /* Chat's streams as Mistral's own clients read them: calls whole */
     uint64_t
         input_estimate; /* prompt tokens by our count, for dialects that say them first; 0: none */
     jval request;       /* the client's own body, or absent: for dialects whose answer repeats it */

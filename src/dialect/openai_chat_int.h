@@ -107,7 +107,7 @@ void chat_write_usage(const struct usage *u, struct buf *out); /* at most CHAT_U
 bool chat_is_custom(jval request, jtext name);
 
 /* openai_chat_say.c */
-#define CHAT_STREAM_SIZE 2048 /* checked against the struct there */
+#define CHAT_STREAM_SIZE 2304 /* checked against the struct there */
 void chat_stream_init(void *state, const struct front_opts *o);
 void chat_encode_event(void *state, const struct ir_event *ev, struct buf *out);
 str chat_finish_word(enum ir_finish f);

@@ -12,6 +12,10 @@
  * through a Chat client. The thought signature of a call stands where Google's own Chat endpoint
  * has it, in extra_content of the call.
  *
+ * Mistral sends a call whole, and the parsers of its SDKs refuse a chunk with arguments and without
+ * a name, and "usage":null. For them (front_opts.as_mistral) a call is gathered, and said when it
+ * is complete.
+ *
  * What never changes within a stream, from `data: {"id":` to `"index":`, is built once; an event
  * costs a few appends.
  */
@@ -27,7 +31,7 @@
 #define MODEL_MAX   160
 #define FORMAT_MAX  40
 #define CHOICES_MAX 8
-#define ARGS_MAX    (64u << 20) /* of a wrapped call, as of the answers that the gate reads */
+#define ARGS_MAX    (64u << 20) /* of a gathered call, as of the answers that the gate reads */
 
 struct saying { /* one choice */
     bool role_sent, args_sent, is_custom;
@@ -38,6 +42,7 @@ struct saying { /* one choice */
     uint32_t thoughts;     /* begun so far */
     uint64_t chars;        /* of text so far */
     uint64_t block_at;     /* chars at which the open block began */
+    struct gather call;    /* the open one, where calls are held */
     bool is_signed;
     uint8_t format_n;
     char format[FORMAT_MAX];
@@ -45,7 +50,7 @@ struct saying { /* one choice */
 
 struct chat_stream {
     bool include_usage, over;
-    bool has_head;
+    bool has_head, as_mistral;
     uint64_t created;
     struct arena *arena;
     jval request; /* the client's, for its custom tools */
@@ -74,6 +79,7 @@ void chat_stream_init(void *state, const struct front_opts *o)
 
     *st = (struct chat_stream){.include_usage = o->include_usage,
                                .created = o->created,
+                               .as_mistral = o->as_mistral,
                                .arena = o->arena,
                                .request = o->request};
     st->own_n = keep(st->own_id, ID_MAX, o->id);
@@ -123,7 +129,7 @@ static void begin_chunk(struct chat_stream *st, uint32_t choice, struct buf *out
 static void end_chunk(struct chat_stream *st, str tail, struct buf *out)
 {
     buf_add(out, tail);
-    if (st->include_usage)
+    if (st->include_usage && !st->as_mistral)
         buf_lit(out, ",\"usage\":null}\n\n");
     else
         buf_lit(out, "}\n\n");
@@ -224,13 +230,34 @@ static void say_thought(struct chat_stream *st, const struct saying *c, const st
 /* ---- calls --------------------------------------------------------------------------------------
  */
 
-static void open_call(struct chat_stream *st, struct saying *c, const struct ir_event *ev,
-                      struct buf *out)
+/* Where calls are held: take back what was written behind `at`, for it is said with the rest. */
+static void hold(struct chat_stream *st, struct saying *c, size_t at, struct buf *out)
+{
+    str said = str_from(buf_str(out), at);
+
+    if (out->failed)
+        return;
+    gather_add(&c->call, st->arena, ARGS_MAX, said);
+    out->len -= said.n;
+    out->failed = c->call.failed;
+}
+
+static void say_held(struct chat_stream *st, struct saying *c, uint32_t choice, struct buf *out)
+{
+    begin_chunk(st, choice, out);
+    buf_add(out, gather_str(&c->call));
+    buf_lit(out, "\"}}]");
+    end_chunk(st, TAIL, out);
+    gather_clear(&c->call);
+}
+
+/* `"tool_calls":[{…"name":"f","arguments":"` */
+static void put_call(struct chat_stream *st, struct saying *c, const struct ir_event *ev,
+                     struct buf *out)
 {
     bool custom = ev->open.is_custom || chat_is_custom(st->request, ev->open.name);
     str what = custom ? STR("custom") : STR("function");
 
-    begin_chunk(st, ev->choice, out);
     if (!c->role_sent) {
         put_role(c, STR("null"), out);
         buf_add_char(out, ',');
@@ -258,17 +285,35 @@ static void open_call(struct chat_stream *st, struct saying *c, const struct ir_
     buf_add(out, what);
     buf_lit(out, "\":{\"name\":\"");
     buf_add(out, ev->open.name);
-    buf_add(out, custom ? STR("\",\"input\":\"\"}}]") : STR("\",\"arguments\":\"\"}}]"));
-    end_chunk(st, TAIL, out);
+    buf_add(out, custom ? STR("\",\"input\":\"") : STR("\",\"arguments\":\""));
     c->args_sent = c->is_custom = custom;
     c->wrapped = custom && !ev->open.is_custom;
     c->plain = false;
     gather_clear(&c->wrapper);
 }
 
+static void open_call(struct chat_stream *st, struct saying *c, const struct ir_event *ev,
+                      struct buf *out)
+{
+    size_t at = buf_size(out);
+
+    if (st->as_mistral) {
+        gather_clear(&c->call);
+        put_call(st, c, ev, out);
+        hold(st, c, at, out);
+        return;
+    }
+    begin_chunk(st, ev->choice, out);
+    put_call(st, c, ev, out);
+    buf_lit(out, "\"}}]");
+    end_chunk(st, TAIL, out);
+}
+
 static void say_arguments(struct chat_stream *st, struct saying *c, const struct ir_event *ev,
                           bool plain, struct buf *out)
 {
+    size_t at = buf_size(out);
+
     if (ev->delta.text.n == 0)
         return;
     if (c->wrapped) {
@@ -278,15 +323,21 @@ static void say_arguments(struct chat_stream *st, struct saying *c, const struct
         return;
     }
     c->args_sent = true;
-    begin_chunk(st, ev->choice, out);
-    buf_lit(out, "\"tool_calls\":[{\"index\":");
-    buf_add_u64(out, c->calls ? c->calls - 1 : 0);
-    buf_add(out, c->is_custom ? STR(",\"custom\":{\"input\":\"")
-                              : STR(",\"function\":{\"arguments\":\""));
+    if (!st->as_mistral) {
+        begin_chunk(st, ev->choice, out);
+        buf_lit(out, "\"tool_calls\":[{\"index\":");
+        buf_add_u64(out, c->calls ? c->calls - 1 : 0);
+        buf_add(out, c->is_custom ? STR(",\"custom\":{\"input\":\"")
+                                  : STR(",\"function\":{\"arguments\":\""));
+    }
     if (plain)
         json_escape(out, ev->delta.text);
     else
         buf_add(out, ev->delta.text);
+    if (st->as_mistral) {
+        hold(st, c, at, out);
+        return;
+    }
     buf_lit(out, "\"}}]");
     end_chunk(st, TAIL, out);
 }
@@ -312,14 +363,14 @@ static void close_call(struct chat_stream *st, struct saying *c, const struct ir
 {
     struct ir_event empty = *ev;
 
-    if (c->wrapped) {
-        unwrap(st, c, ev, out);
-        return;
-    }
     empty.delta.what = IR_D_INPUT;
     empty.delta.text = STR("{}");
-    if (!c->args_sent)
+    if (c->wrapped)
+        unwrap(st, c, ev, out);
+    else if (!c->args_sent)
         say_arguments(st, c, &empty, true, out);
+    if (st->as_mistral)
+        say_held(st, c, ev->choice, out);
 }
 
 /* ---- the rest of a delta ------------------------------------------------------------------------

@@ -127,10 +127,10 @@ static void clean_slate(struct call *c)
 }
 
 /* The same language on both sides. But a remedy works on what is understood, and what stands before
- * a turn that we put together was told by several makers. */
+ * a turn that we put together was told by several makers; Mistral's clients want calls whole. */
 static bool bytes_may_pass(const struct call *c)
 {
-    return !c->remedies && !c->continued && c->bind->dialect &&
+    return !c->remedies && !c->continued && !c->as_mistral && c->bind->dialect &&
            dialect_is_same(c->front, c->bind->dialect);
 }
 

@@ -59,6 +59,7 @@ struct front_opts front_opts_of(struct call *c)
         .model = model_text(c),
         .created = loop_unix_ms(c->gate->loop) / 1000,
         .include_usage = c->peek.include_usage,
+        .as_mistral = c->as_mistral,
         .input_estimate = tokens_estimate(c),
     };
 }

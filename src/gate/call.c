@@ -267,6 +267,17 @@ static bool go_on(struct call *c, struct fail *f)
     return true;
 }
 
+/* Mistral's SDKs speak Chat with two habits of Mistral's: a streamed call comes whole, and the
+ * usage unasked (its API knows no stream_options). Nothing else tells them from other clients of
+ * Chat. */
+static void heed_maker(struct call *c)
+{
+    if (!str_has_prefix_nocase(h1_get(c->req->head, H1_USER_AGENT), STR("mistral-client-")))
+        return;
+    c->as_mistral = c->peek.stream && str_eq(c->front->name, STR("openai"));
+    c->peek.include_usage |= c->as_mistral;
+}
+
 enum step stage_decode(struct call *c)
 {
     struct arena *a = &c->req->arena;
@@ -286,6 +297,7 @@ enum step stage_decode(struct call *c)
         call_fail(c, &f);
         return STEP_DONE;
     }
+    heed_maker(c);
     if (c->peek.messages > GATE_MESSAGES_MAX)
         return too_many(c, STR("messages"));
     metric_add(&c->gate->set.metrics->counter[METRIC_BYTES_IN], c->req->body.n);

@@ -79,11 +79,12 @@ async function complete(client, messages) {
   };
 }
 
-for (const back of ['mistral', 'anthropic', 'gemini']) {
+for (const back of ['mistral', 'anthropic', 'gemini', 'openai']) {
   on(back, 'tools and their results: mistral SDK', mistral, async ({ a, client }) => {
     await a.always({ says: TURN });
     const want = { text: TURN.text, tools: TOOLS, finish: 'tool_calls', usage: [48, 33] };
     assert.deepEqual(await complete(client, ASK), want);
+    assert.deepEqual(await streamed(client, ASK), want);
 
     await a.always({ says: { text: 'Both are done.' } });
     const results = [
