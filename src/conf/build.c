@@ -104,6 +104,10 @@ static str listen_text(struct builder *b, uint32_t i, struct place *at)
 static enum rc build_listens(struct builder *b)
 {
     uint32_t n = listen_count(b);
+    if (n > CONF_LISTENS_MAX) /* and all of them are looked at: one run shows every fault */
+        BUILD_FAULT(b, place_of_item(&b->raw->listen, CONF_LISTENS_MAX),
+                    "listen: at most %d addresses; remove some, or listen on 0.0.0.0",
+                    CONF_LISTENS_MAX);
     struct conf_listen *all = arena_array(b->arena, struct conf_listen, n);
     if (!all)
         return RC_NOMEM;

@@ -520,8 +520,8 @@ static const struct section security_section = {"security", "Keys of providers, 
 #define AT(field) offsetof(struct raw_root, field)
 static const struct option root_rows[] = {
     {"listen", OPTION_TEXTS, 0, AT(listen),
-     .help = "`address:port`, or a list; 127.0.0.1:3456 when left out; an address that others can "
-             "reach needs `keys`; takes a restart"},
+     .help = "`address:port`, or a list of up to 8; 127.0.0.1:3456 when left out; an address that "
+             "others can reach needs `keys`; takes a restart"},
     {"workers", OPTION_U32, 0, AT(workers), "0", 0, 256,
      .help = "threads; 0: one a core; takes a restart"},
     {"tls", OPTION_SECTION, 0, AT(tls), .sub = &tls_section, .help = "TLS towards clients"},

@@ -29,7 +29,8 @@
 struct conf_oauth;
 struct conf_node; /* conf/node.h: raw parts that a later layer interprets */
 
-#define CONF_SHA256 32
+#define CONF_SHA256      32
+#define CONF_LISTENS_MAX 8 /* addresses; each worker has a socket and an acceptor for each */
 
 enum conf_strategy {
 #define STRATEGY(id, name, active, help) CONF_STRATEGY_##id,

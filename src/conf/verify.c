@@ -27,7 +27,7 @@ static bool timeouts_are_set(const struct conf_timeouts *t)
 /* F12 once more, on what will be listened on rather than on what was written. */
 static void verify_doors(const struct snapshot *s)
 {
-    CHECK(s->nlistens > 0);
+    CHECK(s->nlistens > 0 && s->nlistens <= CONF_LISTENS_MAX);
     for (uint32_t i = 0; i < s->nlistens; i++) {
         CHECK(s->listens[i].loopback || s->nkeys > 0);
         ASSERT(s->listens[i].port && s->listens[i].host.n && is_terminated(s->listens[i].host));

@@ -269,6 +269,14 @@ static void load_nothing(struct loaded *l, const char *const *env)
     load_source(l, (struct conf_source){.env = env});
 }
 
+static void listens_have_a_bound(void **state)
+{
+    (void)state;
+    assert_refuses("listen: [ 1001, 1002, 1003, 1004, 1005, 1006, 1007, 1008, 1009 ]\n"
+                   "providers: [ { name: openai, apiKey: k } ]\n",
+                   "1:59: listen: at most 8 addresses", NULL);
+}
+
 static void no_file_keys(void **state)
 {
     (void)state;
@@ -402,6 +410,7 @@ int main(void)
         cmocka_unit_test(shape_security),
         cmocka_unit_test(shape_security_adds_a_key),
         cmocka_unit_test(shape_metrics),
+        cmocka_unit_test(listens_have_a_bound),
         cmocka_unit_test(no_file_keys),
         cmocka_unit_test(no_file_no_keys),
         cmocka_unit_test(data_dirs),
