@@ -1,5 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* agent_env - see the header. */
+/*
+ * agent_env - see the header.
+ *
+ * What each client reads is its own habit: OpenAI's SDKs want the base with /v1, Anthropic's
+ * without. ANTHROPIC_AUTH_TOKEN is sent as a bearer, ANTHROPIC_API_KEY as x-api-key; Claude Code
+ * asks its user about the latter, so the former is set. NO_PROXY, for a proxy of the company would
+ * be asked for 127.0.0.1 and find nothing there.
+ */
 #include "app/agent_env.h"
 
 #include <stdlib.h>
@@ -52,6 +59,7 @@ void agent_env_each(const struct snapshot *s, unsigned kinds,
         if (!(v->kinds & kinds))
             continue;
         str values[] = {buf_str(&base), buf_str(&v1), client_key(s), str_c(v->text), STR_NONE};
+        CHECK(v->value < ARRAY_LEN(values));
         fn(ctx, v->name, values[v->value]);
     }
     buf_fini(&base);

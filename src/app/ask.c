@@ -1,5 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* ask - HTTP/1.0 over a blocking socket: the connection's end is the body's end. */
+/*
+ * ask - HTTP/1.0 over a blocking socket: the connection's end is the body's end.
+ *
+ * client/ could do it too, with a loop, a pool and callbacks; a command that asks once and ends
+ * wants forty lines. HTTP/1.0 has no chunks (RFC 9112 section 6.3), so no decoder is needed. Not
+ * over TLS: a certificate is for the outside name, and what is asked is on this machine.
+ */
 #include "app/ask.h"
 
 #include <arpa/inet.h>
@@ -12,6 +18,7 @@
 #define WAIT_S   3
 #define HEAD_MAX 512
 
+/* A listener on all addresses (0.0.0.0, ::) is asked on loopback. */
 static int dial(const struct conf_listen *l)
 {
     bool v6 = str_find_char(l->host, ':') != SIZE_MAX && !str_eq(l->host, STR("::"));
@@ -78,7 +85,10 @@ enum rc ask_gateway(const struct snapshot *s, const char *path, struct buf *to)
         return RC_CONNECT;
     write_request(s, path, &request);
     str text = buf_str(&request);
-    enum rc rc = write(fd, text.p, text.n) == (ssize_t)text.n ? read_answer(fd, to) : RC_IO;
+    enum rc rc =
+        RC_IO; /* also for a key that is too long: half a request would be answered with 400 */
+    if (!request.failed && write(fd, text.p, text.n) == (ssize_t)text.n)
+        rc = read_answer(fd, to);
     buf_fini(&request);
     close(fd);
     return rc;

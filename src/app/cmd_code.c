@@ -34,9 +34,11 @@ static bool is_running(const struct snapshot *s)
 {
     AUTO(buf_fini) struct buf body = BUF_INIT(1u << 20);
     enum rc rc = ask_gateway(s, "/livez", &body);
-    return rc == RC_OK || rc == RC_UNSUPPORTED;
+    return rc == RC_OK || rc == RC_UNSUPPORTED; /* TLS: whether it lives is claude's to find out */
 }
 
+/* execvp: weir is gone and claude has its terminal, its signals and its exit code, as if it had
+ * been called by itself. Descriptors of ours are all close-on-exec. */
 static int become_claude(char **rest)
 {
     const char *path = getenv("CLAUDE_PATH");

@@ -3,7 +3,13 @@
  * cmd_serve - runs the gateway, in the foreground or as a daemon.
  *
  * As a daemon the parent waits until the listeners are open (the child says so through a pipe), so
- * that its exit code tells the truth.
+ * that its exit code tells the truth. A child that dies closes the pipe: the read ends without a
+ * byte, and no time-out is needed.
+ *
+ * One fork and setsid(2), not the old double fork: the child leaves the terminal's session, and
+ * opens no terminal that could become its own. It stays in the working directory, from which
+ * relative paths are meant. Under systemd or in a container `weir serve` in the foreground is
+ * right.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -56,15 +62,15 @@ int daemon_start(const struct options *o, const struct snapshot *s)
     int n = snprintf(log, sizeof(log), "%s/weir.log", dir);
     if (n < 0 || (size_t)n >= sizeof(log) || pipe2(fds, O_CLOEXEC) != 0)
         return EXIT_FAILED;
-    fflush(NULL);
+    fflush(NULL); /* or both would write what is still in stdio's buffers */
     pid_t pid = fork();
     if (pid < 0)
         return EXIT_FAILED;
     if (pid == 0) {
         close(fds[0]);
-        _exit(child(o, log, fds[1]));
+        _exit(child(o, log, fds[1])); /* not exit: the parent's atexit handlers are not ours */
     }
-    close(fds[1]);
+    close(fds[1]); /* else the read would never see the end */
     bool up = read(fds[0], &got, 1) == 1;
     close(fds[0]);
     if (up) {

@@ -1,5 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* cmd_stop - ends the running gateway gracefully, and waits for it. */
+/*
+ * cmd_stop - ends the running gateway gracefully, and waits for it.
+ *
+ * It is found by the pid file of the data folder, so --config and --data must be as they were for
+ * `weir serve`. SIGTERM begins the drain; no SIGKILL follows: when the time is over the operator is
+ * told, and decides.
+ */
 #include <signal.h>
 #include <stdio.h>
 #include <time.h>
@@ -16,7 +22,6 @@ static int run(const struct options *o)
     if (!s)
         return EXIT_USAGE;
     pid_t pid = pidfile_read(s);
-    int rc = EXIT_FAILED;
     if (!pid || kill(pid, SIGTERM) != 0) {
         printf("weir does not run (no live process in " STR_FMT "/weir.pid)\n",
                STR_ARG(s->data_dir));
@@ -30,7 +35,7 @@ static int run(const struct options *o)
         nanosleep(&(struct timespec){.tv_nsec = LOOK_MS * 1000000L}, NULL);
         left -= LOOK_MS;
     }
-    rc = pidfile_read(s) == pid ? EXIT_FAILED : EXIT_DONE;
+    int rc = pidfile_read(s) == pid ? EXIT_FAILED : EXIT_DONE;
     printf(rc == EXIT_DONE ? "weir has ended\n" : "weir (pid %d) has not ended yet\n", (int)pid);
     snapshot_unref(s);
     return rc;

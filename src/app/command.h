@@ -2,6 +2,10 @@
 /*
  * command - the command line: one file a command, one line in commands.def.
  *
+ * To add one: cmd_NAME.c with a const struct command_NAME, a line in commands.def, the file in
+ * meson.build. Results go to stdout, what is said about them to stderr, so that both
+ * `eval "$(weir env)"` and `weir status --json | jq` get what they want and nothing else.
+ *
  * Exit codes: 0 done, 1 failed, 2 wrong use or a refused configuration.
  */
 #pragma once

@@ -1,5 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* config - see the header. */
+/*
+ * config - see the header.
+ *
+ * conf/ stands below dialect/ and may not ask it; so the names it needs, of dialects that can be
+ * spoken and of parameters that a quirk may refuse, are handed in as lists, made anew for each
+ * load.
+ */
 #include "app/config.h"
 
 #include <stdio.h>
@@ -17,12 +23,16 @@ enum rc config_load_report(const struct options *o, struct conf_report *report,
     const char *backs[BACKS_MAX + 1], *params[PARAM_COUNT + 1];
     size_t n = 0;
     const struct dialect *d;
-    for (size_t i = 0; (d = dialect_at(i)) && n < BACKS_MAX; i++)
-        if (d->back)
-            backs[n++] = d->name.p; /* the names are literals */
+    for (size_t i = 0; (d = dialect_at(i)); i++) {
+        if (!d->back)
+            continue;
+        CHECK(n < BACKS_MAX);
+        backs[n++] = d->name.p; /* the names are literals */
+    }
     backs[n] = NULL;
     for (size_t i = 0; i <= PARAM_COUNT; i++)
         params[i] = quirk_param_name(i);
+    ASSERT(!params[PARAM_COUNT]); /* the list's end */
     struct conf_source src = {.path = o->config,
                               .data_dir = o->data_dir,
                               .backs = backs,

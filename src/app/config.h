@@ -4,7 +4,8 @@
 #include "app/command.h"
 #include "conf/load.h"
 
-/* Load for `o`. Prints errors (and, unless quiet, warnings) to stderr. NULL: refused. */
+/* Load for `o`. Prints errors (and, unless quiet, warnings) to stderr. NULL: refused, or no memory;
+ * both were said. The caller has one reference. */
 struct snapshot *config_load(const struct options *o, bool quiet);
 /* The same into *report (initialised by the caller), printing nothing. */
 enum rc config_load_report(const struct options *o, struct conf_report *report,

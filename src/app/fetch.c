@@ -1,5 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* fetch - see the header. */
+/*
+ * fetch - see the header.
+ *
+ * It is one exchange of client/, with a client (pools, TLS contexts) of its own: those of the
+ * workers are on other loops. `connection: close` and identity coding keep it as plain as it can
+ * be; the document comes once a day.
+ */
 #include "app/fetch.h"
 
 #include <stdio.h>
@@ -118,6 +124,7 @@ void fetch_start(struct fetch *f, const struct conf_remote *from)
         spec.proxy_port = from->proxy->port;
         spec.proxy_auth = secret_reveal(&from->proxy->authorization);
     }
+    ASSERT(from->origin.text.n && from->target.n && from->target.p[0] == '/');
     exchange_cancel(&f->x);
     buf_clear(&f->body);
     write_head(f, from);

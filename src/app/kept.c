@@ -85,6 +85,7 @@ struct catalogue *kept_read(const struct snapshot *s)
     return catalogue_new(text, false, &c, &fault) == RC_OK ? c : NULL;
 }
 
+/* write(2) may take less than it was given: a signal, a quota, a full disk. */
 static bool write_all(int fd, str s)
 {
     while (s.n) {
@@ -108,6 +109,8 @@ bool kept_write(const struct snapshot *s, str text)
     int fd = open(beside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     if (fd < 0)
         return false;
+    /* on the disk before the name is: after a crash some file systems would keep an empty file
+     * under the new name. close tells late errors of network file systems */
     bool good = write_all(fd, str_of(head, HEAD_SIZE)) && write_all(fd, text) && fsync(fd) == 0;
     good = close(fd) == 0 && good;
     good = good && rename(beside, path) == 0;

@@ -1,5 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* main - finds the command, reads its options, runs it. */
+/*
+ * main - finds the command, reads its options, runs it.
+ *
+ * getopt_long was passed over: it permutes the words, which belong to claude behind `weir code`,
+ * and its messages do not say what to do. Every option is known to every command, for all of them
+ * load a configuration; a command that has no use for one ignores it.
+ */
 #include <stdio.h>
 #include <string.h>
 
@@ -35,6 +41,7 @@ static void command_help(const struct command *c)
            c->name, c->summary, c->name, c->args, c->help);
 }
 
+/* --name, or --name VALUE and --name=VALUE; where it goes in struct options. */
 struct option_row {
     const char *name;
     size_t offset;
@@ -66,7 +73,7 @@ static int take_option(struct options *o, char **argv)
         const char *value = argv[0][n] == '=' ? argv[0] + n + 1 : argv[1];
         if (!value)
             return -1;
-        memcpy(at, &value, sizeof(value));
+        memcpy(at, &value, sizeof(value)); /* a pointer into argv, which lives as long as we do */
         return argv[0][n] == '=' ? 1 : 2;
     }
     return 0;

@@ -11,6 +11,7 @@
 extern const char weir_models_json[]; /* made by tools/embed from data/models.json */
 extern const size_t weir_models_json_size;
 
+/* Slices of it point into the program's own read-only data: nothing is copied. */
 struct catalogue *models_built_in(void)
 {
     struct catalogue *c = NULL;

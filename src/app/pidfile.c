@@ -1,5 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* pidfile - see the header. */
+/*
+ * pidfile - see the header.
+ *
+ * No lock is held on it: `weir stop` must tell whose pid it is, not only that somebody lives. A pid
+ * may have been given to another process since, so what carries it must also be called weir. (That
+ * it became the pid of a weir of another folder is a risk that is taken.) That two weirs listen on
+ * one address is seen at the address (serve.c), not here.
+ */
 #include "app/pidfile.h"
 
 #include <fcntl.h>
@@ -28,6 +35,7 @@ static size_t read_small(const char *path, char *to, size_t cap)
     return n > 0 ? (size_t)n : 0;
 }
 
+/* The kernel's name of the process, 15 characters of what was executed (proc(5)). */
 static bool is_weir(pid_t pid)
 {
     char path[64], name[64];
@@ -47,6 +55,8 @@ pid_t pidfile_read(const struct snapshot *s)
         n--;
     if (num_u64(str_of(text, n), &pid) != RC_OK || pid == 0 || pid > INT32_MAX)
         return 0;
+    /* signal 0 only asks whether it is there and ours to signal; a pid of 0 or below would mean
+     * whole groups of processes to kill(2) */
     return kill((pid_t)pid, 0) == 0 && is_weir((pid_t)pid) ? (pid_t)pid : 0;
 }
 

@@ -54,6 +54,7 @@ static enum found load(const char *folder, const char *name, struct bpe **ret, s
 
 static enum found load_both(struct ranks *r, const char *folder, struct buf *why)
 {
+    ASSERT(!r->o200k && !r->cl100k);
     enum found first = load(folder, "o200k_base", &r->o200k, why);
     enum found second = first == FOUND ? load(folder, "cl100k_base", &r->cl100k, why) : first;
 
@@ -64,6 +65,7 @@ static enum found load_both(struct ranks *r, const char *folder, struct buf *why
     return second;
 }
 
+/* Where the program lies, whatever the working directory and argv[0] are. */
 static bool program_folder(char *to, size_t size)
 {
     ssize_t n = readlink("/proc/self/exe", to, size - 1);

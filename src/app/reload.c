@@ -5,6 +5,13 @@
  * Both are read here, on the main thread, off the workers' loops. Each worker swaps them in by
  * message as one generation, and calls in flight keep the one they began with (P3, P4, P12, P13). A
  * bad file changes nothing: the log says why at once, /readyz and /health as long as it is so.
+ *
+ * Configuration, catalogue and certificate are refused together: a provider whose `prices` name a
+ * list is right or wrong only with the catalogue that goes with it, and half a generation is what
+ * no file ever said. Each may also change alone (on_models_change, on_fetched, secure.c); then the
+ * other two stay as they are and all three go to the workers again.
+ *
+ * While the process drains nothing is reloaded: calls that are left keep what they have.
  */
 #include <stdio.h>
 
@@ -30,7 +37,7 @@ void reload_refuse(struct process *p, _Atomic(const char *) *slot, const char *w
 
 static str text_of(const struct buf *b)
 {
-    return b->p ? buf_str(b) : STR("");
+    return b->p ? buf_str(b) : STR(""); /* a buf that was never written to has no memory */
 }
 
 /* ---- what changed */
@@ -59,8 +66,10 @@ void reload_publish(struct process *p)
             fprintf(stderr, "weir: out of memory: worker %u keeps the old configuration\n", i);
 }
 
+/* Takes the reference. */
 static void set_models(struct process *p, struct catalogue *next)
 {
+    ASSERT(next);
     catalogue_unref(p->models);
     p->models = next;
     atomic_store(&p->world.models_error, NULL);
@@ -177,6 +186,8 @@ static void follow_url(struct process *p)
 static void take(struct process *p, struct snapshot *next, struct catalogue *models,
                  struct tls_ctx *tls)
 {
+    /* looked at before the old snapshot may go: these are slices of it */
+    CHECK(next != p->snap);
     bool moved = !str_eq(p->snap->catalogue_file, next->catalogue_file);
     bool elsewhere = !str_eq(p->snap->catalogue_url.text, next->catalogue_url.text) ||
                      !str_eq(p->snap->catalogue_url.target, next->catalogue_url.target);
@@ -231,6 +242,8 @@ void reload_all(struct process *p)
         reload_refuse(p, &p->world.reload_error, "configuration", text_of(&why));
         return;
     }
+    ASSERT(next && models); /* whole, and tls where it wants one */
+    ASSERT((tls != NULL) == (next->tls.cert_file.n != 0));
     if (p->snap->file.n && memcmp(next->text_sha256, p->snap->text_sha256, CONF_SHA256) == 0 &&
         atomic_load(&p->world.reload_error) == NULL)
         fprintf(stderr, "weir: configuration unchanged, read again\n");
@@ -265,7 +278,8 @@ void reload_close(struct process *p)
 
 /* ---- start and end */
 
-/* What the last run fetched from this URL, where it has all that the configuration names. */
+/* What the last run fetched from this URL, where it has all that the configuration names. One that
+ * has not is dropped without a word: the fetch at the start brings a new one in a moment. */
 static bool first_models(struct process *p, struct buf *why)
 {
     p->fetched = kept_read(p->snap);

@@ -42,6 +42,7 @@ enum rc secure_load(const struct snapshot *s, const struct tls_ctx *old, struct 
 
 bool secure_first(struct process *p)
 {
+    ASSERT(!p->tls);
     AUTO(buf_fini) struct buf why = BUF_INIT(TEXT_MAX);
     if (secure_load(p->snap, NULL, &p->tls, &why) == RC_OK)
         return true;

@@ -12,6 +12,12 @@
  *     SIGUSR1                reopen the access log
  *     SIGTERM, SIGINT        not ready; after lameDuck close the listeners; after drain end streams
  *     a second one           end now
+ *
+ * Why the lame duck: a load balancer goes on sending until it has seen /readyz fail, some seconds
+ * later. Who closes the listeners at once refuses those connections; who waits serves them.
+ *
+ * SIGKILL and a crash need no clean-up: nothing of a call is on disk, a pid file whose process is
+ * gone counts as none, and the log thread's last lines are all that is lost.
  */
 #include "app/serve.h"
 
@@ -34,6 +40,8 @@
 #define HEAP_KEEP (8 << 20) /* bytes each worker's heap may keep at its top */
 #define WHY_MAX   (64u << 10)
 
+/* Seeds of hash tables that strangers fill: unpredictable, or a client could make all its keys fall
+ * into one bucket. getrandom(2) fails on kernels before 3.17 alone; the clock is better than 0. */
 static uint64_t seed(void)
 {
     uint64_t v = 0;
@@ -44,6 +52,8 @@ static uint64_t seed(void)
 
 /* ---- token ranks */
 
+/* On the main thread: reading 5 MiB would hold up the calls of a worker. All workers get the
+ * answer, for the next will ask in a moment. */
 static void on_want(struct mail *m)
 {
     struct process *p = (struct process *)(void *)((char *)m - offsetof(struct process, want));
@@ -58,7 +68,8 @@ static void on_want(struct mail *m)
             fprintf(stderr, "weir: out of memory: worker %u estimates tokens\n", i);
 }
 
-/* On a worker's thread. */
+/* On a worker's thread. `want` is one message: while it is on its way it may not be posted again,
+ * and who asks meanwhile is answered by the same. */
 static void want_ranks(void *arg)
 {
     struct process *p = arg;
@@ -75,8 +86,10 @@ static void each_worker(struct process *p, enum rc (*tell)(struct worker *))
             p->failed = EXIT_FAILED;
 }
 
+/* Stages only go forward: nothing that was closed is opened again. */
 static void enter(struct process *p, enum stage stage, msec lasts)
 {
+    ASSERT(stage == p->stage + 1);
     p->stage = stage;
     p->stage_ends = loop_now(p->loop) + lasts;
 }
@@ -126,6 +139,8 @@ static void on_look(struct timer *t)
     timer_set(t, loop_now(p->loop) + LOOK_MS);
 }
 
+/* The first asks for a gentle end; a second one, of an operator who has waited enough, skips what
+ * is left of the lame duck and the drain. From ENDING on it takes END_MS anyway. */
 static void on_end_signal(struct process *p)
 {
     if (p->stage == STAGE_SERVING) {
@@ -172,10 +187,13 @@ static bool start_signals(struct process *p)
     return true;
 }
 
+/* A socket of its own for each worker and address (SO_REUSEPORT): the kernel spreads connections by
+ * a hash of both ends, and a worker that is busy holds up only its own. */
 static bool open_listeners(struct process *p, struct worker_setup *set)
 {
     const struct snapshot *s = p->snap;
-    for (uint32_t i = 0; i < s->nlistens && i < WORKER_LISTENS_MAX; i++) {
+    CHECK(s->nlistens <= WORKER_LISTENS_MAX);
+    for (uint32_t i = 0; i < s->nlistens; i++) {
         const char *why = NULL;
         uint16_t port;
         enum rc rc = listen_open(s->listens[i].host, s->listens[i].port, LISTEN_BACKLOG,
@@ -206,7 +224,9 @@ static unsigned count_workers(const struct snapshot *s)
 {
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
     uint32_t n = s->workers ? s->workers : cores > 0 ? (uint32_t)cores : 1;
-    return n < WORKERS_MAX ? n : WORKERS_MAX;
+    n = n < WORKERS_MAX ? n : WORKERS_MAX;
+    CHECK(n > 0); /* arrays of the process are as long as WORKERS_MAX; someone must serve */
+    return n;
 }
 
 /* SO_REUSEPORT would let a second weir take half of the calls in silence. */
@@ -271,6 +291,8 @@ static void greet(const struct process *p)
     fprintf(stderr, "\n");
 }
 
+/* The order: what workers read must be there before the first of them runs, and what fails for want
+ * of a right (a log, a certificate, a port) must fail before anyone is served. */
 static bool start(struct process *p)
 {
     p->nworkers = count_workers(p->snap);
@@ -290,8 +312,10 @@ static bool start(struct process *p)
 
 /* ---- end */
 
+/* Backwards: threads, then what is on the loop, then the loop, then what workers referred to. */
 static void finish(struct process *p)
 {
+    ASSERT(p->stage > STAGE_LAME && all_done(p)); /* nothing else stops the main loop */
     sigset_t all; /* a third signal must not spoil the exit code: libuv gives the handlers back */
     sigfillset(&all);
     pthread_sigmask(SIG_BLOCK, &all, NULL);

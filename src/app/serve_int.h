@@ -2,6 +2,10 @@
 /*
  * serve_int - the process, as serve.c (its life), reload.c (what it goes by) and secure.c (its
  * certificate) see it; not for other files.
+ *
+ * All of it belongs to the main thread, but for `world` (gate/gate.h says who may touch what in
+ * it), `wanted`, and what is immutable once a worker was given it: snapshots, catalogues, ranks,
+ * TLS contexts. None of it moves: workers have its address.
  */
 #pragma once
 #include "app/command.h"
@@ -16,6 +20,7 @@
 #define WORKERS_MAX GATE_WORKERS_MAX
 #define SIGNALS     4
 
+/* In this order, one after the other; serve.c tells what each is for. */
 enum stage { STAGE_SERVING, STAGE_LAME, STAGE_DRAINING, STAGE_ENDING, STAGE_STOPPING };
 
 struct process;
@@ -51,7 +56,7 @@ struct process {
     struct timer look;
     enum stage stage;
     msec stage_ends;
-    int failed;
+    int failed; /* the exit code */
 };
 
 /* reload.c */

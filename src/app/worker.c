@@ -1,5 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* worker - a thread and its messages; see the header. */
+/*
+ * worker - a thread and its messages; see the header.
+ *
+ * Every order comes as mail and runs on the worker's own loop, between two callbacks of its calls:
+ * so none of them needs a lock, and a reload can never fall into the middle of a call's step. An
+ * order that arrives after the stop only gives back what it carries.
+ */
 #include "app/worker.h"
 
 #include <pthread.h>
@@ -62,6 +68,7 @@ static void stop(struct worker *w)
     if (w->stopping)
         return;
     w->stopping = true;
+    /* first the doors, then the calls behind them; the loop runs on until all handles are closed */
     close_listeners(w);
     gate_close(w->gate);
     timer_close(&w->drain, on_drain_closed);
@@ -71,6 +78,7 @@ static void stop(struct worker *w)
 static void on_drain_look(struct timer *t)
 {
     struct worker *w = (struct worker *)(void *)((char *)t - offsetof(struct worker, drain));
+    ASSERT(w->draining && !w->stopping);
     if (gate_calls(w->gate) == 0)
         stop(w);
     else
@@ -128,6 +136,8 @@ static enum rc post_message(struct worker *w, struct message m)
     if (!msg)
         return RC_NOMEM;
     *msg = m;
+    ASSERT((m.order == ORDER_RELOAD) == (m.snap && m.models)); /* a generation is both, or none */
+    ASSERT(m.tls == NULL || m.order == ORDER_RELOAD);
     msg->mail.fn = on_message;
     msg->worker = w;
     msg->snap = m.snap ? snapshot_ref(m.snap) : NULL;
@@ -184,7 +194,10 @@ static void *worker_thread(void *arg)
     return NULL;
 }
 
-/* Signals are the main thread's. */
+/* Signals are the main thread's. A new thread inherits the mask of the one that makes it: blocked
+ * here, they are delivered to the main thread whichever thread the kernel would have picked.
+ * Blocking inside the new thread would leave a moment in which it could be picked.
+ */
 static int spawn(struct worker *w)
 {
     sigset_t all, old;
@@ -200,6 +213,8 @@ enum rc worker_start(const struct worker_setup *setup, struct worker **ret)
     struct worker *w = mem_zalloc(sizeof(*w));
     if (!w)
         return RC_NOMEM;
+    CHECK(setup->nfds <= WORKER_LISTENS_MAX && setup->index < setup->world->nworkers);
+    ASSERT(setup->snap && setup->models);
     w->set = *setup;
     enum rc rc = loop_new(&w->loop);
     if (rc != RC_OK)
@@ -233,7 +248,9 @@ void worker_join(struct worker *w)
 
 void worker_free(struct worker *w)
 {
-    loop_free(w->loop);
+    CHECK(
+        atomic_load(&w->done)); /* its thread has left the loop, or it would run on freed memory */
+    loop_free(w->loop);         /* mail that is left is run and frees what it carries */
     gate_free(w->gate);
     tls_ctx_unref(w->set.tls);
     mem_free(w);
