@@ -53,6 +53,8 @@ static void sift_down(struct alarms *s, size_t i)
 static void take_out(struct alarms *s, struct alarm *a)
 {
     size_t i = a->at - 1;
+    CHECK(i < s->n &&
+          s->heap[i] == a); /* else it is of another heap, or was freed while it was set */
     struct alarm *last = s->heap[--s->n];
     a->at = 0;
     if (last == a)
@@ -103,6 +105,8 @@ void alarms_free(struct alarms *s)
 {
     if (!s)
         return;
+    /* what is set still is forgotten, not called; on_timer may be the one who got us here, and
+     * finds an empty heap */
     mem_free(s->heap);
     s->heap = NULL;
     s->n = 0;

@@ -1,5 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* signal - see signal.h. */
+/*
+ * signal - see signal.h.
+ *
+ * In a handler of signal(7) next to nothing is allowed. libuv's handler writes the number to a
+ * pipe, and the loop that reads it calls us like any other callback.
+ */
 #include "io/signal.h"
 
 static void on_closed(uv_handle_t *h)

@@ -14,6 +14,7 @@ static const str finish_names[] = {
 
 str ir_finish_name(enum ir_finish f)
 {
+    CHECK((unsigned)f < ARRAY_LEN(finish_names) && finish_names[f].p);
     return finish_names[f];
 }
 

@@ -7,14 +7,13 @@
  * every translation are the same path.
  *
  *     START  { BLOCK_START  DELTA*  BLOCK_STOP }*  FINISH(per choice)  END
- *     USAGE and PING may stand anywhere after START; ERROR instead of the rest, and nothing after
- * it.
+ *     USAGE and PING may stand anywhere after START; ERROR instead of the rest, nothing after it.
  *
  * What a decoder promises, whatever the provider sends:
  *   - exactly one START, first; at most one END, last, and none after ERROR;
  *   - in one choice, block indices count from 0 and a block is closed before the next opens;
- *   - DELTAs only inside their open block (log probabilities anywhere in their choice); FINISH
- * after all blocks of its choice;
+ *   - DELTAs only inside their open block (log probabilities anywhere in their choice);
+ *   - FINISH after all blocks of its choice;
  *   - the last USAGE before END is the final one; each is a whole snapshot;
  *   - the slices of an event live until the sink returns.
  */

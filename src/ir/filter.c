@@ -1,6 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * filter.c - the chain, and what its filters share.
+ *
+ * The order of `filters` is the order of the chain, whatever the configuration's: thoughts are
+ * taken out before text is searched for calls (a model may think aloud about calling something),
+ * and a recovered call is repaired and may be the exit tool's like any other.
+ *
+ * Each filter is a sink that has a sink, so none of them knows where in the chain it stands. What
+ * they share is numbering: who holds text back or makes a call of it changes which blocks there
+ * are, and those that follow must count on from there (struct out_blocks).
  */
 #include "ir/filter_int.h"
 
@@ -46,6 +54,7 @@ struct ir_chain *chain_new(struct arena *a, const struct ir_filter_setup *setup,
         struct ir_link *l = &c->link[c->n];
         if (!(setup->kinds & filters[i]->kind))
             continue;
+        CHECK(c->n < ARRAY_LEN(c->link));
         *l = (struct ir_link){.filter = filters[i], .state = arena_zalloc(a, filters[i]->size)};
         if (!l->state) {
             chain_fini(c);
@@ -85,6 +94,7 @@ void out_open(struct out_blocks *b, struct ir_sink to, const struct ir_event *li
 
 void out_close(struct out_blocks *b, struct ir_sink to, uint32_t choice)
 {
+    CHECK(choice < IR_FILTER_CHOICES);
     struct ir_event ev = {.type = IR_EV_BLOCK_STOP,
                           .kind = b->choice[choice].kind,
                           .choice = choice,
@@ -98,6 +108,7 @@ void out_close(struct out_blocks *b, struct ir_sink to, uint32_t choice)
 
 void out_say(struct out_blocks *b, struct ir_sink to, uint32_t choice, enum ir_delta what, str text)
 {
+    CHECK(choice < IR_FILTER_CHOICES);
     struct ir_event ev = {.type = IR_EV_DELTA,
                           .kind = b->choice[choice].kind,
                           .choice = choice,

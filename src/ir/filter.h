@@ -10,8 +10,8 @@
  *     think    <think>…</think> at the beginning of the text becomes a thinking block
  *     repair   arguments of calls that are no JSON are mended as they come (json/mend.h)
  *     recover  a call of a declared tool that came as text becomes a call
- *     exit     a call of the exit tool, which a model forced to call something was given, becomes
- * text
+ *     exit     a call of the exit tool, which was given to a model that must call something,
+ * becomes text
  *
  * A filter keeps what ir/event.h promises: blocks are numbered anew where it makes or joins some.
  * Choices from IR_FILTER_CHOICES on pass unchanged. Text that is held back is bounded; over the
@@ -24,9 +24,8 @@
 #include "ir/event.h"
 
 #define IR_FILTER_CHOICES 8
-#define IR_FILTER_HOLD                                                        \
-    (256u << 10) /* text held back while it may be a call; a call's arguments \
-                  */
+/* Bytes of text held back while it may be a call; and of a call's arguments. */
+#define IR_FILTER_HOLD (256u << 10)
 
 enum ir_filter_kind {
     IR_FILTER_THINK = 1u << 0,     /* <think> */

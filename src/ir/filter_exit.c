@@ -3,9 +3,9 @@
  * filter_exit - the exit tool's call becomes the text that it carries.
  *
  * A model that is made to call some tool in every turn says its last words through one that we
- * declare:
- * {"response": "…"}. The client never sees it: a text block stands in its place, and a turn that
- * called nothing else ended by itself.
+ * declare, as {"response": "…"}. The client never sees it: a text block stands in its place, and a
+ * turn that called nothing else ended by itself. The words are held until the block ends, for they
+ * are the value of one member and may come behind others.
  */
 #include "ir/filter_int.h"
 
@@ -74,6 +74,7 @@ static void end_block(struct exit_state *st, const struct ir_event *ev, struct i
 
 static void on_block(struct exit_state *st, const struct ir_event *ev, struct ir_sink to)
 {
+    CHECK(ev->choice < IR_FILTER_CHOICES);
     bool *inside = &st->choice[ev->choice].inside;
     if (ev->type == IR_EV_BLOCK_START && ev->kind == IR_TOOL_USE) {
         *inside = str_eq(ev->open.name, STR(IR_EXIT_TOOL));

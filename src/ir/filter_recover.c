@@ -92,6 +92,7 @@ static void give_calls(struct recover_state *st, struct ir_sink to, uint32_t cho
     for (unsigned i = 0; i < st->reading.n; i++) {
         const struct call_text *c = &st->reading.calls[i];
         struct ir_event like = {.choice = choice};
+        CHECK(c->tool && c->at + c->len <= buf_size(&st->reading.args));
         buf_clear(&st->escaped);
         buf_addf(&st->escaped, "call_" STR_FMT "_%u_%u", STR_ARG(st->id), choice, r->calls++);
         like.open.id = buf_str(&st->escaped);
@@ -183,6 +184,7 @@ static bool is_other_fence(str text)
 /* Can what the mark began no longer be a call? */
 static bool is_no_call(const struct recovery *r)
 {
+    CHECK(r->mark < NO_MARK);
     str text = buf_str(&r->text);
     switch (marks[r->mark].open[0]) {
     case '{':
@@ -206,6 +208,7 @@ static size_t find_end(const struct recovery *r, bool last, str *inner)
         return SIZE_MAX;
     size_t end = at == SIZE_MAX ? text.n : open.n + at + str_c(marks[r->mark].close).n;
     size_t stop = at == SIZE_MAX || marks[r->mark].keep ? end : open.n + at;
+    CHECK(keep <= stop && stop <= end && end <= text.n); /* the text begins with the mark */
     *inner = str_of(text.p + keep, stop - keep);
     return end;
 }

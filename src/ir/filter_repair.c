@@ -86,6 +86,7 @@ static void event(void *state, const struct ir_event *ev, struct ir_sink to)
         ir_emit(to, ev);
         return;
     }
+    CHECK(ev->choice < IR_FILTER_CHOICES);
     struct repair *r = &st->choice[ev->choice];
     if (ev->type == IR_EV_BLOCK_START) {
         *r = (struct repair){.on = !ev->open.is_custom};

@@ -37,6 +37,7 @@ static void init(void *state, const struct ir_filter_setup *setup, enum ir_filte
     (void)setup;
     st->open_tag = kind == IR_FILTER_THINK ? STR("<think>") : STR("<reasoning_content>");
     st->close_tag = kind == IR_FILTER_THINK ? STR("</think>") : STR("</reasoning_content>");
+    CHECK(st->open_tag.n <= TAG_MAX && st->close_tag.n <= TAG_MAX); /* `held` has room for them */
 }
 
 static void open_block(struct think_state *st, struct ir_sink to, uint32_t choice,
@@ -85,6 +86,7 @@ static bool is_blank(int c)
 static bool look(struct think_state *st, struct ir_sink to, uint32_t choice, int c, str raw)
 {
     struct thought *t = &st->choice[choice];
+    CHECK(t->matched < st->open_tag.n);
     bool fits =
         t->matched ? c == st->open_tag.p[t->matched] : is_blank(c) || c == st->open_tag.p[0];
     if (!fits || !hold(t, raw)) {
@@ -105,6 +107,7 @@ static bool look(struct think_state *st, struct ir_sink to, uint32_t choice, int
 static void think(struct think_state *st, struct ir_sink to, uint32_t choice, int c, str raw)
 {
     struct thought *t = &st->choice[choice];
+    CHECK(t->matched < st->close_tag.n);
     if (c != st->close_tag.p[t->matched]) {
         let_go(st, to, choice);
         if (c != st->close_tag.p[0]) {
@@ -181,6 +184,7 @@ static void on_stop(struct think_state *st, struct ir_sink to, const struct ir_e
 static void event(void *state, const struct ir_event *ev, struct ir_sink to)
 {
     struct think_state *st = state;
+    CHECK(!is_block_event(ev) || ev->choice < IR_FILTER_CHOICES); /* filter.c lets no others here */
     if (!is_block_event(ev)) {
         ir_emit(to, ev);
     } else if (ev->type == IR_EV_BLOCK_START && ev->kind == IR_TEXT) {

@@ -2,8 +2,10 @@
 /*
  * recall - see the header. Thoughts are kept as the JSON text
  *
- *     [{"t":"text","s":"signature","f":"who signed"},{"d":"sealed thought","f":…},{"c":"call
- * id","x":"its seal"}]
+ *     [ {"r":0, "f":"who signed", "t":"text", "s":"signature"},      a thought
+ *       {"r":1, "d":"sealed thought", "f":"who signed"},             one that only its maker can
+ * read
+ *       {"r":2, "c":"call id", "x":"its seal"} ]                     a call's own (Gemini)
  *
  * whose strings are the provider's own, still escaped: written while the events pass, read with the
  * JSON reader when they are wanted.
@@ -45,6 +47,7 @@ static void begin(struct recall_gather *g)
 
 static void open_thought(struct recall_gather *g, const struct ir_event *ev)
 {
+    ASSERT(!g->open); /* a decoder closes a block before it opens the next */
     begin(g);
     if (ev->kind == IR_REDACTED) {
         buf_lit(&g->text, "{\"r\":1");
@@ -152,7 +155,8 @@ static str key_bytes(const uint64_t *key)
 
 static void forget(struct recall *r, struct entry *e)
 {
-    (void)map_take(&r->by_key, key_bytes(&e->key));
+    CHECK(r->bytes >= sizeof(*e) + e->n);
+    (void)map_take(&r->by_key, key_bytes(&e->key)); /* before the free: the key is in the entry */
     list_remove(&e->link);
     r->bytes -= sizeof(*e) + e->n;
     mem_free(e);
@@ -163,6 +167,7 @@ void recall_free(struct recall *r)
     if (!r)
         return;
     list_each_safe(it, tmp, &r->by_age) forget(r, list_entry(it, struct entry, link));
+    ASSERT(r->bytes == 0); /* what was counted in was counted out */
     map_fini(&r->by_key);
     mem_free(r);
 }
@@ -226,6 +231,7 @@ uint64_t recall_scope(struct hash_key key, str client, const struct ir_request *
                 first = b->text.text;
     size_t n = lay(all, 0, NAME_MAX, client);
     n = lay(all, n, BEGIN_MAX, first);
+    CHECK(n <= sizeof(all));
     return hash_bytes(key, str_of(all, n));
 }
 
@@ -235,6 +241,7 @@ uint64_t recall_key(struct hash_key key, uint64_t scope, jtext id, jtext name)
     memcpy(all, &scope, sizeof(scope));
     size_t n = lay(all, sizeof(scope), NAME_MAX, id);
     n = lay(all, n, NAME_MAX, name);
+    CHECK(n <= sizeof(all));
     return hash_bytes(key, str_of(all, n));
 }
 

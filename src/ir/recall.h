@@ -35,8 +35,7 @@ struct recall_gather {
     unsigned ncalls;
     bool thought; /* there is something worth keeping */
     bool signing; /* in the open thought's signature */
-    bool open;
-    bool failed;
+    bool open;    /* a thought's text or signature is being written */
 };
 
 void gather_init(struct recall_gather *g);

@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * request.c - building the canonical request's lists, and naming what a translation lost.
+ *
+ * Lists are built by a pointer to their last `next`: an append is two stores, and an empty list is
+ * no special case. What was lost is a set of names and no text, because it goes into a header: what
+ * does not fit one is called "other", and beyond IR_LOSSY_MAX it only says that there is more.
  */
 #include "ir/request.h"
 
@@ -10,6 +14,7 @@ struct ir_message *ir_add_message(struct arena *a, struct ir_message ***tail, en
 
     if (!m)
         return NULL;
+    ASSERT(!**tail); /* or the rest of the list would be lost */
     m->role = role;
     m->tail = &m->blocks;
     **tail = m;
@@ -23,6 +28,7 @@ struct ir_block *ir_add_block(struct arena *a, struct ir_block ***tail, enum ir_
 
     if (!b)
         return NULL;
+    ASSERT(!**tail);
     b->kind = kind;
     **tail = b;
     *tail = &b->next;
@@ -56,6 +62,7 @@ void ir_lossy_add(struct ir_lossy *l, str name)
         name = STR("other");
     if (ir_lossy_has(l, name))
         return;
+    CHECK(l->n <= IR_LOSSY_MAX);
     if (l->n == IR_LOSSY_MAX)
         l->more = true;
     else
@@ -75,6 +82,7 @@ void ir_lossy_print(const struct ir_lossy *l, struct buf *to)
 
 str ir_unescape(struct arena *a, jtext t)
 {
+    CHECK(t.n <= UINT32_MAX); /* a body is at most a gigabyte */
     struct json_node node = {.len = (uint32_t)t.n, .type = JSON_STRING, .flags = JSON_F_ESCAPED};
     struct json_doc doc = {.src = t.p, .nodes = &node, .count = 1};
     str out;

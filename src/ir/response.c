@@ -46,6 +46,7 @@ static void gather(struct ir_collect *c, str *to, size_t *cap, str s)
 {
     char *own;
 
+    CHECK(*cap == 0 || to->n <= *cap);
     if (c->borrow && to->n == 0) {
         *to = s.p ? s : STR("");
         *cap = 0;
@@ -219,6 +220,7 @@ static void fill_input(struct ir_collect *c, struct ir_block *b)
     if (!old.p)
         return;
     args = json_text(json_root(&input));
+    CHECK(old.p >= b->raw.p && old.p + old.n <= b->raw.p + b->raw.n); /* a slice of the block */
     b->raw =
         arena_strf(c->arena, STR_FMT STR_FMT STR_FMT, (int)(old.p - b->raw.p), b->raw.p,
                    STR_ARG(args), STR_ARG(str_from(b->raw, (size_t)(old.p - b->raw.p) + old.n)));

@@ -5,6 +5,8 @@
  */
 #include "ir/usage.h"
 
+#include "base/check.h"
+
 uint64_t usage_prompt(const struct usage *u)
 {
     return u->input_uncached + u->cache_read + u->cache_write_5m + u->cache_write_1h;
@@ -24,6 +26,8 @@ void usage_set_prompt(struct usage *u, uint64_t prompt, uint64_t cached, uint64_
     u->cache_write_5m = at_most(u, written, prompt - u->cache_read);
     u->cache_write_1h = 0;
     u->input_uncached = prompt - u->cache_read - u->cache_write_5m;
+    ASSERT(usage_prompt(u) ==
+           prompt); /* whatever was said of its parts, the sum is what is billed */
     u->has |= USAGE_HAS_INPUT;
 }
 

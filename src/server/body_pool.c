@@ -3,7 +3,9 @@
  * body_pool - memory for request bodies, kept warm.
  *
  * A fresh megabyte from the kernel costs 256 page faults, more than parsing what is read into it.
- * So blocks come in powers of two and a bounded amount of them is kept for the next body.
+ * So blocks come in powers of two and a bounded amount of them is kept for the next body. What a
+ * block held is not wiped: a body is written to its length before anything reads it, and never read
+ * beyond.
  */
 #include "base/mem.h"
 #include "server/server_int.h"
@@ -58,6 +60,7 @@ char *body_take(struct body_pool *p, size_t need, size_t *ret_cap)
     struct block *b = p->free[i];
     if (!b)
         return mem_alloc(*ret_cap);
+    CHECK(p->kept >= *ret_cap);
     p->free[i] = b->next;
     p->kept -= *ret_cap;
     return (char *)b;
@@ -72,6 +75,8 @@ void body_give(struct body_pool *p, char *mem, size_t cap)
         mem_free(mem);
         return;
     }
+    /* as it was taken: a smaller block in a larger class would be written over its end */
+    CHECK(cap == (size_t)1 << (CLASS_MIN_BITS + i));
     struct block *b = (struct block *)(void *)mem;
     b->next = p->free[i];
     p->free[i] = b;

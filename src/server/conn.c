@@ -24,6 +24,8 @@ static struct conn *conn_of(struct sock *s)
 
 void conn_set_state(struct conn *c, enum conn_state state)
 {
+    /* or the next request's bytes would go into the last one's answer */
+    CHECK((state == CONN_BODY || state == CONN_BUSY) == (c->req != NULL));
     c->state = state;
     c->since = loop_now(c->server->loop);
     if (state == CONN_BODY)
@@ -106,8 +108,10 @@ void conn_next(struct conn *c)
 
 static void maybe_free(struct conn *c)
 {
+    CHECK(c->handles > 0);
     if (--c->handles)
         return;
+    ASSERT(!c->req && c->state == CONN_CLOSING);
     buf_fini(&c->in);
     mem_free(c);
 }
@@ -124,6 +128,7 @@ static void on_closed(struct sock *s)
 
 static void forget(struct conn *c)
 {
+    CHECK(c->server->nconns > 0);
     c->state = CONN_CLOSING;
     list_remove(&c->link);
     c->server->nconns--;

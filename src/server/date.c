@@ -13,6 +13,7 @@ static void write_line(char to[DATE_LINE], uint64_t unix_ms)
     char iso[FMT_TIME_MAX];
     fmt_time(iso, unix_ms);
     size_t month = (size_t)(iso[5] - '0') * 10 + (size_t)(iso[6] - '0') - 1;
+    CHECK(month < 12);
     memcpy(to, "date: ---, -- --- ---- --:--:-- GMT\r\n", DATE_LINE);
     memcpy(to + 6, days + unix_ms / DAY_MS % 7 * 3, 3);
     memcpy(to + 11, iso + 8, 2);

@@ -97,6 +97,7 @@ static uint64_t taken(const struct conn *c)
 
 void conn_queue_began(struct conn *c)
 {
+    ASSERT(c->req && sock_queued(&c->sock));
     c->mark = taken(c);
     c->stall_at = loop_now(c->server->loop) + c->server->limits.write_ms;
     conn_arm(c);

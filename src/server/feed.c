@@ -67,6 +67,8 @@ static size_t feed_length(struct conn *c, str in)
 {
     struct request *r = c->req;
     size_t n = in.n < c->body_left ? in.n : (size_t)c->body_left;
+    CHECK(r->body_len + c->body_left ==
+          r->head->content_length); /* what the memory was taken for */
     char *to = r->body_mem + r->body_len;
     bool in_place = in.p == to; /* the read went straight there: see conn_alloc */
     if (!in_place)
@@ -111,6 +113,7 @@ static bool append_body(struct conn *c, str data)
         return conn_refuse(c, REFUSE_TOO_LARGE, 413, "request body too large");
     if (need > r->body_cap && !grow_body(c, need + (size_t)c->chunk.left))
         return false;
+    CHECK(need <= r->body_cap);
     if (data.n)
         memcpy(r->body_mem + r->body_len, data.p, data.n);
     r->body_len = need;
@@ -293,6 +296,7 @@ static str run(struct conn *c, str in, bool stashed)
         size_t used = step(c, in);
         if (used == 0)
             break;
+        CHECK(used <= in.n);
         in = str_from(in, used);
         if (stashed && c->state != CONN_CLOSING)
             buf_consume(&c->in, used);
@@ -336,5 +340,6 @@ struct iovec conn_alloc(struct conn *c)
     if (c->state != CONN_BODY || r->head->body != H1_BODY_LENGTH)
         return (struct iovec){0};
     size_t room = r->body_cap ? r->body_cap - r->body_len : (size_t)c->body_left;
+    CHECK(room >= c->body_left && r->body_len <= r->head->content_length);
     return (struct iovec){r->body_mem + r->body_len, room};
 }

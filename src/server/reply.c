@@ -47,6 +47,7 @@ static bool build_head(struct request *r, unsigned status, str lines, int64_t le
 void reply_over(struct request *r)
 {
     struct conn *c = r->conn;
+    CHECK(c->req == r && r->replied && !sock_queued(&c->sock));
     c->req = NULL;
     c->server->ops->on_sent(r);
     request_free(r);

@@ -9,6 +9,7 @@ struct request *request_new(struct conn *c)
 {
     struct server *s = c->server;
     struct request *r;
+    CHECK(!c->req); /* one at a time, or answers would be mixed */
     if (!list_is_empty(&s->free_requests)) {
         r = list_entry(s->free_requests.next, struct request, link);
         list_remove(&r->link);
@@ -32,6 +33,7 @@ struct request *request_new(struct conn *c)
 void request_free(struct request *r)
 {
     struct server *s = r->conn->server;
+    CHECK(r->conn->req != r && s->nrequests > 0); /* nobody finds it any more */
     if (r->body_cap)
         body_give(s->bodies, r->body_mem, r->body_cap);
     if (r->last) /* the queue that referred to it is empty, or was dropped */
