@@ -9,7 +9,7 @@
  *
  * None of this is about what an operator wrote: whatever was written ends in the report, long
  * before. What fails here is a mistake of ours. CHECK where it would send a request or a key to the
- * wrong provider or let a stranger in, ASSERT where it would merely be a nuisance.
+ * wrong provider, let a stranger in, read behind a text, or end every call; ASSERT for the rest.
  */
 #include "conf/build_int.h"
 
@@ -30,14 +30,15 @@ static void verify_doors(const struct snapshot *s)
     CHECK(s->nlistens > 0 && s->nlistens <= CONF_LISTENS_MAX);
     for (uint32_t i = 0; i < s->nlistens; i++) {
         CHECK(s->listens[i].loopback || s->nkeys > 0);
-        ASSERT(s->listens[i].port && s->listens[i].host.n && is_terminated(s->listens[i].host));
+        ASSERT(s->listens[i].port && s->listens[i].host.n);
+        CHECK(is_terminated(s->listens[i].host));
     }
     /* a key without a text would be the digest of nothing, which anyone can show */
     for (uint32_t i = 0; i < s->nkeys; i++)
         CHECK(secret_is_set(&s->keys[i].plain) && s->keys[i].name.n);
     CHECK(s->has_admin_key == secret_is_set(&s->admin_plain));
     ASSERT(!s->tls.cert_file.n == !s->tls.key_file.n);
-    ASSERT(is_terminated(s->tls.cert_file) && is_terminated(s->tls.key_file));
+    CHECK(is_terminated(s->tls.cert_file) && is_terminated(s->tls.key_file));
 }
 
 static void verify_provider(const struct snapshot *s, uint32_t i)
@@ -49,13 +50,13 @@ static void verify_provider(const struct snapshot *s, uint32_t i)
     if (!p->enabled || p->demo)
         return;
     ASSERT(p->name.n && p->dialect.n);
-    ASSERT(p->origin.text.n && p->origin.port && is_terminated(p->origin.host));
+    ASSERT(p->origin.text.n && p->origin.port);
+    CHECK(is_terminated(p->origin.host) && is_terminated(p->ca_file));
     /* "/v1" and the dialect's "/chat/completions" are put together as they stand */
     ASSERT(!p->base_path.n ||
            (p->base_path.p[0] == '/' && p->base_path.p[p->base_path.n - 1] != '/'));
     ASSERT(!p->endpoint.p || p->endpoint.p[0] == '/');
-    ASSERT(is_terminated(p->ca_file));
-    ASSERT(timeouts_are_set(&p->timeouts));
+    CHECK(timeouts_are_set(&p->timeouts));
     /* an empty key would be sent as "Bearer ", and answered with a 401 for each call */
     for (uint32_t k = 0; k < p->nkeys; k++)
         CHECK(secret_is_set(&p->keys[k]));
@@ -99,9 +100,10 @@ void conf_verify(const struct snapshot *s)
     verify_routes(s);
     ASSERT(c->header && c->body_grace && c->body_total && c->keep_alive && c->write &&
            c->handshake);
-    ASSERT(timeouts_are_set(&s->timeouts));
+    CHECK(timeouts_are_set(&s->timeouts));
     ASSERT(s->log.to != CONF_LOG_FILE || (s->log.path.n && is_terminated(s->log.path)));
     ASSERT(s->log.access_to != CONF_LOG_FILE ||
            (s->log.access_path.n && is_terminated(s->log.access_path)));
-    ASSERT(s->data_dir.p && is_terminated(s->data_dir) && is_terminated(s->catalogue_file));
+    ASSERT(s->data_dir.p);
+    CHECK(is_terminated(s->data_dir) && is_terminated(s->catalogue_file));
 }
