@@ -11,15 +11,14 @@
  * relative paths are meant. Under systemd or in a container `weir serve` in the foreground is
  * right.
  */
-#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "app/config.h"
 #include "app/daemon.h"
+#include "app/data_dir.h"
 #include "app/pidfile.h"
 #include "app/serve.h"
 
@@ -55,7 +54,7 @@ int daemon_start(const struct options *o, const struct snapshot *s)
     char log[4096], dir[4096], got;
     int fds[2], status = 0;
     snprintf(dir, sizeof(dir), STR_FMT, STR_ARG(s->data_dir));
-    if (mkdir(dir, 0700) != 0 && errno != EEXIST) {
+    if (!data_dir_make(dir)) {
         fprintf(stderr, "weir: cannot make %s; name a place with --data\n", dir);
         return EXIT_FAILED;
     }

@@ -4,9 +4,9 @@
 
 #include <fcntl.h>
 #include <stdio.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
+#include "app/data_dir.h"
 #include "base/auto.h"
 #include "base/buf.h"
 #include "base/digest.h"
@@ -103,7 +103,7 @@ bool kept_write(const struct snapshot *s, str text)
     if (!path_of(s, "catalogue.kept", path) || !path_of(s, "catalogue.kept.new", beside) ||
         !path_of(s, "", dir))
         return false;
-    if (mkdir(dir, 0700) != 0 && access(dir, W_OK) != 0)
+    if (!data_dir_make(dir))
         return false;
     head_of(s, text, head);
     int fd = open(beside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);

@@ -12,9 +12,9 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
+#include "app/data_dir.h"
 #include "base/num.h"
 
 #define PATH_LEN 4096
@@ -67,7 +67,7 @@ void pidfile_write(const struct snapshot *s)
         return;
     char dir[PATH_LEN];
     snprintf(dir, sizeof(dir), STR_FMT, STR_ARG(s->data_dir));
-    if (mkdir(dir, 0700) != 0 && access(dir, W_OK) != 0)
+    if (!data_dir_make(dir))
         return; /* a read-only place: weir still serves */
     int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
     int n = snprintf(text, sizeof(text), "%d\n", (int)getpid());

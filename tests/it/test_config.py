@@ -240,7 +240,8 @@ def test_serve_daemon(upstream, tmp_path):
     """`weir serve --daemon` returns once the gateway answers, a second one finds the first; `weir
     stop` ends it."""
     port = gateway.free_port()
-    conf, data = tmp_path / "weir.yaml", tmp_path / "data"
+    # As in a new home, which has no ~/.config: the folder above the data is made too.
+    conf, data = tmp_path / "weir.yaml", tmp_path / "none" / "data"
     text = gateway.config(upstream(default=says(A)), extra="drain: { lameDuck: 100ms }\n")
     conf.write_text(text.replace("@PORT@", str(port)))
     env = gateway.environment(tmp_path)
