@@ -81,6 +81,7 @@ bool build_vertex(struct builder *b, const struct raw_provider *raw, struct lang
 struct ccr_language {
     str dialect; /* wire dialect or preset; absent: nothing said */
     bool bearer;
+    bool vertex_chat;
     struct conf_transforms transforms;
 };
 enum rc ccr_read_transformer(struct builder *b, const struct conf_node *n,
@@ -116,6 +117,7 @@ struct language {
     str url;                           /* the base or endpoint to use; absent: none is known */
     bool own_host;                     /* the URL is the preset's own: its key may be sent there */
     bool bearer;                       /* claude-code-router's UseBearer */
+    bool vertex_chat;                  /* its vertex-openai: Chat at Vertex AI */
     struct conf_transforms transforms; /* … and its transformers that are no language */
 };
 enum rc build_language(struct builder *b, const struct raw_provider *raw,

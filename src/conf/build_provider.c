@@ -145,8 +145,9 @@ static str trim_slashes(str path)
  *     https://api.x.ai/v1/chat/completions   the same
  *     https://api.anthropic.com/v1           base_path "": the dialect's path has /v1 in it
  *     api_base_url: http://h/generate        an endpoint of its own, asked as it stands
- */
-static enum rc set_paths(struct builder *b, const struct raw_provider *raw,
+ *
+ * `written`: the URL is the file's word, and not made of a host in it (build_vertex.c). */
+static enum rc set_paths(struct builder *b, const struct raw_provider *raw, bool written,
                          const struct conf_url *u, struct conf_provider *p)
 {
     const struct wire *w = wire_find(p->dialect);
@@ -157,7 +158,7 @@ static enum rc set_paths(struct builder *b, const struct raw_provider *raw,
         path = trim_slashes(str_head(path, path.n - endpoint.n));
     else if (extra.n && str_has_suffix(path, extra))
         path = trim_slashes(str_head(path, path.n - extra.n));
-    else if (raw->endpoint_url.n && !raw->base_url.n && u->path.n > 1)
+    else if (written && raw->endpoint_url.n && !raw->base_url.n && u->path.n > 1)
         p->endpoint = u->path;
     p->base_path = arena_dup(b->arena, path);
     p->query = u->query;
@@ -172,7 +173,7 @@ static enum rc set_url(struct builder *b, const struct raw_provider *raw, str te
     if (bad) /* build_language has parsed it before: only memory can be missing */
         return RC_NOMEM;
     p->origin = u.origin;
-    return set_paths(b, raw, &u, p);
+    return set_paths(b, raw, str_eq(text, raw->endpoint_url), &u, p);
 }
 
 /* A provider of a known host that was given nothing to show there. */

@@ -5,6 +5,8 @@
  *     https://us-east5-aiplatform.googleapis.com/v1/projects/my-project/locations/us-east5
  *     https://aiplatform.googleapis.com/v1/projects/my-project/locations/global
  *
+ *     …/endpoints/openapi           Chat, for claude-code-router's transformer `vertex-openai`
+ *
  * From `project` and `region`, or the environment's GOOGLE_CLOUD_PROJECT and GOOGLE_CLOUD_LOCATION.
  * A baseURL with a path of its own is taken as it stands; one without gets the path. Without a
  * project there is the express door, which takes an API key and has Google's own models only.
@@ -52,6 +54,17 @@ static str host_of(struct builder *b, str region)
     return arena_strf(b->arena, "https://" STR_FMT "-" HOST, STR_ARG(region));
 }
 
+/* "us-east5" of "https://us-east5-aiplatform…". */
+static str region_of(struct builder *b, str url)
+{
+    struct conf_url u;
+    str tail = STR("-" HOST);
+
+    if (!url.n || conf_url_parse(b->arena, url, &u) != NULL || !str_has_suffix(u.origin.host, tail))
+        return STR_NONE;
+    return str_head(u.origin.host, u.origin.host.n - tail.n);
+}
+
 static str base_of(struct builder *b, str url, str project, str region)
 {
     while (url.n && url.p[url.n - 1] == '/')
@@ -72,22 +85,11 @@ static bool refuse(struct builder *b, const struct raw_provider *raw, const char
     return false;
 }
 
-bool build_vertex(struct builder *b, const struct raw_provider *raw, struct language *l,
-                  struct conf_provider *p)
+/* Are they what Google would take? The faults say what to write. */
+static bool check(struct builder *b, const struct raw_provider *raw, bool needs, str project,
+                  str region)
 {
-    bool claude = str_eq(p->dialect, STR("vertex-anthropic"));
-    str project, region;
-
-    if (!claude && !str_eq(p->dialect, STR("vertex")))
-        return raw->project.n ? refuse(b, raw, "project", "is none of Vertex AI; remove `project`")
-                              : true;
-    if (has_path(b, l->url))
-        return true;
-    project = given(b, raw->project, STR("GOOGLE_CLOUD_PROJECT"));
-    region = given(b, raw->region, STR("GOOGLE_CLOUD_LOCATION"));
-    if (!region.n)
-        region = STR(EVERYWHERE);
-    if (!project.n && (claude || !raw->keys.n))
+    if (!project.n && needs)
         return refuse(b, raw, "project",
                       "needs a project; add `project: my-project` (and `region: us-east5`, unless "
                       "it is global), or set GOOGLE_CLOUD_PROJECT");
@@ -97,7 +99,31 @@ bool build_vertex(struct builder *b, const struct raw_provider *raw, struct lang
         return refuse(b, raw, "region",
                       "has a `region` that is no location of Google Cloud's; "
                       "write it as in `us-east5`");
+    return true;
+}
+
+bool build_vertex(struct builder *b, const struct raw_provider *raw, struct language *l,
+                  struct conf_provider *p)
+{
+    bool gemini = str_eq(p->dialect, STR("vertex"));
+    bool chat = l->vertex_chat && str_eq(p->dialect, STR("openai"));
+    str project, region;
+
+    if (!gemini && !chat && !str_eq(p->dialect, STR("vertex-anthropic")))
+        return raw->project.n ? refuse(b, raw, "project", "is none of Vertex AI; remove `project`")
+                              : true;
+    if (has_path(b, l->url))
+        return true;
+    project = given(b, raw->project, STR("GOOGLE_CLOUD_PROJECT"));
+    region = raw->region.n ? raw->region : region_of(b, l->url);
+    region = given(b, region, STR("GOOGLE_CLOUD_LOCATION"));
+    if (!region.n)
+        region = STR(EVERYWHERE);
+    if (!check(b, raw, !gemini || !raw->keys.n, project, region))
+        return false;
     l->url = base_of(b, l->url, project, region);
+    if (chat)
+        l->url = arena_strf(b->arena, STR_FMT "/endpoints/openapi", STR_ARG(l->url));
     p->region = arena_dup(b->arena, region); /* it may be the environment's */
     return l->url.p && p->region.p;
 }

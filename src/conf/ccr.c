@@ -29,7 +29,7 @@ static const struct {
     {"gemini", "gemini"},
     {"vertex-gemini", "vertex"},
     {"vertex-claude", "vertex-anthropic"},
-    {"vertex-openai", "vertex"},
+    {"vertex-openai", "openai"}, /* at an address of its own (build_vertex.c) */
     {"deepseek", "deepseek"},
     {"openrouter", "openrouter"},
     {"vercel", "vercel"},
@@ -79,6 +79,13 @@ static enum rc take(struct link *l, const struct conf_node *n, const struct conf
     const struct conf_node *bearer = conf_get(options, STR("UseBearer"));
     if (language && conf_is(bearer, CONF_SCALAR) && str_eq(bearer->text, STR("true")))
         l->to->bearer = true;
+    if (str_eq_nocase(n->text, STR("vertex-openai"))) {
+        l->to->vertex_chat = true;
+        if (conf_get(options, STR("private_key")))
+            BUILD_WARN(l->b, place_of(n, NULL),
+                       "the private_key of 'vertex-openai' has no effect; give the provider a "
+                       "serviceAccount");
+    }
     TRY(build_transformer(l->b, n->text, options, n, l->model, &l->to->transforms, &found));
     if (!language && !found)
         BUILD_WARN(l->b, place_of(n, NULL),

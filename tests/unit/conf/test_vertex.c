@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Providers on Vertex AI: the address that project and region make, and what each refusal says. */
+#include <stdio.h>
+
 #include "conf_check.h"
 
 static const char *const backs[] = {"openai", "anthropic", "vertex", "vertex-anthropic", NULL};
@@ -55,6 +57,42 @@ static void test_project_and_region_make_the_address(void **state)
     }
 }
 
+/* claude-code-router's files say the host alone in `api_base_url`, which is the whole address for
+ * every other transformer. */
+static void test_transformers_at_a_bare_host(void **state)
+{
+    static const struct {
+        const char *url, *use, *dialect, *path, *endpoint;
+    } rows[] = {
+        {"https://us-east5-aiplatform.googleapis.com", "vertex-claude", "vertex-anthropic",
+         "/v1/projects/p/locations/us-east5", ""},
+        {"https://us-east5-aiplatform.googleapis.com/", "vertex-gemini", "vertex",
+         "/v1/projects/p/locations/us-east5", ""},
+        {"https://us-east5-aiplatform.googleapis.com", "vertex-openai", "openai",
+         "/v1/projects/p/locations/us-east5/endpoints/openapi", ""},
+        {"http://h/v1beta1/projects/a/locations/b/endpoints/openapi/chat/completions",
+         "vertex-openai", "openai", "/v1beta1/projects/a/locations/b/endpoints/openapi", ""},
+        {"http://h/generate", "OpenAI", "openai", "/generate", "/generate"},
+    };
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct loaded l;
+        char text[512];
+        snprintf(text, sizeof text,
+                 "{\"Providers\": [{\"name\": \"v\", \"api_base_url\": \"%s\", "
+                 "\"api_key\": \"t\", \"models\": [\"m\"], "
+                 "\"transformer\": {\"use\": [\"%s\"]}}]}",
+                 rows[i].url, rows[i].use);
+        load(&l, text, ENV("GOOGLE_CLOUD_PROJECT=p"));
+        assert_loads(&l);
+        const struct conf_provider *p = &l.s->providers[0];
+        assert_str(p->dialect, rows[i].dialect);
+        assert_str(p->base_path, rows[i].path);
+        assert_str(p->endpoint, rows[i].endpoint);
+        loaded_fini(&l);
+    }
+}
+
 static void test_what_is_refused(void **state)
 {
     static const struct {
@@ -80,6 +118,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_project_and_region_make_the_address),
+        cmocka_unit_test(test_transformers_at_a_bare_host),
         cmocka_unit_test(test_what_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
