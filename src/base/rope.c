@@ -4,11 +4,6 @@
 
 #include "base/mem.h"
 
-void rope_init(struct rope *r, size_t max_own)
-{
-    *r = ROPE_INIT(max_own);
-}
-
 void rope_fini(struct rope *r)
 {
     buf_fini(&r->own);

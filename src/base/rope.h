@@ -38,7 +38,6 @@ struct rope {
 
 #define ROPE_INIT(max_own) ((struct rope){.own = BUF_INIT(max_own)})
 
-void rope_init(struct rope *r, size_t max_own);
 void rope_fini(struct rope *r);
 void rope_clear(struct rope *r); /* keeps the memory */
 

@@ -63,17 +63,6 @@ const struct conf_provider *conf_find_provider(const struct snapshot *s, str nam
     return other_case;
 }
 
-str conf_strategy_name(enum conf_strategy v)
-{
-    static const char *const names[] = {
-#define STRATEGY(id, name, active, help) name,
-#include "conf/strategies.def"
-#undef STRATEGY
-    };
-    CHECK(v < ARRAY_LEN(names));
-    return str_c(names[v]);
-}
-
 str conf_scenario_name(enum conf_scenario v)
 {
     static const char *const names[] = {

@@ -364,5 +364,4 @@ const struct conf_served *conf_find_served(const struct conf_provider *p, str mo
 const struct conf_key *conf_find_key(const struct snapshot *s, const uint8_t sha256[CONF_SHA256]);
 const struct conf_provider *conf_find_provider(const struct snapshot *s, str name); /* NULL */
 
-str conf_strategy_name(enum conf_strategy v);
 str conf_scenario_name(enum conf_scenario v);

@@ -214,11 +214,6 @@ void bpe_free(struct bpe *b)
     mem_free(b);
 }
 
-enum split_kind bpe_kind(const struct bpe *b)
-{
-    return b->kind;
-}
-
 size_t bpe_tokens(const struct bpe *b)
 {
     return b->count;

@@ -67,7 +67,6 @@ struct bpe_work {
  * RC_NOMEM. RC_SYNTAX: it is no such file, or is damaged; RC_LIMIT: too large. */
 enum rc bpe_new(str file, struct bpe **ret, const char **why) MUST_CHECK;
 void bpe_free(struct bpe *b); /* accepts NULL */
-enum split_kind bpe_kind(const struct bpe *b);
 size_t bpe_tokens(const struct bpe *b);
 /* The bytes of a token. rank < bpe_tokens. */
 str bpe_token(const struct bpe *b, uint32_t rank);

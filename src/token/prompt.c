@@ -359,13 +359,3 @@ struct token_count token_prompt(struct token_counter *c, const struct ir_request
     return (struct token_count){(w.milli + WALK_MILLI / 2) / WALK_MILLI,
                                 w.exact ? USAGE_COUNTED : USAGE_ESTIMATED};
 }
-
-struct token_count token_text(struct token_counter *c, const struct token_family *f, str plain)
-{
-    struct walk w = {.c = c, .f = f};
-
-    w.exact = f->text == 0 && walk_encoding(&w);
-    walk_plain(&w, plain);
-    return (struct token_count){(w.milli + WALK_MILLI / 2) / WALK_MILLI,
-                                w.exact ? USAGE_COUNTED : USAGE_ESTIMATED};
-}

@@ -45,5 +45,3 @@ struct token_count {
 
 struct token_count token_prompt(struct token_counter *c, const struct ir_request *r,
                                 const struct token_target *t);
-/* Plain text, as a part of a prompt or of an answer. */
-struct token_count token_text(struct token_counter *c, const struct token_family *f, str plain);
