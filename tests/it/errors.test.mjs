@@ -22,6 +22,7 @@ const chat = {
   client: openai,
   ask: (c, fields, o) => c.chat.completions.create({ model: 'm', messages: HI, ...fields }, o),
   get: (c) => c.get('/chat/completions'),
+  wrong: { max_tokens: 'many' },
   said: (e) => [e.type, e.code],
 };
 const responses = {
@@ -29,6 +30,7 @@ const responses = {
   client: openai,
   ask: (c, fields, o) => c.responses.create({ model: 'm', input: HI, store: false, ...fields }, o),
   get: (c) => c.get('/responses'),
+  wrong: { max_output_tokens: 'many' },
   said: chat.said,
 };
 const messages = {
@@ -38,6 +40,7 @@ const messages = {
   ask: (c, fields, o) =>
     c.messages.create({ model: 'm', max_tokens: 64, messages: HI, ...fields }, o),
   get: (c) => c.get('/v1/messages'),
+  wrong: { max_tokens: 'many' },
   said: (e) => [e.error?.error?.type],
 };
 const FRONTS = [chat, responses, messages];
@@ -59,7 +62,7 @@ const refuses = (status, code, kind) => ({ refuses: status, message: 'it said no
 const TABLE = [
   {
     error: 'bad_request',
-    ask: (f, c) => f.ask(c, { stream: 'true' }),
+    ask: (f, c, stream) => f.ask(c, { ...f.wrong, stream }),
     openai: ['BadRequestError', 400, 'invalid_request_error', 'invalid_type'],
     anthropic: ['BadRequestError', 400, 'invalid_request_error'],
   },
@@ -89,7 +92,7 @@ const TABLE = [
   },
   {
     error: 'not_found',
-    ask: (f, c) => f.ask(c, { model: 'nobody-has-it' }),
+    ask: (f, c, stream) => f.ask(c, { model: 'nobody-has-it', stream }),
     openai: ['NotFoundError', 404, 'invalid_request_error', 'model_not_found'],
     differs: ['BadRequestError', 400, 'invalid_request_error', 'model_not_found'],
     anthropic: ['NotFoundError', 404, 'not_found_error'],
@@ -102,13 +105,13 @@ const TABLE = [
   },
   {
     error: 'too_large',
-    ask: (f, c) => f.ask(c, { metadata: { user_id: 'x'.repeat(20000) } }),
+    ask: (f, c, stream) => f.ask(c, { metadata: { user_id: 'x'.repeat(20000) }, stream }),
     openai: ['APIError', 413, 'invalid_request_error', 'request_too_large'],
     anthropic: ['ContentTooLargeError', 413, 'request_too_large'],
   },
   {
     error: 'media_type',
-    ask: (f, c) => f.ask(c, {}, { headers: { 'content-type': 'text/plain' } }),
+    ask: (f, c, stream) => f.ask(c, { stream }, { headers: { 'content-type': 'text/plain' } }),
     openai: ['APIError', 415, 'invalid_request_error', 'unsupported_media_type'],
     anthropic: ['APIError', 415, 'invalid_request_error'],
   },
@@ -162,7 +165,7 @@ for (const row of TABLE) {
         if (row.from) await a.always(row.from);
         const client = front.client(w, row.with);
         const ask = row.ask ?? ((f, c) => f.ask(c, { stream }));
-        const e = await caught(ask(front, client));
+        const e = await caught(ask(front, client, stream));
         assert.deepEqual(
           [e.constructor.name, e.status, ...front.said(e)],
           expected(row, front),
