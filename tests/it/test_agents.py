@@ -199,16 +199,12 @@ def test_weir_code_starts_claude_code(upstream, npm, work, tmp_path):
 OPENCODE = ("bash", "write", "read", "filePath")
 
 
-def test_opencode_carries_out_a_multi_tool_turn(weir, upstream, npm, work, tmp_path):
-    opencode = program(npm / "opencode-linux-x64-baseline/bin/opencode")
-    scene = play(OPENCODE, work)
-    up = upstream("anthropic", default=scene)
-    w = weir(up, extra=KEYED, workers=2)
+def opencode_env(tmp_path, port):
     conf = tmp_path / "opencode.json"
     conf.write_text("""{"model": "weir/m", "enabled_providers": ["weir"], "provider": {"weir": {
         "npm": "@ai-sdk/openai-compatible", "name": "weir", "models": {"m": {"name": "m"}},
-        "options": {"baseURL": "http://127.0.0.1:%d/v1", "apiKey": "client-key"}}}}""" % w.port)
-    env = gateway.environment(
+        "options": {"baseURL": "http://127.0.0.1:%d/v1", "apiKey": "client-key"}}}}""" % port)
+    return gateway.environment(
         tmp_path,
         {
             "OPENCODE_CONFIG": str(conf),
@@ -216,7 +212,14 @@ def test_opencode_carries_out_a_multi_tool_turn(weir, upstream, npm, work, tmp_p
             "OPENCODE_DISABLE_AUTOUPDATE": "1",
         },
     )
-    out = run([opencode, "run", "Do what is needed."], work, env)
+
+
+def test_opencode_carries_out_a_multi_tool_turn(weir, upstream, npm, work, tmp_path):
+    opencode = program(npm / "opencode-linux-x64-baseline/bin/opencode")
+    scene = play(OPENCODE, work)
+    up = upstream("anthropic", default=scene)
+    w = weir(up, extra=KEYED, workers=2)
+    out = run([opencode, "run", "Do what is needed."], work, opencode_env(tmp_path, w.port))
     assert_played(scene, out, work)
     assert all(r.target == "/v1/messages" for r in up.requests)
 
