@@ -159,6 +159,7 @@ static void on_refuse(struct request *r, enum refusal why)
         call_fail_kind(c, ERR_TOO_LARGE, text, STR_NONE);
         return;
     case REFUSE_TIMEOUT:
+        c->mark_us = 0; /* the client's time, not ours */
         call_fail_kind(c, ERR_REQUEST_TIMEOUT, text, STR_NONE);
         return;
     case REFUSE_NO_MEMORY:
@@ -174,8 +175,10 @@ static void on_refuse(struct request *r, enum refusal why)
         return;
     }
     c->reply_status = status; /* no dialect has a word for it: plain */
-    reply_text(r, status, STR("content-type: text/plain\r\n"),
-               arena_strf(&r->arena, STR_FMT "\n", STR_ARG(text)));
+    buf_clear(&g->lines);
+    buf_lit(&g->lines, "content-type: text/plain\r\n");
+    call_weir_lines(c, &g->lines);
+    reply_text(r, status, buf_str(&g->lines), arena_strf(&r->arena, STR_FMT "\n", STR_ARG(text)));
 }
 
 static void on_gone(struct request *r)

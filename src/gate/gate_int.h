@@ -418,6 +418,7 @@ bool token_renew(struct call *c, enum err kind); /* true: another is worth a try
 /* reply.c. After call_fail the call is over: it must not be touched. */
 bool stream_reply_begin(struct call *c); /* false: the call is over */
 void call_reply_lines(struct call *c, str content_type, struct buf *b);
+void call_weir_lines(struct call *c, struct buf *b);  /* of those, the ones every reply has */
 void call_fail(struct call *c, const struct fail *f); /* before or after the commit point */
 void call_fail_kind(struct call *c, enum err kind, str message, str code);
 /* The last bytes are about to be given: no alarm may add to them. */

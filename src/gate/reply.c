@@ -34,19 +34,37 @@ static const struct dialect_front *words_of(const struct call *c)
     return d->front;
 }
 
-static void weir_lines(struct call *c, struct buf *b)
+/* The model that the caller asked for, where its name can stand in a header: it is the caller's own
+ * text, and what clients make of bytes beyond ASCII there differs (RFC 9110, 5.5). */
+static str asked_model(const struct call *c)
+{
+    str name = c->peek.model.n ? c->peek.model : c->froute.model;
+    bool fits = name.n > 0 && name.n <= GATE_MODEL_MAX;
+    for (size_t i = 0; fits && i < name.n; i++)
+        fits = name.p[i] >= 0x20 && name.p[i] < 0x7f;
+    return fits ? name : STR_NONE;
+}
+
+/* What stands on each reply, those that reached no provider among them: then the model is the one
+ * asked for, once it is known, and no provider is named. */
+void call_weir_lines(struct call *c, struct buf *b)
 {
     h1_write_header(b, STR("x-weir-request-id"), c->id);
     str own = words_of(c)->id_header;
     h1_write_header(b, own.n ? own : STR("x-request-id"), c->id);
+    ASSERT(c->attempts <= GATE_ATTEMPTS_MAX);
     if (c->attempts) {
         const struct attempt_record *t = &c->tried[c->attempts - 1];
         h1_write_header(b, STR("x-weir-provider"), t->provider->name);
         h1_write_header(b, STR("x-weir-model"), t->model);
-        h1_write_header_u64(b, STR("x-weir-attempts"), c->attempts);
+    } else {
+        str model = asked_model(c);
+        if (model.n)
+            h1_write_header(b, STR("x-weir-model"), model);
+        own_time_stop(c); /* an answer of ours alone: all of its time was ours */
     }
-    if (c->route)
-        h1_write_header_u64(b, STR("x-weir-overhead-us"), c->own_us);
+    h1_write_header_u64(b, STR("x-weir-attempts"), c->attempts);
+    h1_write_header_u64(b, STR("x-weir-overhead-us"), c->own_us);
 }
 
 void call_reply_lines(struct call *c, str content_type, struct buf *b)
@@ -57,7 +75,7 @@ void call_reply_lines(struct call *c, str content_type, struct buf *b)
     buf_lit(b, "\r\n");
     if (c->peek.stream && c->route)
         buf_lit(b, "cache-control: no-cache\r\nx-accel-buffering: no\r\n");
-    weir_lines(c, b);
+    call_weir_lines(c, b);
     if (c->lossy.n) {
         buf_lit(b, "x-weir-lossy: ");
         ir_lossy_print(&c->lossy, b);
@@ -87,7 +105,7 @@ static void error_lines(struct call *c, const struct fail *f, const struct front
 {
     buf_clear(b);
     buf_lit(b, "content-type: application/json\r\n");
-    weir_lines(c, b);
+    call_weir_lines(c, b);
     if (e->retry_after_s) {
         h1_write_header_u64(b, STR("retry-after"), e->retry_after_s);
         h1_write_header_u64(b, STR("retry-after-ms"), e->retry_after_ms);

@@ -166,6 +166,53 @@ def test_overhead_is_ours_alone(weir, upstream):
         assert int(r.get("x-weir-overhead-us")) < 500_000, stream
 
 
+def test_every_reply_has_our_headers(weir, upstream):
+    """Replies that reached no provider, too: no attempts, our time, and the model that was asked for
+    once it is known and can stand in a header."""
+    w = weir(upstream(default=says(A)), extra="keys: [ { name: k, key: a-client-key } ]\n")
+
+    def chat(model, key="a-client-key"):
+        return CHAT.ask(w.port, model=model, key=key)
+
+    def post(path, body, key="a-client-key"):
+        return http1.call(w.port, "POST", path, body, [("authorization", f"Bearer {key}")])
+
+    def get(path):
+        return http1.call(w.port, "GET", path, headers=[("authorization", "Bearer a-client-key")])
+
+    def sent(data):
+        with http1.Conn(w.port) as conn:
+            conn.send(data)
+            return conn.response()
+
+    counted = {"model": "m", "messages": [{"role": "user", "content": "hi"}]}
+    gemini = "/v1beta/models/nope:generateContent"
+    for got, status, model in (
+        (chat("nope"), 404, "nope"),
+        (chat("n\u00f6"), 404, None),
+        (chat("x" * 257), 404, None),
+        (chat("a\r\nx-weir-provider: b"), 404, None),
+        (chat("m", key="wrong"), 401, None),
+        (post(gemini, {"contents": [{"parts": [{"text": "hi"}]}]}), 404, "nope"),
+        (post(gemini, "{", key="wrong"), 400, "nope"),
+        (post("/v1/chat/completions", "{"), 400, None),
+        (post("/v1/embeddings", {"model": "nope", "input": "a"}), 404, "nope"),
+        (post("/v1/messages/count_tokens", counted), 200, "m"),
+        (get("/v1/chat/completions"), 405, None),
+        (get("/health"), 200, None),
+        (get("/nowhere"), 404, None),
+        (sent(b"POST /v1/messages HTTP/1.1\r\nbad header\r\n\r\n"), 400, None),
+        (sent(b"GET / HTTP/7.7\r\nHost: h\r\n\r\n"), 505, None),
+    ):
+        assert got.status == status, got
+        assert got.get("x-weir-request-id") and got.get("x-weir-attempts") == "0", got
+        assert 0 <= int(got.get("x-weir-overhead-us")) < 5_000_000, got
+        assert got.get("x-weir-model") == model and got.get("x-weir-provider") is None, got
+    got = chat("m")
+    assert got.get("x-weir-attempts") == "1" and got.get("x-weir-provider") == "a"
+    assert got.get("x-weir-model") == "up" and got.get("x-weir-overhead-us")
+
+
 def test_health_tells_details_to_whom_it_knows(weir, upstream):
     w = weir(upstream(default=says(A)), extra="keys: [ { name: k, key: a-client-key } ]\n")
     assert "providers" not in http1.call(w.port, "GET", "/health").json
