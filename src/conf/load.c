@@ -4,8 +4,9 @@
  *
  * A stage that found faults ends the load, for what the next would say of a half-read file is noise
  * that hides the cause. Within a stage everything is collected, so that a file with five slips is
- * mended in one go. The one exception: a variable that is missing is noted and the option pass goes
- * on, since each such value is marked broken and left alone (env.h).
+ * mended in one go. Two exceptions: a variable that is missing is noted and the option pass goes
+ * on, since each such value is marked broken and left alone (env.h); and slips that leave no hole,
+ * like a key nobody knows, do not keep the build from finding what else is wrong.
  *
  * All of it, tree, raw structs and snapshot, is in one arena that becomes the snapshot's own. The
  * tree is a few times the file, and keeping it costs less than copying every text out of it: names,
@@ -152,7 +153,9 @@ static enum rc load(struct builder *b)
         return RC_NOMEM;
     *pass = (struct option_pass){.arena = b->arena, .report = b->report, .lenient = b->ccr};
     TRY(option_take(pass, &option_root, root, raw));
-    if (conf_report_failed(b->report))
+    uint32_t faults = b->report->of[CONF_ERROR].count;
+    ASSERT(pass->bearable <= faults);
+    if (faults > pass->bearable)
         return RC_CONFIG;
     b->raw = raw;
     TRY(set_data_dir(b));

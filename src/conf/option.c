@@ -208,6 +208,15 @@ static void take_nothing(struct option_pass *x, const struct option_slot *s)
         option_fault(x, s->n, "is empty; give a value or remove it");
 }
 
+/* `provders:` hides all the names that stand in it: whoever refers to one of them would be told
+ * that it does not exist. */
+static bool hides_names(const struct option_pass *x, const struct section *s,
+                        const struct nearest *near)
+{
+    const struct option *row = near->best.p ? find_row(s, near->best) : NULL;
+    return x->path_len == 0 && row && row->type == OPTION_SECTIONS;
+}
+
 static void note_unknown(struct option_pass *x, const struct section *s, const struct conf_node *n)
 {
     struct nearest near;
@@ -218,6 +227,8 @@ static void note_unknown(struct option_pass *x, const struct section *s, const s
     for (const struct option *row = s->rows; kept && row < s->rows + s->count; row++)
         if (!(row->flags & OPTION_HIDDEN))
             nearest_offer(&near, str_c(row->key));
+    if (kind == CONF_ERROR && !hides_names(x, s, &near))
+        x->bearable++;
     str in = x->path_len ? str_of(x->path, x->path_len) : STR("the file"), key = conf_brief(n->key);
     if (near.best.p)
         conf_note(x->report, kind, n->key_line, n->key_column,

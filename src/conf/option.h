@@ -107,6 +107,10 @@ struct option_pass {
     bool lenient;   /* a claude-code-router file: unknown keys are warnings */
     char path[192]; /* "providers[2].timeouts", for messages */
     size_t path_len;
+    /* Errors after which the rest can still be judged: a key that means nothing, a number or word
+     * whose default stands in for it. All others leave holes that what follows would complain of.
+     */
+    uint32_t bearable;
 };
 
 /* Fill `to` (s->size bytes) with defaults, then with what `n` says; n may be NULL. RC_OK even when

@@ -124,6 +124,7 @@ static void fault_number(struct option_pass *x, const struct option_slot *s, enu
     char min[32], max[32];
     bound_text(s->row->type, s->row->min, min, sizeof(min));
     bound_text(s->row->type, s->row->max, max, sizeof(max));
+    x->bearable++;
     if (rc != RC_RANGE)
         option_fault(x, s->n, "%s is not %s", show(s->n).text, option_type_text(s->row->type));
     else if (s->row->max)
@@ -196,6 +197,7 @@ static void fault_word(struct option_pass *x, const struct option_slot *s)
         len += n < 0 || (size_t)n >= sizeof(list) - len ? 0 : (size_t)n;
     }
     list[len] = '\0';
+    x->bearable++;
     if (near.best.p)
         option_fault(x, s->n, "%s is unknown; did you mean '" STR_FMT "'?", show(s->n).text,
                      STR_ARG(near.best));
