@@ -529,6 +529,19 @@ str drive_file(struct drive *d, const char *path)
     return keep(d, &b);
 }
 
+str drive_recorded_request(struct drive *d, const char *path, const struct dialect *front)
+{
+    if (strstr(path, "/error-") || strstr(path, "/mistral/audio-in-"))
+        return STR_NONE;
+    str body = drive_file(d, path);
+    if (front != &dialect_anthropic || str_find(body, STR("\"anthropic_version\"")) == SIZE_MAX)
+        return body;
+    size_t at = str_find_char(body, '{');
+    assert_true(at != SIZE_MAX && !json_has(json_get_lit(drive_json(d, body), "model")));
+    return arena_strf(&d->arena, "{\"model\":\"claude-opus-4-8\"," STR_FMT,
+                      STR_ARG(str_from(body, at + 1)));
+}
+
 const char *drive_shared_dir(void)
 {
     const char *dir = getenv("WEIR_SHARED");

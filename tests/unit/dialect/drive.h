@@ -66,5 +66,9 @@ str drive_unframed(struct drive *d, str frames);
 
 /* Files below the fixtures of the tree and of the wider tree; absent str: not there. */
 str drive_file(struct drive *d, const char *path);
+/* A recorded request as that front would be sent it: clouds name Claude's model in the path, the
+ * Messages API in the body. Absent: an error's, or in words that the front never had (Mistral's
+ * Chat has a sound's bytes where OpenAI has an object). */
+str drive_recorded_request(struct drive *d, const char *path, const struct dialect *front);
 str drive_shared(struct drive *d, const char *name);
 const char *drive_shared_dir(void);

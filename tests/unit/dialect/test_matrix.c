@@ -43,16 +43,20 @@ static const struct back {
 static const struct front {
     const struct dialect *dialect;
     const char *golden, *turns; /* folder of golden cases; a member that every chat has */
-    const char *recorded[8];    /* folders of recordings */
+    const char *recorded[10];   /* recordings in it: folders of cases, or some of a folder's */
 } fronts[] = {
     {&dialect_openai_chat,
      "openai",
      "\"messages\"",
-     {"openai-chat", "openai-compat", "deepseek", "groq", "openrouter", "xai", "perplexity"}},
-    {&dialect_responses, "openai-responses", "\"input\"", {"openai-responses"}},
-    {&dialect_anthropic, "anthropic", "\"max_tokens\"", {"anthropic"}},
-    {&dialect_gemini, "gemini", "\"contents\"", {"gemini", "vertex"}},
-    {&dialect_bedrock, "bedrock", "\"messages\"", {"bedrock-converse"}},
+     {"openai-chat/*", "openai-compat/*", "deepseek/*", "groq/*", "openrouter/*", "xai/*",
+      "perplexity/*", "azure-openai/*", "mistral/*"}},
+    {&dialect_responses, "openai-responses", "\"input\"", {"openai-responses/*", "azure-openai/*"}},
+    {&dialect_anthropic,
+     "anthropic",
+     "\"max_tokens\"",
+     {"anthropic/*", "bedrock-invoke/*claude-*sonnet*", "vertex/*claude*"}},
+    {&dialect_gemini, "gemini", "\"contents\"", {"gemini/*", "vertex/*"}},
+    {&dialect_bedrock, "bedrock", "\"messages\"", {"bedrock-converse/*"}},
 };
 
 /* ---- what must be there -------------------------------------------------------------------------
@@ -356,10 +360,11 @@ static unsigned each_file(const char *pattern, size_t front, const char *member)
     for (size_t i = 0; i < g.gl_pathc; i++) {
         struct drive d;
         drive_init(&d);
-        str body = drive_file(&d, g.gl_pathv[i]);
-        if (member)
-            body = json_text(json_get(drive_json(&d, body), str_c(member)));
-        if (!strstr(g.gl_pathv[i], "/error-") && is_chat(&fronts[front], body)) {
+        str body =
+            member
+                ? json_text(json_get(drive_json(&d, drive_file(&d, g.gl_pathv[i])), str_c(member)))
+                : drive_recorded_request(&d, g.gl_pathv[i], fronts[front].dialect);
+        if (body.p && is_chat(&fronts[front], body)) {
             each_back(g.gl_pathv[i], front, body);
             n++;
         }
@@ -460,7 +465,7 @@ static void test_j11_recorded_requests_to_every_back(void **state)
     for (size_t i = 0; i < ARRAY_LEN(fronts); i++)
         for (const char *const *folder = fronts[i].recorded; *folder; folder++) {
             char pattern[4096];
-            snprintf(pattern, sizeof pattern, "%s/fixtures/wire/%s/*/request.json",
+            snprintf(pattern, sizeof pattern, "%s/fixtures/wire/%s/request.json",
                      drive_shared_dir(), *folder);
             n += each_file(pattern, i, NULL);
         }
