@@ -373,6 +373,18 @@ static void check_values(struct builder *b, const struct raw_provider *raw,
                     "anthropicVersion has a control character in it; remove it");
 }
 
+/* Who asks for the provider's own counts shall know that he does not get them. */
+static void check_counts(struct builder *b, const struct raw_provider *raw,
+                         const struct conf_provider *p)
+{
+    const struct wire *wire = wire_find(p->dialect);
+    if (p->counts_tokens && !(wire && wire->counts))
+        BUILD_WARN(b, place_of(raw->at.node, "countTokens"),
+                   "provider '" STR_FMT "': its language (" STR_FMT
+                   ") has no count_tokens that could be asked, so weir counts; remove countTokens",
+                   STR_ARG(conf_brief(p->name)), STR_ARG(p->dialect));
+}
+
 static enum rc set_reach(struct builder *b, const struct raw_provider *raw, struct conf_provider *p)
 {
     TRY(build_proxy(b, raw, &p->origin, &p->proxy));
@@ -438,6 +450,7 @@ static enum rc build_provider(struct builder *b, const struct raw_provider *raw,
     TRY(set_url(b, raw, l.url, p));
     TRY(set_keys(b, raw, &l, p));
     check_values(b, raw, p);
+    check_counts(b, raw, p);
     return set_reach(b, raw, p);
 }
 

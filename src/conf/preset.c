@@ -18,7 +18,7 @@ const struct preset presets[] = {
 };
 #undef PRESET
 
-#define DIALECT(name, endpoint, extra) {name, endpoint, extra},
+#define DIALECT(name, endpoint, extra, counts) {name, endpoint, extra, counts},
 const struct wire wires[] = {
 #include "conf/dialects.def"
     {0},

@@ -26,6 +26,7 @@ struct preset {
 /* A wire dialect, whether this build can speak it or not: what a URL's end says (dialects.def). */
 struct wire {
     const char *name, *endpoint, *extra;
+    bool counts; /* it has an endpoint that counts a prompt's tokens */
 };
 
 /* All of them, in order; name NULL at the end. */

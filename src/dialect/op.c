@@ -143,12 +143,14 @@ bool op_makes_bytes(enum op_kind kind)
 
 void op_path(const struct op_way *way, str model, struct buf *to)
 {
-    size_t at = str_find(way->path, MODEL_MARK);
-    buf_add(to, str_head(way->path, at));
+    size_t mark = strchr("+.", way->path.p[0]) != NULL, at;
+    str path = str_from(way->path, mark);
+    at = str_find(path, MODEL_MARK);
+    buf_add(to, str_head(path, at));
     if (at == SIZE_MAX)
         return;
     buf_add(to, model);
-    buf_add(to, str_from(way->path, at + MODEL_MARK.n));
+    buf_add(to, str_from(path, at + MODEL_MARK.n));
 }
 
 /* ---- a glance */
@@ -305,6 +307,33 @@ static enum rc splice_gemini_count(jval root, str model, struct arena *a, struct
     return rope_failed(out) ? RC_LIMIT : RC_OK;
 }
 
+/* Vertex knows no envelope, and of a request only what counts: the rest is a 400 there. Nothing
+ * else of it makes a token, but for a cache's text, which the provider has to be asked for by name.
+ * https://docs.cloud.google.com/vertex-ai/generative-ai/docs/reference/rest/v1/projects.locations.publishers.models/countTokens
+ */
+static enum rc splice_vertex_count(jval root, struct rope *out)
+{
+    static const str members[] = {STR("contents"),          STR("tools"),
+                                  STR("systemInstruction"), STR("system_instruction"),
+                                  STR("generationConfig"),  STR("generation_config")};
+    jval inner = json_get_lit(root, "generateContentRequest");
+    bool any = false;
+    rope_copy(out, STR("{"));
+    for (struct json_iter it = json_iter(json_is(inner, JSON_OBJECT) ? inner : root);
+         json_next(&it);)
+        for (size_t i = 0; i < ARRAY_LEN(members); i++) {
+            if (!json_str_is(it.key, members[i]))
+                continue;
+            rope_copy(out, any ? STR(",\"") : STR("\""));
+            rope_copy(out, members[i]);
+            rope_copy(out, STR("\":"));
+            rope_put(out, json_text(it.val));
+            any = true;
+        }
+    rope_copy(out, STR("}"));
+    return rope_failed(out) ? RC_LIMIT : RC_OK;
+}
+
 enum rc op_splice(const struct op *op, const struct op_way *way, jval root,
                   const struct back_call *c, struct arena *a, struct rope *out)
 {
@@ -313,6 +342,8 @@ enum rc op_splice(const struct op *op, const struct op_way *way, jval root,
     struct splice s;
     if (!model.p)
         return RC_NOMEM;
+    if (op->kind == OP_COUNT && has_word(way->dialects, STR("vertex")))
+        return splice_vertex_count(root, out);
     if (op->kind == OP_COUNT && str_eq(way->words, STR("gemini")))
         return splice_gemini_count(root, c->model, a, out);
     if (str_eq(way->words, STR("gemini"))) /* it stands in the path, and in each of the requests */

@@ -175,27 +175,38 @@ enum rc op_write_body(struct call *c, const struct back_call *bc, struct rope *t
     return op_splice(op->row, op->way, json_root(&c->doc), bc, &c->req->arena, to);
 }
 
-/* Where the dialect's chat endpoint has OpenAI's name, what is asked for stands beside it: so
- * Azure's ways of spelling deployments and versions hold here too. Else below the base. */
-void op_write_path(struct call *c, const struct back_call *bc, struct buf *to)
+/* How much of the chat's path stays before the way's; SIZE_MAX: nothing, it is below the base. */
+static size_t kept_of(str chat, str way)
 {
     static const str ends[] = {STR("/chat/completions"), STR("/responses")};
+    switch (way.p[0]) {
+    case '+':
+        return chat.n;
+    case ':':
+        return str_rfind_char(chat, ':');
+    case '.':
+        return str_rfind_char(chat, '/');
+    default:
+        for (size_t i = 0; i < ARRAY_LEN(ends); i++)
+            if (str_has_suffix(chat, ends[i]))
+                return chat.n - ends[i].n;
+        return SIZE_MAX;
+    }
+}
+
+/* Where the dialect's chat endpoint has OpenAI's name, what is asked for stands beside it: so
+ * Azure's ways of spelling deployments and versions hold here too. Else below the base, or where
+ * the way says. */
+void op_write_path(struct call *c, const struct back_call *bc, struct buf *to)
+{
     struct buf chat = BUF_INIT(H1_TARGET_MAX);
     c->bind->dialect->back->request_path(bc, c->cand->provider->base_path, &chat);
     str head = buf_str(&chat), query = str_from(head, str_find_char(head, '?'));
     head.n -= query.n;
-    bool behind = str_has_prefix(c->op->way->path, STR("+")), beside = behind;
-    for (size_t i = 0; i < ARRAY_LEN(ends) && !beside; i++) {
-        beside = str_has_suffix(head, ends[i]);
-        if (beside)
-            head.n -= ends[i].n;
-    }
-    buf_add(to, beside ? head : c->cand->provider->base_path);
-    if (behind)
-        buf_add(to, str_from(c->op->way->path, 1));
-    else
-        op_path(c->op->way, bc->model, to);
-    if (beside)
+    size_t kept = kept_of(head, c->op->way->path);
+    buf_add(to, kept == SIZE_MAX ? c->cand->provider->base_path : str_head(head, kept));
+    op_path(c->op->way, bc->model, to);
+    if (kept != SIZE_MAX)
         buf_add(to, query);
     to->failed |= chat.failed;
     buf_fini(&chat);

@@ -251,6 +251,37 @@ def test_gemini_is_asked_and_the_model_inside_is_its_own(weir, upstream):
     assert up.requests[-1].json == {"generateContentRequest": {**inner, "model": "models/up"}}
 
 
+@pytest.mark.parametrize(
+    ("dialect", "path", "sent", "target"),
+    [
+        ("vertex", "/v1beta/models/m:countTokens", "contents", "google/models/up:countTokens"),
+        (
+            "vertex-anthropic",
+            "/v1/messages/count_tokens",
+            "messages",
+            "anthropic/models/count-tokens:rawPredict",
+        ),
+    ],
+)
+def test_vertex_is_asked(weir, upstream, dialect, path, sent, target):
+    answer = {"totalTokens": 5, "input_tokens": 5}
+    up = upstream("openai", default=lambda x: x.reply(200, answer))
+    base = f"http://127.0.0.1:{up.port}/v1/projects/p/locations/global"
+    w = weir(
+        "listen: 127.0.0.1:@PORT@\nproviders:\n"
+        f"  - {{ name: a, dialect: {dialect}, baseURL: '{base}', apiKey: t, models: [up],"
+        " countTokens: provider }\nmodels:\n  - { name: m, targets: [ { use: a/up } ] }\n"
+    )
+    body = {sent: [{"role": "user", "content": TEXT}]}
+    asks = {"model": "m", **body} if sent == "messages" else body
+    r = http1.call(w.port, "POST", path, asks)
+    assert r.status == 200 and r.json == answer
+    seen = up.requests[-1]
+    assert seen.target == f"/v1/projects/p/locations/global/publishers/{target}"
+    assert seen.get("authorization") == "Bearer t"
+    assert seen.json == ({"model": "up", **body} if sent == "messages" else body)
+
+
 def test_a_provider_of_another_language_is_not_asked(weir, upstream):
     up = upstream("openai")
     w = weir(asked(up, None))

@@ -114,12 +114,30 @@ static void test_what_is_refused(void **state)
     }
 }
 
+/* Vertex can be asked for its counts, a Chat provider cannot: then weir counts, and says so. */
+static void test_who_can_be_asked_to_count(void **state)
+{
+    (void)state;
+    struct loaded l;
+    load(&l, GEMINI(", project: p, countTokens: provider"), ENV("HOME=/nowhere"));
+    assert_loads(&l);
+    assert_int_equal(l.report.of[CONF_WARNING].count, 0);
+    loaded_fini(&l);
+    load(&l, P("dialect: openai, countTokens: provider"), ENV("HOME=/nowhere"));
+    assert_loads(&l);
+    assert_says(&l,
+                "its language (openai) has no count_tokens that could be asked, so weir counts; "
+                "remove countTokens");
+    loaded_fini(&l);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_project_and_region_make_the_address),
         cmocka_unit_test(test_transformers_at_a_bare_host),
         cmocka_unit_test(test_what_is_refused),
+        cmocka_unit_test(test_who_can_be_asked_to_count),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

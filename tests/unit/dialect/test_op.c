@@ -109,6 +109,64 @@ static void test_ways(void **state)
     buf_fini(&b);
 }
 
+/* The configuration warns of `countTokens: provider` where nobody can be asked: both tables agree.
+ */
+static void test_who_counts(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name;
+        bool counts;
+    } wires[] = {
+#define DIALECT(name, endpoint, extra, counts) {name, counts},
+#include "conf/dialects.def"
+#undef DIALECT
+    };
+    static const char *const paths[] = {"/v1/messages/count_tokens", "/v1/responses/input_tokens",
+                                        "/v1beta/models/m:countTokens"};
+    for (size_t i = 0; i < ARRAY_LEN(wires); i++) {
+        bool counts = false;
+        for (size_t k = 0; k < ARRAY_LEN(paths); k++) {
+            const struct op *op = route(paths[k]);
+            const struct op_way *way = op_way_of(op, str_c(wires[i].name));
+            counts |= way && op_is_same(op, way);
+        }
+        if (counts != wires[i].counts)
+            fail_msg("%s: the tables differ", wires[i].name);
+    }
+}
+
+/* Vertex is told what it counts, be it in Gemini's envelope or not. */
+static void test_vertex_counts(void **state)
+{
+    (void)state;
+    static const char *const rows[][2] = {
+        {"{\"contents\":[ 1]}", "{\"contents\":[ 1]}"},
+        {"{\"generateContentRequest\":{\"model\":\"models/m\",\"contents\":[1],\"toolConfig\":{},"
+         "\"tools\":[2],\"systemInstruction\":{\"parts\":[]}}}",
+         "{\"contents\":[1],\"tools\":[2],\"systemInstruction\":{\"parts\":[]}}"},
+        {"{}", "{}"},
+        {"{\"generateContentRequest\":7,\"safetySettings\":[]}", "{}"},
+    };
+    const struct op *op = route("/v1beta/models/m:countTokens");
+    const struct op_way *way = op_way_of(op, STR("vertex"));
+    struct drive d;
+    drive_init(&d);
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct dialect_opts opts = {.auth = AUTH_DEFAULT};
+        struct back_call c = {.opts = &opts, .model = STR("gemini-3-flash")};
+        struct rope out = ROPE_INIT(4096);
+        struct buf flat = BUF_INIT(4096);
+        assert_int_equal(op_splice(op, way, drive_json(&d, str_c(rows[i][0])), &c, &d.arena, &out),
+                         RC_OK);
+        rope_flatten(&out, &flat);
+        assert_str(buf_str(&flat), rows[i][1]);
+        buf_fini(&flat);
+        rope_fini(&out);
+    }
+    drive_fini(&d);
+}
+
 /* ---- requests */
 
 static void test_refused(void **state)
@@ -406,10 +464,11 @@ static void test_streams(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_routes),  cmocka_unit_test(test_ways),
-        cmocka_unit_test(test_refused), cmocka_unit_test(test_peek),
-        cmocka_unit_test(test_splice),  cmocka_unit_test(test_forms),
-        cmocka_unit_test(test_usage),   cmocka_unit_test(test_streams),
+        cmocka_unit_test(test_routes),     cmocka_unit_test(test_ways),
+        cmocka_unit_test(test_who_counts), cmocka_unit_test(test_vertex_counts),
+        cmocka_unit_test(test_refused),    cmocka_unit_test(test_peek),
+        cmocka_unit_test(test_splice),     cmocka_unit_test(test_forms),
+        cmocka_unit_test(test_usage),      cmocka_unit_test(test_streams),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
