@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""fronts - the two client languages: how to ask in each, and how to read what comes back.
+"""fronts - the client languages: how to ask in each, and how to read what comes back.
 
-`CHAT` and `MESSAGES` share one interface, so that a test about behaviour runs in both. `read` turns
-a response (streamed or whole) into an Answer; `assert_error` holds one against the table of errors.
+They share one interface. `FRONTS` are the two that a test about behaviour runs in; `ALL_FRONTS` adds
+Responses and Gemini, which read whole answers only: theirs are requests, not streams. `read` turns a
+response into an Answer; `assert_error` holds one against the table of errors.
 """
 
 import json
@@ -24,6 +25,9 @@ class Answer:
 
 
 class Front:
+    def path_of(self, model):
+        return self.path
+
     def auth(self, key):
         return [] if key is None else [self.key_header(key)]
 
@@ -197,8 +201,52 @@ class Messages(Front):
         return a
 
 
-CHAT, MESSAGES = Chat(), Messages()
+class Responses(Chat):
+    name, path, dialect = "responses", "/v1/responses", "openai-responses"
+
+    def body(self, text="hi", model="m", tools=()):
+        body = {"model": model, "store": False, "input": [{"role": "user", "content": text}]}
+        if tools:
+            body["tools"] = [
+                {"type": "function", "name": n, "parameters": {"type": "object", "properties": {}}}
+                for n in tools
+            ]
+        return body
+
+    def read_whole(self, got):
+        a = Answer(finish=got["status"], ended=got["status"] == "completed")
+        for item in got["output"]:
+            if item["type"] == "message":
+                a.text += "".join(part["text"] for part in item["content"])
+        return a
+
+
+class Gemini(Front):
+    name, dialect = "gemini", "gemini"
+
+    def path_of(self, model):
+        return f"/v1beta/models/{model}:generateContent"
+
+    def key_header(self, key):
+        return ("x-goog-api-key", key)
+
+    def body(self, text="hi", model="m", tools=()):
+        """The model is named by the path alone."""
+        body = {"contents": [{"role": "user", "parts": [{"text": text}]}]}
+        if tools:
+            body["tools"] = [{"functionDeclarations": [{"name": n} for n in tools]}]
+        return body
+
+    def read_whole(self, got):
+        candidate = got["candidates"][0]
+        finish = candidate["finishReason"]
+        text = "".join(p.get("text", "") for p in candidate["content"]["parts"])
+        return Answer(text, finish=finish, ended=finish == "STOP")
+
+
+CHAT, MESSAGES, RESPONSES, GEMINI = Chat(), Messages(), Responses(), Gemini()
 FRONTS = (CHAT, MESSAGES)
+ALL_FRONTS = (CHAT, MESSAGES, RESPONSES, GEMINI)
 DIALECTS = ("openai", "anthropic")
 
 # RELIABILITY §6: canonical -> (Chat: status, type, code or None for any), (Messages: status, type)
@@ -232,6 +280,8 @@ ERRORS = {
     ),
     "timeout": ((504, "server_error", "timeout"), (504, "timeout_error")),
 }
+# Gemini's own, of those that tests ask of it: canonical -> status, word.
+GEMINI_ERRORS = {"bad_request": (400, "INVALID_ARGUMENT")}
 # Where repeating the same request can't help, the SDKs must be told not to.
 PERMANENT = {
     "bad_request",
@@ -261,7 +311,7 @@ def assert_error(front, response, *canonical):
     got = response.json
     assert response.complete, response
     assert (response.get("content-type") or "").startswith("application/json"), response
-    if front is CHAT:
+    if front in (CHAT, RESPONSES):
         error = got["error"]
         assert set(error) >= {"message", "type", "param", "code"}, got
         seen = (response.status, error["type"], error["code"])
@@ -270,6 +320,12 @@ def assert_error(front, response, *canonical):
             c for c, w in zip(canonical, wanted) if seen[:2] == w[:2] and w[2] in (None, seen[2])
         ]
         assert response.get("x-request-id"), response
+    elif front is GEMINI:
+        error = got["error"]
+        assert error["code"] == response.status, got
+        seen = (response.status, error["status"])
+        wanted = [GEMINI_ERRORS[c] for c in canonical]
+        hit = [c for c, w in zip(canonical, wanted) if seen == w]
     else:
         error = got["error"]
         assert got["type"] == "error" and got["request_id"], got
