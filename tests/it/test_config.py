@@ -121,6 +121,57 @@ def test_a_claude_code_router_config(upstream, tmp_path):
         w.kill()
 
 
+# A schema with a bit of all, and what the demo makes of it.
+SCHEMA = {
+    "type": "object",
+    "$defs": {"unit": {"enum": ["C", "F"]}, "loop": {"properties": {"next": {"$ref": "#/$defs/loop"}}}},
+    "properties": {
+        "city": {"type": "string"},
+        "day": {"type": "string", "format": "date"},
+        "n": {"type": "integer", "minimum": 3},
+        "x": {"type": ["null", "NUMBER"]},
+        "yes": {"type": "boolean"},
+        "unit": {"$ref": "#/$defs/unit"},
+        "tags": {"type": "array", "items": {"type": "string"}},
+        "at": {"anyOf": [{"type": "null"}, {"type": "object", "properties": {"lat": {"type": "number"}}}]},
+        "unasked": {"type": "string"},
+        "kind": {"const": "k", "type": "string"},
+    },
+    "required": ["city", "day", "n", "x", "yes", "unit", "tags", "at", "kind"],
+}
+ARGUMENTS = {
+    "city": "demo",
+    "day": "2025-01-31",
+    "n": 3,
+    "x": 1,
+    "yes": False,
+    "unit": "C",
+    "tags": ["demo"],
+    "at": {"lat": 1},
+    "kind": "k",
+}
+
+
+def the_demo_heeds_schemas_and_max_tokens(w, front, stream):
+    """Arguments that the tool's schema allows, however it refers to itself; and no more tokens than
+    were asked for."""
+    loop = {"properties": {"a": {"$ref": "#/$defs/loop"}}, "$defs": SCHEMA["$defs"]}
+    for schema in (SCHEMA, loop):
+        body = front.body("Use look_up.", "demo", stream, tools=("look_up",))
+        tool = body["tools"][0]
+        if "function" in tool:
+            tool["function"]["parameters"] = schema
+        else:
+            tool["input_schema"] = schema
+        (call,) = front.read(front.call(w.port, body)).tools
+        assert call[2] == ARGUMENTS if schema is SCHEMA else call[2]["a"], call
+    for limit in (1, 2, 7, 1000):
+        r = front.ask(w.port, model="demo", stream=stream, max_tokens=limit)
+        answer = front.read(r)
+        assert answer.usage["output"] <= limit and answer.text, answer
+        assert (answer.finish == "length") == (limit < 1000), answer
+
+
 def test_the_demo_answers_offline(tmp_path):
     """The first minute: no file, no key, the default port. The built-in demo answers both dialects,
     streamed or not, with tools too, and needs no network."""
@@ -143,6 +194,7 @@ def test_the_demo_answers_offline(tmp_path):
             assert r.status == 200 and answer.ended, r
             assert [t[1] for t in answer.tools] == ["get_weather"], answer
             assert w.access(r.get("x-weir-request-id"))["cost_usd"] == 0
+            the_demo_heeds_schemas_and_max_tokens(w, front, stream)
         w.stop()
     finally:
         w.kill()
