@@ -197,7 +197,8 @@ def test_shared_recordings(weir, upstream, name):
                         faults.append(
                             f"{case.id} to {front.name}{' cut' if cut else ''}: {str(fault)[:300]}"
                         )
-    assert judged >= 20
+    # the few left out are those above; more would be recordings lost without a word
+    assert judged >= 0.85 * len(cases) * len(FRONTS) * 2, f"{judged} of {len(cases)} recordings"
     assert not faults, f"{len(faults)} of {judged}:\n" + "\n".join(faults[:10])
 
 
