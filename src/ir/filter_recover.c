@@ -173,7 +173,7 @@ static bool is_other_fence(str text)
     str body = str_from(text, 3);
     size_t line = str_find_char(body, '\n');
     str language = call_text_trim(str_head(body, line));
-    if (line == SIZE_MAX)
+    if (line > 16) /* or not there yet */
         return body.n > 16;
     if (language.n && !str_eq(language, STR("json")) && !str_eq(language, STR("tool_call")))
         return true;
@@ -181,11 +181,11 @@ static bool is_other_fence(str text)
     return body.n && body.p[0] != '[' && (body.p[0] != '{' || is_other_object(body));
 }
 
-/* Can what the mark began no longer be a call? */
-static bool is_no_call(const struct recovery *r)
+/* Can what the mark began (`text`: as far as it has come) no longer be a call? Once true it stays
+ * so, however much more comes: else a call would be one or not by where the text was cut. */
+static bool is_no_call(const struct recovery *r, str text)
 {
     CHECK(r->mark < NO_MARK);
-    str text = buf_str(&r->text);
     switch (marks[r->mark].open[0]) {
     case '{':
         return is_other_object(text);
@@ -242,13 +242,15 @@ static void work(struct recover_state *st, struct ir_sink to, uint32_t choice, b
                 buf_consume(&r->text, at);
             continue;
         }
-        bool no_call = is_no_call(r);
-        size_t end = find_end(r, last, &inner);
+        size_t end = find_end(r, last, &inner), open = str_c(marks[r->mark].open).n;
+        bool no_call = is_no_call(r, str_head(text, end));
         if (end == SIZE_MAX && !no_call && text.n < IR_FILTER_HOLD)
             return;
         r->begun = true;
         r->mark = NO_MARK;
-        if (end != SIZE_MAX && !no_call && call_text_read(&st->reading, inner, st->tools)) {
+        if (no_call) { /* the mark was none; what is behind it is looked at for others */
+            give_text(st, to, choice, open);
+        } else if (end != SIZE_MAX && call_text_read(&st->reading, inner, st->tools)) {
             give_calls(st, to, choice);
             buf_consume(&r->text, end);
             r->trim = true;
