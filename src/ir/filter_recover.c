@@ -119,13 +119,13 @@ static size_t half_mark(str text)
     return most;
 }
 
-/* Is what has come of the text no more than blanks and the beginning of a mark that stands at the
- * start? */
+/* Is what has come of the text no more than blanks and the beginning of a mark? The blanks go with
+ * the mark, wherever the text is cut. */
 static bool may_yet_start(const struct recovery *r, str text)
 {
     text = call_text_trim(text);
     for (size_t i = 0; i < NO_MARK && !r->begun; i++)
-        if (marks[i].at_start && str_has_prefix(str_c(marks[i].open), text))
+        if (str_has_prefix(str_c(marks[i].open), text))
             return true;
     return false;
 }
