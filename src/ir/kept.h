@@ -39,7 +39,7 @@ struct kept *kept_new(struct hash_key key); /* NULL: no memory */
 void kept_free(struct kept *k);             /* accepts NULL */
 bool kept_is_empty(const struct kept *k);
 /* Copies; `most` bytes are kept in all. What is too long, or finds no memory, is not kept. */
-void kept_put(struct kept *k, const struct kept_link *l, size_t most, msec now);
+void kept_put(struct kept *k, const struct kept_link *in, size_t most, msec now);
 /* The items of the whole conversation, the oldest first, in `a`. RC_NOTFOUND: a part of it is not
  * here. RC_NOMEM: the arena is full. */
 enum rc kept_get(const struct kept *k, str owner, str id, struct arena *a, msec now,

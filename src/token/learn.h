@@ -42,9 +42,9 @@ struct lessons {
 void lessons_init(struct lessons *l, struct hash_key key);
 /* What is known of this model; made when it is new. Good until the next call. */
 struct lesson *lesson_of(struct lessons *l, str provider, str model);
-/* In two steps, for who asks often: the name under which a model is kept, never 0, and the rest. */
+/* In two steps, for who asks often: the hash under which a model is kept, never 0, and the rest. */
 uint64_t lesson_name(const struct lessons *l, str provider, str model);
-struct lesson *lesson_named(struct lessons *l, uint64_t name);
+struct lesson *lesson_named(struct lessons *l, uint64_t hash);
 /* We said `ours`, they said `theirs`. Nothing is learned from zeroes. */
 void ratio_learn(struct learned_ratio *r, uint64_t ours, uint64_t theirs);
 /* `ours` as it probably would be reported. */
