@@ -3,6 +3,7 @@
 over several turns, and print what it says at the end. The last text quotes a tool result, so it can
 only be right if the results made the whole way back."""
 
+import functools
 import json
 import os
 import re
@@ -50,12 +51,22 @@ def program(path):
     return str(path)
 
 
+@functools.cache
+def node_folder():
+    """Where the newest Node.js at hand is: Gemini CLI does not run on Debian 12's own."""
+    node = os.environ.get("WEIR_NODE")
+    if not node:
+        command = [gateway.ROOT / "script/npm-test-deps", "--node"]
+        node = subprocess.run(command, capture_output=True, text=True, timeout=600).stdout.strip()
+    return Path(node or "/usr/bin/node").parent
+
+
 def run(command, work, env, **options):
     """Run an agent to its end in its own process group; what it printed."""
     process = subprocess.Popen(
         command,
         cwd=work,
-        env={**env, "PWD": str(work)},
+        env={**env, "PWD": str(work), "PATH": f"{node_folder()}:{env['PATH']}"},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
