@@ -197,7 +197,9 @@ static jval offered(jval schema)
         v = json_get_lit(schema, "default");
     if (json_is_nothing(v) && json_next(&it))
         v = it.val;
-    return json_is_nothing(v) ? (jval){0} : v;
+    if (json_is_nothing(v))
+        v = (jval){0};
+    return v;
 }
 
 static void put_value(struct filler *f, jval schema, unsigned depth)
