@@ -8,7 +8,7 @@
 
 bool data_dir_make(const char *dir)
 {
-    char path[4096];
+    char path[DATA_PATH_MAX];
     int n = snprintf(path, sizeof(path), "%s", dir);
     if (n <= 0 || (size_t)n >= sizeof(path))
         return false;
@@ -21,4 +21,10 @@ bool data_dir_make(const char *dir)
     }
     (void)mkdir(path, 0700);
     return access(path, W_OK | X_OK) == 0;
+}
+
+bool data_dir_path(const struct snapshot *s, const char *name, char to[DATA_PATH_MAX])
+{
+    int n = snprintf(to, DATA_PATH_MAX, STR_FMT "/%s", STR_ARG(s->data_dir), name);
+    return s->data_dir.n && n > 0 && n < DATA_PATH_MAX;
 }

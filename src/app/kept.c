@@ -11,17 +11,10 @@
 #include "base/buf.h"
 #include "base/digest.h"
 
-#define PATH_LEN  4096
 #define HEX       (2 * DIGEST_SHA256)
 #define MAGIC     "weir-catalogue-1 "
 #define HEAD_SIZE (sizeof(MAGIC) - 1 + HEX + 1 + HEX + 1)
 #define READ_STEP 65536
-
-static bool path_of(const struct snapshot *s, const char *name, char *to)
-{
-    int n = snprintf(to, PATH_LEN, STR_FMT "/%s", STR_ARG(s->data_dir), name);
-    return s->data_dir.n && n > 0 && n < PATH_LEN;
-}
 
 static void put_hex(const uint8_t digest[DIGEST_SHA256], char to[HEX])
 {
@@ -67,8 +60,8 @@ struct catalogue *kept_read(const struct snapshot *s)
     AUTO(buf_fini) struct buf file = BUF_INIT(CATALOGUE_TEXT_MAX + HEAD_SIZE + READ_STEP);
     struct catalogue_fault fault;
     struct catalogue *c = NULL;
-    char path[PATH_LEN], head[HEAD_SIZE];
-    if (!s->catalogue_url.text.n || !path_of(s, "catalogue.kept", path))
+    char path[DATA_PATH_MAX], head[HEAD_SIZE];
+    if (!s->catalogue_url.text.n || !data_dir_path(s, "catalogue.kept", path))
         return NULL;
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
@@ -99,9 +92,9 @@ static bool write_all(int fd, str s)
 
 bool kept_write(const struct snapshot *s, str text)
 {
-    char path[PATH_LEN], beside[PATH_LEN], dir[PATH_LEN], head[HEAD_SIZE];
-    if (!path_of(s, "catalogue.kept", path) || !path_of(s, "catalogue.kept.new", beside) ||
-        !path_of(s, "", dir))
+    char path[DATA_PATH_MAX], beside[DATA_PATH_MAX], dir[DATA_PATH_MAX], head[HEAD_SIZE];
+    if (!data_dir_path(s, "catalogue.kept", path) ||
+        !data_dir_path(s, "catalogue.kept.new", beside) || !data_dir_path(s, "", dir))
         return false;
     if (!data_dir_make(dir))
         return false;

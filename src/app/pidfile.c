@@ -17,13 +17,7 @@
 #include "app/data_dir.h"
 #include "base/num.h"
 
-#define PATH_LEN 4096
-
-static bool path_of(const struct snapshot *s, char *to)
-{
-    int n = snprintf(to, PATH_LEN, STR_FMT "/weir.pid", STR_ARG(s->data_dir));
-    return s->data_dir.n && n > 0 && n < PATH_LEN;
-}
+#define PIDFILE "weir.pid"
 
 static size_t read_small(const char *path, char *to, size_t cap)
 {
@@ -46,9 +40,9 @@ static bool is_weir(pid_t pid)
 
 pid_t pidfile_read(const struct snapshot *s)
 {
-    char path[PATH_LEN], text[32];
+    char path[DATA_PATH_MAX], text[32];
     uint64_t pid;
-    if (!path_of(s, path))
+    if (!data_dir_path(s, PIDFILE, path))
         return 0;
     size_t n = read_small(path, text, sizeof(text));
     while (n && (text[n - 1] == '\n' || text[n - 1] == ' '))
@@ -62,10 +56,10 @@ pid_t pidfile_read(const struct snapshot *s)
 
 void pidfile_write(const struct snapshot *s)
 {
-    char path[PATH_LEN], text[32];
-    if (!path_of(s, path))
+    char path[DATA_PATH_MAX], text[32];
+    if (!data_dir_path(s, PIDFILE, path))
         return;
-    char dir[PATH_LEN];
+    char dir[DATA_PATH_MAX];
     snprintf(dir, sizeof(dir), STR_FMT, STR_ARG(s->data_dir));
     if (!data_dir_make(dir))
         return; /* a read-only place: weir still serves */
@@ -80,7 +74,7 @@ void pidfile_write(const struct snapshot *s)
 
 void pidfile_remove(const struct snapshot *s)
 {
-    char path[PATH_LEN];
-    if (path_of(s, path) && pidfile_read(s) == getpid())
+    char path[DATA_PATH_MAX];
+    if (data_dir_path(s, PIDFILE, path) && pidfile_read(s) == getpid())
         unlink(path);
 }

@@ -75,8 +75,8 @@ static const char proxies[] =
 
 static const char ccr_intro[] =
     "\n## claude-code-router\n\n"
-    "A `config.json` of claude-code-router 1 or 2 works as it stands. `$NAME` is a variable in "
-    "such a file,\n"
+    "A `config.json` of claude-code-router 1 or 2 is read as it stands; `weir check` tells what of "
+    "it is not active yet. `$NAME` is a variable in such a file,\n"
     "unknown keys are warnings, `HOST` is not used without an `APIKEY`, and providers without a "
     "key or in a\n"
     "language this build cannot speak are left out with a warning. Its keys:\n";

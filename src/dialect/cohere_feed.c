@@ -16,7 +16,7 @@
  */
 #include "dialect/blocks.h"
 #include "dialect/cohere_int.h"
-#include "dialect/provider_error.h"
+#include "dialect/feed_fail.h"
 
 struct cohere_decoder {
     struct blocks blocks;
@@ -36,31 +36,6 @@ void cohere_decoder_init(void *state, bool client_usage)
 {
     (void)client_usage;
     *(struct cohere_decoder *)state = (struct cohere_decoder){.over = false};
-}
-
-static enum feed_result broke(struct feeding *f, const struct fail *fail)
-{
-    struct ir_event ev = {.type = IR_EV_ERROR, .fail = fail};
-
-    f->st->over = true;
-    ir_emit(f->sink, &ev);
-    return FEED_ERROR;
-}
-
-static enum feed_result unusable(struct feeding *f, str message)
-{
-    return broke(f, &(struct fail){.kind = ERR_UPSTREAM, .message = message});
-}
-
-static enum feed_result said_error(struct feeding *f, jval root)
-{
-    struct provider_error e = {0};
-    struct provider_text text;
-    struct fail fail;
-
-    (void)provider_error_read(root, &e);
-    provider_error_fail(&e, 0, &text, &fail);
-    return broke(f, &fail);
 }
 
 /* ---- what is said -------------------------------------------------------------------------------
@@ -194,7 +169,7 @@ static enum feed_result finish(struct feeding *f, jval end)
     bool silent = !f->st->blocks.open && !f->st->blocks.block;
 
     if (silent && (str_eq(word, STR("ERROR")) || str_eq(word, STR("TIMEOUT"))))
-        return said_error(f, end);
+        return feed_said_error(&f->st->over, f->sink, end);
     take_usage(f, json_get_lit(end, "usage"));
     f->st->over = true;
     blocks_end(&f->st->blocks, f->sink, finish_of(word), word);
@@ -207,7 +182,8 @@ static enum feed_result finish(struct feeding *f, jval end)
 static enum feed_result take_call_event(struct feeding *f, str type, jval call)
 {
     if (str_eq(type, STR("tool-call-start")) && !begin_call(f, call))
-        return unusable(f, STR("The provider sent a tool call without a name."));
+        return feed_unusable(&f->st->over, f->sink,
+                             STR("The provider sent a tool call without a name."));
     if (str_eq(type, STR("tool-call-delta")))
         take_arguments(f, call);
     if (str_eq(type, STR("tool-call-end")))
@@ -221,7 +197,8 @@ static enum feed_result take_event(struct feeding *f, jval root)
     jval delta = json_get_lit(root, "delta"), m = json_get_lit(delta, "message");
 
     if (!type.n)
-        return said_error(f, root); /* {"message"} of a server that gave up */
+        /* {"message"} of a server that gave up */
+        return feed_said_error(&f->st->over, f->sink, root);
     blocks_start(&f->st->blocks, f->sink, json_raw(json_get_lit(root, "id")), STR_NONE);
     if (str_has_prefix(type, STR("tool-call-")))
         return take_call_event(f, type, json_get_lit(m, "tool_calls"));
@@ -254,9 +231,11 @@ enum feed_result cohere_feed(void *state, struct dialect_scratch *s, const struc
         return FEED_FORWARD;
     }
     if (str_eq(data, STR("[DONE]")))
-        return unusable(&f, STR("The provider's stream ended without an end of its message."));
+        return feed_unusable(&f.st->over, f.sink,
+                             STR("The provider's stream ended without an end of its message."));
     if (scratch_parse(s, ev->data, &root) != RC_OK)
-        return unusable(&f, STR("The provider sent an event that is no JSON."));
+        return feed_unusable(&f.st->over, f.sink,
+                             STR("The provider sent an event that is no JSON."));
     return take_event(&f, root);
 }
 
@@ -296,14 +275,16 @@ void cohere_decode_body(jval root, struct dialect_scratch *s, struct ir_sink sin
 
     if (!json_is(message, JSON_OBJECT)) {
         if (json_raw(message).n)
-            (void)said_error(&f, root);
+            (void)feed_said_error(&f.st->over, f.sink, root);
         else
-            (void)unusable(&f, STR("The provider's answer holds no message."));
+            (void)feed_unusable(&f.st->over, f.sink,
+                                STR("The provider's answer holds no message."));
         return;
     }
     blocks_start(&st.blocks, sink, json_raw(json_get_lit(root, "id")), STR_NONE);
     if (!take_message(&f, message))
-        (void)unusable(&f, STR("The provider sent a tool call without a name."));
+        (void)feed_unusable(&f.st->over, f.sink,
+                            STR("The provider sent a tool call without a name."));
     else
         (void)finish(&f, root);
 }

@@ -11,8 +11,8 @@
  * counts as unknown, and is estimated above. An error is a line of its own, {"error":"text"}.
  */
 #include "dialect/blocks.h"
+#include "dialect/feed_fail.h"
 #include "dialect/ollama_int.h"
-#include "dialect/provider_error.h"
 
 struct ollama_decoder {
     struct blocks blocks;
@@ -32,31 +32,6 @@ void ollama_decoder_init(void *state, bool client_usage)
 {
     (void)client_usage;
     *(struct ollama_decoder *)state = (struct ollama_decoder){.over = false};
-}
-
-static enum feed_result broke(struct feeding *f, const struct fail *fail)
-{
-    struct ir_event ev = {.type = IR_EV_ERROR, .fail = fail};
-
-    f->st->over = true;
-    ir_emit(f->sink, &ev);
-    return FEED_ERROR;
-}
-
-static enum feed_result unusable(struct feeding *f, str message)
-{
-    return broke(f, &(struct fail){.kind = ERR_UPSTREAM, .message = message});
-}
-
-static enum feed_result said_error(struct feeding *f, jval root)
-{
-    struct provider_error e = {0};
-    struct provider_text text;
-    struct fail fail;
-
-    (void)provider_error_read(root, &e);
-    provider_error_fail(&e, 0, &text, &fail);
-    return broke(f, &fail);
 }
 
 /* ---- what a message says ------------------------------------------------------------------------
@@ -165,12 +140,13 @@ static enum feed_result take_line(struct feeding *f, jval root)
     bool done = json_is(json_get_lit(root, "done"), JSON_TRUE);
 
     if (json_raw(error).n || json_is(error, JSON_OBJECT))
-        return said_error(f, root);
+        return feed_said_error(&f->st->over, f->sink, root);
     if (!json_is(message, JSON_OBJECT) && !(done && f->st->blocks.started))
-        return unusable(f, STR("The provider's answer holds no message."));
+        return feed_unusable(&f->st->over, f->sink, STR("The provider's answer holds no message."));
     blocks_start(&f->st->blocks, f->sink, STR_NONE, json_raw(json_get_lit(root, "model")));
     if (!take_message(f, message))
-        return unusable(f, STR("The provider sent a tool call without a name."));
+        return feed_unusable(&f->st->over, f->sink,
+                             STR("The provider sent a tool call without a name."));
     take_logprobs(f, json_get_lit(root, "logprobs"));
     return done ? finish(f, root) : FEED_FORWARD;
 }
@@ -186,7 +162,7 @@ enum feed_result ollama_feed(void *state, struct dialect_scratch *s, const struc
     if (!ev->data.p || !str_trim(ev->data).n)
         return FEED_FORWARD;
     if (scratch_parse(s, ev->data, &root) != RC_OK)
-        return unusable(&f, STR("The provider sent a line that is no JSON."));
+        return feed_unusable(&f.st->over, f.sink, STR("The provider sent a line that is no JSON."));
     return take_line(&f, root);
 }
 
