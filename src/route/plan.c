@@ -4,6 +4,7 @@
 
 #include "base/check.h"
 #include "base/mem.h"
+#include "route/trace.h"
 
 #define TURNS_MAX                                                                  \
     4096 /* routes with an account; past it weights are taken in the order written \
@@ -176,39 +177,45 @@ static uint32_t key_count(const struct conf_provider *p)
 
 /* Add the target's usable keys, beginning with the one whose turn it is. */
 static void add_target(struct plan *p, struct route_state *s, const struct snapshot *snap,
-                       const struct conf_target *t, msec now)
+                       const struct conf_target *t, struct plan_trace *trace, msec now)
 {
     uint32_t n = key_count(&snap->providers[t->provider]);
     uint64_t first = n > 1 ? s->key_turn++ : 0;
     for (uint32_t i = 0; i < n && p->n < PLAN_MAX; i++) {
         struct candidate c;
-        if (!candidate_of(s, snap, t, (uint32_t)((first + i) % n), &c))
+        const bool known = candidate_of(s, snap, t, (uint32_t)((first + i) % n), &c);
+        const enum plan_reason why = known ? reason_of_health(&c, now) : REASON_MEMORY;
+        trace_key(trace, &c, why, now);
+        if (why != REASON_FITS)
             continue;
-        enum health_state state = state_of(&c, now);
-        if (state == HEALTH_OK || (state == HEALTH_HALF_OPEN && !c.health->probing)) {
-            c.probe = state == HEALTH_HALF_OPEN;
-            adopt(p, &c);
-        }
+        c.probe = state_of(&c, now) == HEALTH_HALF_OPEN;
+        adopt(p, &c);
     }
 }
 
 /* Whether one of the target's keys can serve; and what all of them together have shown, where the
  * strategy looks at that. */
 static bool can_serve(struct route_state *s, const struct snapshot *snap,
-                      const struct conf_target *t, unsigned needs, msec now, struct contender *ret)
+                      const struct conf_target *t, unsigned needs, struct plan_trace *trace,
+                      msec now, struct contender *ret)
 {
     const uint32_t n = key_count(&snap->providers[t->provider]);
     struct figures all = {0};
     bool can = false;
+    enum plan_reason why = REASON_FITS;
     for (uint32_t i = 0; i < n; i++) {
         struct candidate c;
-        if (!candidate_of(s, snap, t, i, &c))
+        const bool known = candidate_of(s, snap, t, i, &c);
+        why = known ? reason_of_health(&c, now) : REASON_MEMORY;
+        trace_key(trace, &c, why, now);
+        if (!known)
             continue;
         can |= state_of(&c, now) <= HEALTH_HALF_OPEN;
-        if (!(needs & STRATEGY_FIGURES) && can)
+        if (!(needs & STRATEGY_FIGURES) && can && !trace)
             return true;
         figures_add(&all, &c.health->figures, now);
     }
+    trace_target(trace, t, can ? REASON_FITS : why);
     ret->seen = figures_read(&all, now);
     ret->last = all.begun;
     ret->in_flight = all.in_flight;
@@ -239,7 +246,7 @@ static uint32_t rank(struct route_state *s, const struct snapshot *snap, const s
     for (uint32_t i = 0; i < most; i++) {
         c[n] = (struct contender){
             .target = &r->targets[i], .index = i, .usd = -1, .room = 1, .seen = {.tokens = -1}};
-        n += can_serve(s, snap, &r->targets[i], needs, now, &c[n]);
+        n += can_serve(s, snap, &r->targets[i], needs, ask->trace, now, &c[n]);
     }
     struct choice x = {.strategy = r->strategy,
                        .routing = &snap->routing,
@@ -255,6 +262,7 @@ static uint32_t rank(struct route_state *s, const struct snapshot *snap, const s
     for (uint32_t i = 0; i < n && (needs & STRATEGY_COST) && ask->usd; i++)
         c[i].usd = ask->usd(ask->arg, c[i].target, x.tokens);
     strategy_rank(&x, c, n);
+    trace_ranked(ask->trace, &x, c, n);
     return n;
 }
 
@@ -295,16 +303,36 @@ void plan_build(struct plan *p, struct route_state *s, const struct snapshot *sn
     p->panic = false;
     p->why = ERR_UNAVAILABLE;
     p->ready_at = now;
-    if (most == 1) {
-        add_target(p, s, snap, &r->targets[0], now);
+    trace_begin(ask->trace, snap, r);
+    if (most == 1 && !ask->trace) { /* whatever the strategy, it is the first */
+        add_target(p, s, snap, &r->targets[0], NULL, now);
     } else {
         struct contender c[TARGETS_MAX];
         const uint32_t n = rank(s, snap, r, ask, now, c);
         for (uint32_t i = 0; i < n && p->n < PLAN_MAX; i++)
-            add_target(p, s, snap, c[i].target, now);
+            add_target(p, s, snap, c[i].target, ask->trace, now);
     }
     if (p->n == 0)
         panic(p, s, snap, r, most, now);
+    trace_planned(ask->trace, p);
+}
+
+void plan_explain(struct plan *p, struct route_state *s, const struct snapshot *snap,
+                  const struct conf_route *r, const struct plan_ask *ask, msec now)
+{
+    const struct turn *t = map_get(&s->turns, r->name);
+    const uint32_t looks = s->looks, n = t && t->n < TARGETS_MAX ? t->n : TARGETS_MAX;
+    const uint64_t key_turn = s->key_turn;
+    int64_t account[TARGETS_MAX] = {0};
+    if (t)
+        memcpy(account, t->account, n * sizeof(*account));
+    plan_build(p, s, snap, r, ask, now);
+    s->looks = looks;
+    s->key_turn = key_turn;
+    struct turn *after = map_get(&s->turns, r->name);
+    if (after) /* one that was made just now begins with zeros */
+        memcpy(after->account, account,
+               (after->n < TARGETS_MAX ? after->n : TARGETS_MAX) * sizeof(*account));
 }
 
 struct candidate *plan_next(struct plan *p, msec now)

@@ -23,6 +23,8 @@
 
 #define PLAN_MAX 16
 
+struct plan_trace;
+
 struct candidate {
     const struct conf_target *target;
     const struct conf_provider *provider;
@@ -78,10 +80,15 @@ struct plan_ask {
      * known. Asked only by strategies that weigh costs. NULL: of nobody. */
     double (*usd)(void *arg, const struct conf_target *t, double tokens);
     void *arg;
+    struct plan_trace *trace; /* what was looked at is written there (trace.h); usually NULL */
 };
 
 void plan_build(struct plan *p, struct route_state *s, const struct snapshot *snap,
                 const struct conf_route *route, const struct plan_ask *ask, msec now);
+/* The plan that plan_build would make now, and nobody's turn is over by it: for who only wants to
+ * know. The dice are ask's own: whoever must not disturb them hands in a copy. */
+void plan_explain(struct plan *p, struct route_state *s, const struct snapshot *snap,
+                  const struct conf_route *route, const struct plan_ask *ask, msec now);
 void plan_release(struct plan *p); /* the candidates are gone; idempotent, also for a zeroed plan */
 void candidate_hold(struct candidate *c);
 void candidate_release(struct candidate *c);

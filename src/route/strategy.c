@@ -150,16 +150,24 @@ static double saving(double x, double best)
     return x > best ? 1 - best / x : 0;
 }
 
-static double worse_by(const struct choice *x, const struct contender *c, const struct best *b)
+static struct score_parts parts_of(const struct choice *x, const struct contender *c,
+                                   const struct best *b)
 {
     const struct conf_routing *w = x->routing;
     const double ms = call_ms(x, c);
-    double score = w->weight_error_rate * ERROR_PRICE * (c->seen.error_rate - b->error_rate);
+    struct score_parts p = {.errors = w->weight_error_rate * ERROR_PRICE *
+                                      (c->seen.error_rate - b->error_rate)};
     if (ms >= 0) /* else it passes for the best, and will soon be known */
-        score += w->weight_response_time * saving(ms, b->ms);
+        p.time = w->weight_response_time * saving(ms, b->ms);
     if (b->usd >= 0) /* what has no price is no bargain */
-        score += w->weight_cost * (c->usd >= 0 ? saving(c->usd, b->usd) : 1);
-    return score;
+        p.cost = w->weight_cost * (c->usd >= 0 ? saving(c->usd, b->usd) : 1);
+    return p;
+}
+
+static double worse_by(const struct choice *x, const struct contender *c, const struct best *b)
+{
+    const struct score_parts p = parts_of(x, c, b);
+    return p.errors + p.time + p.cost;
 }
 
 static void balanced(struct choice *x, struct contender *c, uint32_t n)
@@ -236,6 +244,17 @@ static void cache_aware(struct choice *x, struct contender *c, uint32_t n)
     for (uint32_t i = 0; i < n; i++)
         c[i].score = worse_by(x, &c[i], &b) + 1 - c[i].warm +
                      (overloaded(c, n, i) ? BEHIND / 4 : 0) + tie_break(x->rand);
+}
+
+void strategy_parts(const struct choice *x, const struct contender *c, uint32_t n, uint32_t i,
+                    struct score_parts *ret)
+{
+    CHECK(i < n);
+    const struct best b = best_of(x, c, n);
+    *ret = parts_of(x, &c[i], &b);
+    ret->warm = 1 - c[i].warm;
+    ret->room = 1 - c[i].room;
+    ret->busy = overloaded(c, n, i) ? BEHIND / 4 : 0;
 }
 
 /* ---- ranking */

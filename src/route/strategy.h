@@ -67,3 +67,12 @@ unsigned strategy_needs(enum conf_strategy s);
 
 /* Score and order. */
 void strategy_rank(struct choice *x, struct contender *c, uint32_t n);
+
+/* What `balanced` and `cache_aware` weigh against the best contender, for whoever asks why: each
+ * part as it entered the score, 0 where it is as good as the best. Of the others: what would have.
+ */
+struct score_parts {
+    double time, errors, cost, warm, room, busy;
+};
+void strategy_parts(const struct choice *x, const struct contender *c, uint32_t n, uint32_t i,
+                    struct score_parts *ret);
