@@ -189,10 +189,17 @@ static double quote(void *arg, const struct conf_target *t, double tokens)
     return ch.source == PRICE_BY_NOBODY || ch.cost.missing ? -1 : (double)ch.cost.usd;
 }
 
+/* All that a plan may want to know of this call. `weir explain` asks the same. */
+void call_ask(struct call *c, struct plan_ask *ret)
+{
+    *ret = (struct plan_ask){.rand = &c->gate->rand, .usd = quote, .arg = c};
+}
+
 static void go_route(struct call *c, const struct conf_route *r)
 {
-    const struct plan_ask ask = {.rand = &c->gate->rand, .usd = quote, .arg = c};
+    struct plan_ask ask;
     struct plan *p = &c->plan;
+    call_ask(c, &ask);
     c->route = r;
     plan_release(p);
     plan_build(p, &c->gate->route, c->gen->snap, r, &ask, loop_now(c->gate->loop));

@@ -343,19 +343,28 @@ static msec client_patience(const struct call *c)
     return num_duration(v, &ms) == RC_OK ? ms : UINT64_MAX;
 }
 
-enum step stage_resolve(struct call *c)
+/* Where the request goes: c->found. It touches nothing but the call, so that it can be asked
+ * without a call being made of it (explain.c). */
+bool call_find_route(struct call *c)
 {
-    const struct snapshot *snap = c->gen->snap;
     if (c->peek.model.n > GATE_MODEL_MAX) {
         call_fail_kind(c, ERR_NOT_FOUND, STR("No model has a name as long as that."), STR_NONE);
-        return STEP_DONE;
+        return false;
     }
     if (call_passes(c)) {
         pass_resolve(c);
-    } else if (conf_resolve(snap, c->key, c->peek.model, &c->found) != RC_OK) {
+    } else if (conf_resolve(c->gen->snap, c->key, c->peek.model, &c->found) != RC_OK) {
         call_fail_unknown_model(c, c->peek.model);
-        return STEP_DONE;
+        return false;
     }
+    return true;
+}
+
+enum step stage_resolve(struct call *c)
+{
+    const struct snapshot *snap = c->gen->snap;
+    if (!call_find_route(c))
+        return STEP_DONE;
     c->route = c->found.route;
     msec patience = client_patience(c), total = snap->timeouts.total;
     c->impatient = patience < total;

@@ -303,6 +303,7 @@ enum stage_id {
 #define STAGE(name) enum step stage_##name(struct call *c);
 #include "gate/stages.def"
 #undef STAGE
+bool call_find_route(struct call *c); /* c->found; false: the call is over */
 void call_fail_unknown_model(struct call *c, str model);
 enum step call_bad_json(struct call *c, const struct json_error *e); /* answers; STEP_DONE */
 void call_release(struct call *c); /* stop everything it owns; before its request dies */
@@ -369,6 +370,7 @@ bool type_is_json(str content_type); /* "application/json; charset=utf-8", "appl
 extern const struct exchange_ops gate_exchange_ops;
 
 /* attempt.c */
+void call_ask(struct call *c, struct plan_ask *ret);
 struct attempt_record *attempt_record_of(struct call *c); /* of the attempt under way */
 /* The client's own deadline is what ended it. */
 bool attempt_cut_by_client(const struct call *c, enum err kind);
