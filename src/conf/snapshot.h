@@ -166,6 +166,13 @@ struct conf_served {
     uint64_t context, max_output;
 };
 
+/* Where calls may be served: names of regions, each meaning all that begin with it (`eu`:
+ * `eu-west-1`), or exactly what a trailing '*' says. None: anywhere. */
+struct conf_regions {
+    const str *names;
+    uint32_t n;
+};
+
 /* Whose prices a provider asks. */
 enum conf_prices { CONF_PRICES_OWN, CONF_PRICES_OF, CONF_PRICES_FREE, CONF_PRICES_UNKNOWN };
 
