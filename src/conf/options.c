@@ -129,8 +129,9 @@ static const struct option limits_rows[] = {
     {"connections", OPTION_U32, 0, AT(connections), "0", 0, 1000000,
      .help = "client connections at once; 0: as many as file descriptors allow"},
     {"responses", OPTION_BYTES, 0, AT(responses), "16MiB", 0, 1ull << 30,
-     .help = "memory in which each worker keeps conversations for previous_response_id, where the "
-             "provider keeps none; the oldest go first, each after a day; 0 keeps none"},
+     .help =
+         "memory in which each worker keeps answers and conversations for /v1/responses/{id} and "
+         "previous_response_id; the oldest go first, each after a day; 0 keeps none"},
 };
 #undef AT
 

@@ -141,8 +141,13 @@ enum rc scratch_parse(struct dialect_scratch *s, str src, jval *ret) MUST_CHECK;
 enum front_op {
     FRONT_CHAT,
     FRONT_COUNT,
+    FRONT_STORED, /* an answer of before, by its id: dialect_front.stored is there */
     FRONT_ABSENT, /* a path of this language that is not served: answered with `why` */
 };
+
+/* What is wanted of a stored answer: it is read or deleted (GET, DELETE), what it was asked is read
+ * (GET), it is to be cancelled (POST). */
+enum front_want { FRONT_WANT_ANSWER, FRONT_WANT_ITEMS, FRONT_WANT_CANCEL };
 
 struct front_route { /* what a path says */
     enum front_op op;
@@ -151,12 +156,17 @@ struct front_route { /* what a path says */
     bool stream_said; /* the path decides about streaming */
     bool stream;
     str why; /* FRONT_ABSENT: static text that says what to do instead */
+    str id;  /* FRONT_STORED: of the answer; never empty */
+    enum front_want want;
 };
 
-/* An answer of which a later request may say only the id: what it would have to repeat. */
+/* An answer that a later request may name by its id: JSON text, cut around the items that such a
+ * request would have to repeat. */
 struct front_kept {
-    str id;    /* as the client knows it; absent: the answer did not come to its end */
-    str items; /* the inside of a JSON array; in front_opts.arena */
+    str id;                    /* as the client knows it; absent: it did not come to its end */
+    str before, output, after; /* `output` is the inside of an array, and may be empty. All absent:
+                                  what it said can't be known (yet) */
+    bool elsewhere;            /* its provider keeps it too, and knows the id */
 };
 
 /* What a front encoder must know of the call. Strings are copied where they must last. */
@@ -217,6 +227,19 @@ struct dialect_front {
     void (*encode_count)(uint64_t tokens, struct buf *body);
     /* Header in which the client's dialect expects the request id. */
     str id_header;
+    const struct front_stored *stored; /* NULL: no answer can be asked for again */
+};
+
+/* A dialect in which an answer can be read and deleted later, by its id. */
+struct front_stored {
+    /* Same dialect on both sides: the event that ends an answer, or its body. *ret refers to its
+     * text; its id stays absent when this is no answer. */
+    void (*hear)(jval last, struct front_kept *ret);
+    /* The answer to a deletion. */
+    void (*put_deleted)(str id, struct buf *out);
+    /* What the answer `id` was asked: `items` is the array of all of them, `query` the client's
+     * (how many, from which end …). RC_SYNTAX with *f: it makes no sense. */
+    enum rc (*put_items)(jval items, str id, str query, struct buf *out, struct fail *f) MUST_CHECK;
 };
 
 /* ---- back ---------------------------------------------------------------------------------------

@@ -12,14 +12,32 @@
 /* ---- front --------------------------------------------------------------------------------------
  */
 
-#define STORED                                                                                  \
-    "An answer can be gone on from with `previous_response_id`, but not be read, cancelled or " \
-    "deleted later. Keep its `output` when it comes."
 #define COMPACT                                                                                   \
     "Compaction is the provider's own service and not offered here. Send the whole conversation " \
     "in `input`, or have a model summarise it."
 
-/* /responses, /responses/input_tokens; of what else lies below it, why it is not served. */
+/* Below /responses/ID: the answer itself, what it was asked, its end. */
+static void route_stored(str below, struct front_route *ret)
+{
+    static const struct {
+        str end;
+        enum front_want want;
+    } rows[] = {
+        {STR(""), FRONT_WANT_ANSWER},
+        {STR("/input_items"), FRONT_WANT_ITEMS},
+        {STR("/cancel"), FRONT_WANT_CANCEL},
+    };
+    size_t slash = str_find_char(below, '/');
+    str id = str_head(below, slash), end = slash == SIZE_MAX ? STR("") : str_from(below, slash);
+
+    *ret = (struct front_route){.op = FRONT_ABSENT, .why = STR("There is nothing at this path.")};
+    for (size_t i = 0; id.n && i < ARRAY_LEN(rows); i++)
+        if (str_eq(rows[i].end, end))
+            *ret = (struct front_route){.op = FRONT_STORED, .id = id, .want = rows[i].want};
+}
+
+/* /responses, /responses/input_tokens, /responses/ID and what lies below that; of what else there
+ * is, why it is not served. */
 static bool route(str path, str query, struct front_route *ret)
 {
     str rest = str_has_prefix(path, STR("/openai/")) ? str_from(path, 7) : path; /* as Azure */
@@ -37,7 +55,7 @@ static bool route(str path, str query, struct front_route *ret)
     else if (str_eq(rest, STR("/compact")))
         *ret = (struct front_route){.op = FRONT_ABSENT, .why = STR(COMPACT)};
     else if (rest.p[0] == '/')
-        *ret = (struct front_route){.op = FRONT_ABSENT, .why = STR(STORED)};
+        route_stored(str_from(rest, 1), ret);
     else
         return false;
     return true;
@@ -75,6 +93,7 @@ static const struct dialect_front front = {
     .encode_stream_error = responses_encode_stream_error,
     .encode_count = encode_count,
     .id_header = STR("x-request-id"),
+    .stored = &responses_stored,
 };
 
 /* ---- back ---------------------------------------------------------------------------------------

@@ -145,8 +145,8 @@ static void put_usage(struct responses_put p, const struct responses_stream *st)
     put(p, buf_str(&b));
 }
 
-void responses_put_object(const struct responses_stream *st, struct responses_put p, str status,
-                          str echo, const struct fail *fail)
+void responses_put_before(const struct responses_stream *st, struct responses_put p, str status,
+                          const struct fail *fail)
 {
     put(p, STR("{\"id\":\""));
     if (st->id_n) {
@@ -166,18 +166,32 @@ void responses_put_object(const struct responses_stream *st, struct responses_pu
     put(p, STR(",\"model\":\""));
     put(p, str_of(st->model, st->model_n));
     put(p, STR("\",\"output\":["));
-    put(p, str_of(st->json.p, st->json.n));
+}
+
+void responses_put_after(const struct responses_stream *st, struct responses_put p, str status,
+                         str echo)
+{
+    bool early = str_eq(status, STR("in_progress"));
+
     put(p, STR("]"));
     put(p, echo);
     put(p, STR(",\"usage\":"));
-    if (str_eq(status, STR("in_progress")))
+    if (early)
         put(p, STR("null"));
     else
         put_usage(p, st);
-    if (st->usage.searches && !str_eq(status, STR("in_progress"))) {
+    if (st->usage.searches && !early) {
         put(p, STR(",\"tool_usage\":{\"web_search\":{\"num_requests\":"));
         put_number(p, st->usage.searches);
         put(p, STR("}}"));
     }
     put(p, STR("}"));
+}
+
+void responses_put_object(const struct responses_stream *st, struct responses_put p, str status,
+                          str echo, const struct fail *fail)
+{
+    responses_put_before(st, p, status, fail);
+    put(p, str_of(st->json.p, st->json.n));
+    responses_put_after(st, p, status, echo);
 }

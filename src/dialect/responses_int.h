@@ -12,6 +12,7 @@
  *                          responses_usage.c: token counts, both ways
  *     responses_say.c      front: events → stream and body; responses_out.c: the items it is made
  *                          of, responses_echo.c: the response object around them
+ *     responses_stored.c   front: answers that are asked for again by their id
  *
  * What is peculiar to this language, seen from the others:
  *
@@ -195,3 +196,13 @@ struct responses_put {
 };
 void responses_put_object(const struct responses_stream *st, struct responses_put p, str status,
                           str echo, const struct fail *fail);
+/* The same but for the items: what stands before them, with the bracket, and after. */
+void responses_put_before(const struct responses_stream *st, struct responses_put p, str status,
+                          const struct fail *fail);
+void responses_put_after(const struct responses_stream *st, struct responses_put p, str status,
+                         str echo);
+
+/* responses_stored.c */
+extern const struct front_stored responses_stored;
+/* The answer is whole: into *st->kept, if it is wanted there. */
+void responses_give_kept(const struct responses_stream *st, str status);

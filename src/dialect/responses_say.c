@@ -99,17 +99,6 @@ static void take_finish(struct responses_stream *st, const struct ir_event *ev, 
     responses_close_item(st, status_of(st->finish), out);
 }
 
-/* The answer is whole: who keeps it must know its id, and may keep its items. */
-static void give_kept(struct responses_stream *st)
-{
-    if (!st->kept || st->failed)
-        return;
-    st->kept->id =
-        st->id_n ? arena_dup(st->arena, str_of(st->id, st->id_n))
-                 : arena_strf(st->arena, "resp_" STR_FMT, STR_ARG(str_of(st->own_id, st->own_n)));
-    st->kept->items = str_of(st->json.p, st->json.n);
-}
-
 static void say_end(struct responses_stream *st, struct buf *out)
 {
     responses_close_item(st, STR("completed"), out);
@@ -117,7 +106,7 @@ static void say_end(struct responses_stream *st, struct buf *out)
                  is_incomplete(st->finish) ? RESPONSES_EVENT("response.incomplete")
                                            : RESPONSES_EVENT("response.completed"),
                  status_of(st->finish), NULL, out);
-    give_kept(st);
+    responses_give_kept(st, status_of(st->finish));
     st->over = true;
 }
 
@@ -306,6 +295,6 @@ void responses_encode_body(const struct ir_response *r, const struct front_opts 
                                 .finish = {.reason = an ? an->finish : IR_FIN_STOP}});
     responses_put_object(&p.st, (struct responses_put){put_on_rope, out}, status_of(p.st.finish),
                          p.st.echo, NULL);
-    give_kept(&p.st);
+    responses_give_kept(&p.st, status_of(p.st.finish));
     out->own.failed |= p.st.failed;
 }

@@ -225,6 +225,8 @@ static bool admit_call(struct call *c)
         return refuse(c, ERR_UPGRADE, STR_NONE, STR_NONE);
     if (c->froute.op == FRONT_ABSENT)
         return refuse(c, ERR_NOT_FOUND, c->froute.why, STR("not_found"));
+    if (c->froute.op == FRONT_STORED)
+        return stored_admit(c);
     if (c->req->head->method != H1_POST && !call_passes(c))
         return refuse(c, ERR_METHOD, STR("Use POST here."), STR_NONE);
     if (!body_is_welcome(c))

@@ -134,12 +134,30 @@ static bool bytes_may_pass(const struct call *c)
            dialect_is_same(c->front, c->bind->dialect);
 }
 
+/* A turn that goes on from an answer by its id: who keeps that one knows the id, all others need
+ * the whole conversation. One that isn't here goes as it is, for whoever it is sent to may know it.
+ * False: the call is over. */
+static bool tell_conversation(struct call *c)
+{
+    struct fail f;
+    if (!c->keeper || c->continued || (c->same && c->keeper == c->cand->provider))
+        return true;
+    if (!call_put_before(c, &f)) {
+        call_fail(c, &f);
+        return false;
+    }
+    c->same &= !c->continued;
+    return true;
+}
+
 static enum step start(struct call *c)
 {
     c->phase = CALL_SENDING;
     c->bind = &c->gen->bindings[c->cand->target->provider];
     c->remedies = c->op ? 0 : transform_remedies(c);
     c->same = bytes_may_pass(c);
+    if (!tell_conversation(c))
+        return STEP_DONE;
     c->reader = c->bind->dialect ? c->bind->dialect->back : NULL;
     if (c->op)
         op_start(c);
@@ -203,6 +221,8 @@ static void go_route(struct call *c, const struct conf_route *r)
     c->route = r;
     plan_release(p);
     plan_build(p, &c->gate->route, c->gen->snap, r, &ask, loop_now(c->gate->loop));
+    if (c->keeper && !c->continued)
+        plan_prefer(p, c->keeper);
     if ((p->n == 0 || p->panic) && (!c->ready_at || p->ready_at < c->ready_at)) {
         c->why = p->why;
         c->ready_at = p->ready_at;
@@ -371,6 +391,21 @@ static bool try_without(struct call *c, const struct attempt_failure *f, const s
     return true;
 }
 
+/* The provider that kept the conversation does so no longer, but we do. */
+static bool try_whole(struct call *c, const struct attempt_failure *f, const struct fail *fail)
+{
+    struct fail too_much;
+    if (f->end != ATTEMPT_STATUS || c->continued || !c->peek.previous.n ||
+        c->attempts >= GATE_ATTEMPTS_MAX ||
+        !str_eq(fail->code, STR("previous_response_not_found")) || !call_put_before(c, &too_much) ||
+        !c->continued)
+        return false;
+    attempt_record_of(c)->why = "it has forgotten the conversation";
+    learn(c, f);
+    start(c);
+    return true;
+}
+
 /* An access token may have been withdrawn before its time: once more, with a new one. */
 static bool try_new_token(struct call *c, const struct attempt_failure *f)
 {
@@ -387,7 +422,7 @@ void attempt_failed(struct call *c, const struct attempt_failure *f, const struc
     struct gate *g = c->gate;
     struct attempt_failure seen = *f;
     CHECK(!c->committed && !c->on_wire);
-    if ((!c->op && try_without(c, f, fail)) || try_new_token(c, f))
+    if ((!c->op && (try_without(c, f, fail) || try_whole(c, f, fail))) || try_new_token(c, f))
         return;
     seen.same_tried = c->same_tries > 1;
     struct retry_rule rule = retry_decide(&seen, &g->rand);

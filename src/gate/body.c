@@ -206,8 +206,10 @@ void body_end(struct call *c)
         return;
     }
     attempt_served(c);
-    if (c->same)
+    if (c->same) {
+        turns_hear(c, json_root(&doc));
         reply_as_is(c);
-    else
+    } else {
         collect_reply(c);
+    }
 }

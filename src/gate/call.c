@@ -133,6 +133,8 @@ static void on_request(struct request *r)
     struct call *c = call_of(r);
     if (c->local)
         local_serve(c);
+    else if (c->froute.op == FRONT_STORED)
+        stored_serve(c);
     else
         call_resume(c, 0);
 }
@@ -254,20 +256,31 @@ static enum step too_many(struct call *c, str what)
     return STEP_DONE;
 }
 
-/* The conversation that the client names by an id, put before what it sent; looked at anew. */
-static bool go_on(struct call *c, struct fail *f)
+/* What a conversation changed in the request is looked at; what the client named stays known. */
+static bool peek_again(struct call *c, struct fail *f)
 {
     jtext previous = c->peek.previous;
-    *f = (struct fail){.kind = ERR_TOO_LARGE,
-                       .message = STR("The conversation so far and this turn are too large.")};
-    if (!turns_go_on(c))
-        return false;
-    if (!c->continued)
-        return true;
+    CHECK(c->continued);
     if (c->front->front->peek(json_root(&c->doc), &c->froute, &c->req->arena, &c->peek, f) != RC_OK)
         return false;
     c->peek.previous = previous;
     return true;
+}
+
+static const struct fail too_long = {
+    .kind = ERR_TOO_LARGE, .message = STR("The conversation so far and this turn are too large.")};
+
+bool call_put_before(struct call *c, struct fail *f)
+{
+    *f = too_long;
+    return turns_put_before(c) && (!c->continued || peek_again(c, f));
+}
+
+/* The conversation that the client names by an id, put before what it sent. */
+static bool go_on(struct call *c, struct fail *f)
+{
+    *f = too_long;
+    return turns_go_on(c) && (!c->continued || peek_again(c, f));
 }
 
 /* Mistral's SDKs speak Chat with two habits of Mistral's: a streamed call comes whole, and the

@@ -134,6 +134,8 @@ struct call {
     struct json_doc asked;  /* … as the client sent it, when `continued` */
     bool continued;         /* what it goes on from was put into `doc` */
     struct front_kept kept; /* the answer, when it is whole and to be kept */
+    /* Who keeps what this call goes on from, and knows its id; NULL: nobody, or it isn't known. */
+    const struct conf_provider *keeper;
     struct ir_peek peek;
     struct ir_request *ir;          /* decoded when a translation needs it */
     const struct conf_route *route; /* where it is now: found.route or one of its fallbacks */
@@ -284,8 +286,21 @@ bool thoughts_decode(struct call *c);
 bool thoughts_restore(struct call *c); /* true: c->ir holds some that the client's bytes have not */
 
 /* turns.c: conversations that a client goes on from by the id of an answer */
-bool turns_go_on(struct call *c); /* c->doc has all of it; false: that is too much */
-void turns_keep(struct call *c);  /* the answer is whole */
+/* What the call goes on from is looked for: c->keeper, or else all of it is in c->doc. False: that
+ * is too much. */
+bool turns_go_on(struct call *c);
+bool turns_put_before(
+    struct call *c); /* now all of it is in c->doc, if it is here; false: the same */
+void turns_hear(struct call *c, jval last); /* same dialect: the end of an answer has passed */
+void turns_keep(struct call *c);            /* the answer is whole */
+void turns_forget(struct call *c, str id);  /* the client has deleted it: on every worker */
+str turns_owner(const struct call *c);      /* whose answers this caller may name */
+/* The provider of that name, if it can be asked for an answer that it keeps; else NULL. */
+const struct conf_provider *turns_keeper(const struct call *c, str name);
+
+/* stored.c: answers that a client asks for again by their id */
+bool stored_admit(struct call *c); /* false: answered */
+void stored_serve(struct call *c);
 
 /* gate.c */
 void gen_unref(struct gen *gen);
@@ -294,6 +309,7 @@ void gen_unref(struct gen *gen);
 extern const struct server_ops gate_server_ops;
 struct call *call_of(struct request *r);
 void call_resume(struct call *c, unsigned stage);
+bool call_put_before(struct call *c, struct fail *f); /* turns_put_before, and c->peek anew */
 enum stage_id {
 #define STAGE(name) STAGE_##name,
 #include "gate/stages.def"
@@ -327,6 +343,8 @@ void op_complete_usage(struct call *c);
 /* pass.c: one provider's own API */
 bool pass_find(struct call *c);  /* c->op and c->front, where the path leads there */
 bool pass_admit(struct call *c); /* false: answered */
+/* The call goes on as one to this provider, at this path (without query). False: no memory. */
+bool pass_to(struct call *c, const struct conf_provider *p, str path);
 enum step pass_decode(struct call *c);
 void pass_resolve(struct call *c);
 bool pass_may_repeat(const struct call *c, const struct attempt_failure *f);

@@ -39,6 +39,7 @@ struct pass {
     str name;                             /* decoded; empty: it cannot be one */
     str rest;                             /* below the base path; begins with a slash */
     const struct conf_provider *provider; /* NULL: there is none */
+    bool whole;                           /* … or it is a whole path of its own */
     const struct dialect_back *tap;       /* who reads usage in its answers; NULL: nobody */
     void *decoder;
     struct frame_parser frames;
@@ -107,6 +108,22 @@ bool pass_find(struct call *c)
     c->front = p->provider ? dialect_find(p->provider->dialect) : NULL;
     if (!c->front || !c->front->front)
         c->front = dialect_find(STR("openai"));
+    return true;
+}
+
+/* No list of the key's is asked: whoever comes here has shown that the thing is the caller's own.
+ */
+bool pass_to(struct call *c, const struct conf_provider *provider, str path)
+{
+    struct operation *op = arena_new(&c->req->arena, struct operation);
+    struct pass *p = arena_new(&c->req->arena, struct pass);
+    CHECK(!c->op && provider->enabled && !provider->demo && path.n);
+    if (!op || !p)
+        return false;
+    *p = (struct pass){.name = provider->name, .rest = path, .whole = true, .provider = provider};
+    op->row = &pass_row;
+    op->pass = p;
+    c->op = op;
     return true;
 }
 
@@ -254,7 +271,7 @@ void pass_write_target(const struct call *c, struct buf *to)
 {
     const struct pass *p = c->op->pass;
     CHECK(c->cand->provider == p->provider); /* a credential is for its origin: F3 */
-    str base = p->provider->base_path;
+    str base = p->whole ? STR_NONE : p->provider->base_path;
     bool repeated = base.n && str_has_prefix(p->rest, base) &&
                     (p->rest.n == base.n || p->rest.p[base.n] == '/');
     if (!repeated)
@@ -357,6 +374,9 @@ enum answer_mode pass_mode(struct call *c, const struct h1_head *h)
     c->op->answer_type = arena_dup(&c->req->arena, type.n ? type : STR("application/octet-stream"));
     if (!c->op->answer_type.p || !keep_lines(c, h))
         return ANSWER_UNKNOWN;
+    if (c->froute.op == FRONT_STORED && c->req->head->method == H1_DELETE &&
+        (h->status < 300 || h->status == 404))
+        turns_forget(c, c->froute.id);
     if (h->status >= 300)
         return ANSWER_ERROR;
     c->raw = true;

@@ -118,7 +118,8 @@ static void error_lines(struct call *c, const struct fail *f, const struct front
         buf_lit(b, "upgrade: HTTP/1.1\r\n");
     if (f->kind == ERR_METHOD)
         buf_add(b, call_passes(c) ? STR("allow: GET, HEAD, OPTIONS, POST, PUT, PATCH, DELETE\r\n")
-                   : c->front     ? STR("allow: POST\r\n")
+                   : c->front     ? (c->froute.op == FRONT_STORED ? STR("allow: GET, DELETE\r\n")
+                                                                  : STR("allow: POST\r\n"))
                                   : STR("allow: GET, HEAD\r\n"));
 }
 

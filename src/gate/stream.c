@@ -167,6 +167,7 @@ static void take_event(struct call *c, const struct sse_event *ev, bool stays)
     switch (c->reader->feed(c->decoder, &c->gate->scratch, ev, call_tap(c))) {
     case FEED_END:
         c->ended = true;
+        turns_hear(c, json_root(&c->gate->scratch.doc));
         __attribute__((fallthrough));
     case FEED_FORWARD:
         if (raw && c->reader->reframe)

@@ -6,13 +6,18 @@
  *     {"previous_response_id":"resp_2","input":"And then?"}
  *     → {"input":[…what resp_1 and resp_2 were asked and answered…, {…"And then?"}]}
  *
- * An answer is kept when we wrote it ourselves: where both sides speak Responses, the provider
- * keeps its own, and knows its ids. So an id that is not here goes on to such a provider as it is,
- * and is refused in OpenAI's words by the front when the request must be translated. One that is
- * here is resolved here, whatever the target: it need not be the one that answered before.
+ * An answer that we wrote ourselves is kept here, for its provider knows nothing of its id. Where
+ * both sides speak Responses, the provider usually keeps its own: then the link says who that is,
+ * it is asked first and gets the client's bytes as they are, and only another one, when it fails,
+ * gets the whole. What is needed for that is kept where the route has another one at all; it is cut
+ * out of the last event, for that repeats the answer, so the events before pass as fast as ever.
+ *
+ * An id that is not here goes on to a provider of Responses as it is, and is refused in OpenAI's
+ * words by the front when the request must be translated.
  *
  * Kept on every worker, for the next turn may come in on another one's connection. It is posted
- * before the client gets the end of the answer.
+ * before the client gets the end of the answer, and so is a deletion: a worker hears of an answer
+ * before anybody can know its id.
  */
 #include "gate/gate_int.h"
 
@@ -20,7 +25,7 @@
 #include "dialect/splice.h"
 #include "ir/kept.h"
 
-static str owner_of(const struct call *c)
+str turns_owner(const struct call *c)
 {
     return c->key ? c->key->name : STR("");
 }
@@ -70,15 +75,14 @@ static str write_whole(struct call *c, str before, str own)
     return text;
 }
 
-bool turns_go_on(struct call *c)
+bool turns_put_before(struct call *c)
 {
     struct arena *a = &c->req->arena;
     struct json_error e;
     str before;
-    if (!c->peek.previous.n || kept_is_empty(c->gate->kept))
-        return true;
-    enum rc rc =
-        kept_get(c->gate->kept, owner_of(c), c->peek.previous, a, loop_now(c->gate->loop), &before);
+    CHECK(c->peek.previous.n && !c->continued);
+    enum rc rc = kept_get(c->gate->kept, turns_owner(c), c->peek.previous, KEPT_ALL, a,
+                          loop_now(c->gate->loop), &before);
     if (rc == RC_NOTFOUND)
         return true; /* the provider may know it */
     str own = own_items(a, json_get_lit(json_root(&c->doc), "input"));
@@ -92,72 +96,151 @@ bool turns_go_on(struct call *c)
     return c->doc.count <= GATE_NODES_MAX;
 }
 
+/* A provider that still is there and speaks the client's language. */
+const struct conf_provider *turns_keeper(const struct call *c, str name)
+{
+    const struct conf_provider *p = name.n ? conf_find_provider(c->gen->snap, name) : NULL;
+    const struct dialect *d = p && p->enabled ? c->gen->bindings[p->index].dialect : NULL;
+    return d && dialect_is_same(c->front, d) ? p : NULL;
+}
+
+bool turns_go_on(struct call *c)
+{
+    struct kept_link l;
+    CHECK(!c->keeper && !c->continued);
+    if (!c->peek.previous.n || kept_is_empty(c->gate->kept) ||
+        kept_find(c->gate->kept, turns_owner(c), c->peek.previous, loop_now(c->gate->loop), &l) !=
+            RC_OK)
+        return true;
+    c->keeper = turns_keeper(c, l.provider);
+    return c->keeper || turns_put_before(c);
+}
+
 /* ---- keeping */
 
 struct note {
     struct mail mail; /* first */
     struct gate *to;
+    bool forget;           /* only the link's owner and id count */
     struct kept_link link; /* into `bytes` */
     size_t size;
     char bytes[];
 };
 
-static void take_note(struct gate *g, const struct kept_link *l)
+static void take_note(struct gate *g, const struct kept_link *l, bool is_gone)
 {
     CHECK(g->gen); /* mail stops before the last configuration goes */
-    kept_put(g->kept, l, g->gen->snap->limits.responses, loop_now(g->loop));
+    if (is_gone)
+        kept_forget(g->kept, l->owner, l->id);
+    else
+        kept_put(g->kept, l, g->gen->snap->limits.responses, loop_now(g->loop));
 }
 
 static void on_note(struct mail *mail)
 {
     struct note *m = (struct note *)(void *)mail;
-    take_note(m->to, &m->link);
+    take_note(m->to, &m->link, m->forget);
     mem_free(m);
 }
 
+/* An absent text stays absent, an empty one empty. */
 static str lay(struct note *m, str s)
 {
     char *at = m->bytes + m->size;
     if (s.n)
         memcpy(at, s.p, s.n);
     m->size += s.n;
-    return s.n ? str_of(at, s.n) : s;
+    return s.n ? str_of(at, s.n) : s.p ? STR("") : STR_NONE;
 }
 
-static void post(struct gate *to, const struct kept_link *l)
+static void post(struct gate *to, const struct kept_link *l, bool is_gone)
 {
-    struct note *m = mem_alloc(sizeof(*m) + l->owner.n + l->id.n + l->previous.n + l->items.n);
+    size_t size = l->owner.n + l->id.n + l->previous.n + l->provider.n + l->asked.n + l->before.n +
+                  l->output.n + l->after.n;
+    struct note *m = mem_alloc(sizeof(*m) + size);
     if (!m)
         return; /* that worker will not know the conversation */
-    *m = (struct note){.mail = {.fn = on_note}, .to = to};
+    *m = (struct note){.mail = {.fn = on_note}, .to = to, .forget = is_gone};
     m->link = (struct kept_link){.owner = lay(m, l->owner),
                                  .id = lay(m, l->id),
                                  .previous = lay(m, l->previous),
-                                 .items = lay(m, l->items)};
+                                 .provider = lay(m, l->provider),
+                                 .asked = lay(m, l->asked),
+                                 .before = lay(m, l->before),
+                                 .output = lay(m, l->output),
+                                 .after = lay(m, l->after)};
+    CHECK(m->size == size);
     loop_post(to->loop, &m->mail);
+}
+
+/* Here at once, on the other workers as soon as they look. */
+static void tell_everyone(struct call *c, const struct kept_link *l, bool is_gone)
+{
+    struct gate_world *w = c->gate->set.world;
+    take_note(c->gate, l, is_gone);
+    for (unsigned i = 0; i < w->nworkers; i++) {
+        struct gate *to = i == c->gate->set.worker ? NULL : atomic_load(&w->gates[i]);
+        if (to)
+            post(to, l, is_gone);
+    }
+}
+
+static bool wants_kept(const struct call *c)
+{
+    return c->peek.keep && c->gen->snap->limits.responses && c->front->front->stored;
+}
+
+/* The event's bytes die when it has passed, so what is kept of them is copied. */
+void turns_hear(struct call *c, jval last)
+{
+    struct arena *a = &c->req->arena;
+    struct front_kept k;
+    if (!c->same || c->op || !wants_kept(c))
+        return;
+    c->front->front->stored->hear(last, &k);
+    if (!k.id.n)
+        return;
+    c->kept = (struct front_kept){.id = arena_dup(a, k.id), .elsewhere = k.elsewhere};
+    const struct conf_route *r = c->found.route;
+    if (!k.before.p || (k.elsewhere && r->ntargets + r->nfallback < 2))
+        return; /* only its provider can go on from it */
+    c->kept.before = arena_dup(a, k.before);
+    c->kept.output = arena_dup(a, k.output);
+    c->kept.after = arena_dup(a, k.after);
+}
+
+/* Is all known that the answer rests on? */
+static bool rests_on_known(const struct call *c)
+{
+    struct kept_link l;
+    return !c->peek.previous.n || kept_find(c->gate->kept, turns_owner(c), c->peek.previous,
+                                            loop_now(c->gate->loop), &l) == RC_OK;
 }
 
 void turns_keep(struct call *c)
 {
-    struct gate_world *w = c->gate->set.world;
     struct arena *a = &c->req->arena;
-    if (!c->kept.id.n || !c->gen->snap->limits.responses)
+    const struct front_kept *k = &c->kept;
+    if (!k->id.n || !c->gen->snap->limits.responses)
         return;
-    jval asked = json_root(c->continued ? &c->asked : &c->doc);
-    str own = own_items(a, json_get_lit(asked, "input"));
-    str items = arena_strf(a, STR_FMT "%s" STR_FMT, STR_ARG(own),
-                           own.n && c->kept.items.n ? "," : "", STR_ARG(c->kept.items));
-    if (!items.p || items.n > KEPT_LINK_MAX)
-        return;
-    struct kept_link l = {.owner = owner_of(c),
-                          .id = c->kept.id,
-                          .previous = c->continued ? c->peek.previous : STR_NONE,
-                          .items = items};
-    take_note(c->gate, &l);
-    for (unsigned i = 0; i < w->nworkers; i++) {
-        struct gate *to = i == c->gate->set.worker ? NULL : atomic_load(&w->gates[i]);
-        if (to)
-            post(to, &l);
+    struct kept_link l = {.owner = turns_owner(c), .id = k->id, .previous = c->peek.previous};
+    if (k->elsewhere)
+        l.provider = c->cand->provider->name;
+    if (k->before.p && k->output.p && k->after.p && rests_on_known(c)) {
+        jval asked = json_root(c->continued ? &c->asked : &c->doc);
+        l.asked = own_items(a, json_get_lit(asked, "input"));
+        l.before = k->before;
+        l.output = k->output;
+        l.after = k->after;
     }
+    if (!l.asked.p || l.asked.n + l.before.n + l.output.n + l.after.n > KEPT_LINK_MAX)
+        l.asked = l.before = l.output = l.after = STR_NONE;
+    if (l.asked.p || l.provider.n)
+        tell_everyone(c, &l, false);
     c->kept.id = STR_NONE; /* once */
+}
+
+void turns_forget(struct call *c, str id)
+{
+    tell_everyone(c, &(struct kept_link){.owner = turns_owner(c), .id = id}, true);
 }

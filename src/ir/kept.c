@@ -10,11 +10,15 @@
 
 #define KEY_MAX (2 * KEPT_NAME_MAX + sizeof(size_t))
 
+/* What a link is made of, in this order. */
+enum text { KEY, PREVIOUS /* key of it */, PROVIDER, ASKED, BEFORE, OUTPUT, AFTER, TEXTS };
+
 struct link {
     struct list by_age; /* the one longest not renewed first */
     msec since;
-    size_t nkey, nprevious, nitems;
-    char bytes[]; /* key, key of the previous one, items */
+    bool whole; /* the conversation is known, not its provider alone */
+    size_t n[TEXTS];
+    char bytes[]; /* the texts, one behind the other */
 };
 
 struct kept {
@@ -35,24 +39,20 @@ static size_t lay_key(char to[KEY_MAX], str owner, str id)
     return sizeof(owner.n) + owner.n + id.n;
 }
 
-static str key_of(const struct link *l)
+static str text_of(const struct link *l, enum text which)
 {
-    return str_of(l->bytes, l->nkey);
+    size_t at = 0;
+    for (unsigned i = 0; i < which; i++)
+        at += l->n[i];
+    return str_of(l->bytes + at, l->n[which]);
 }
 
-static str previous_of(const struct link *l)
+static size_t size_of(const size_t n[TEXTS])
 {
-    return str_of(l->bytes + l->nkey, l->nprevious);
-}
-
-static str items_of(const struct link *l)
-{
-    return str_of(l->bytes + l->nkey + l->nprevious, l->nitems);
-}
-
-static size_t size_of(const struct link *l)
-{
-    return sizeof(*l) + l->nkey + l->nprevious + l->nitems;
+    size_t size = sizeof(struct link);
+    for (unsigned i = 0; i < TEXTS; i++)
+        size += n[i];
+    return size;
 }
 
 struct kept *kept_new(struct hash_key key)
@@ -67,10 +67,10 @@ struct kept *kept_new(struct hash_key key)
 
 static void forget(struct kept *k, struct link *l)
 {
-    void *was = map_take(&k->by_key, key_of(l));
-    CHECK(was == l && k->bytes >= size_of(l));
+    void *was = map_take(&k->by_key, text_of(l, KEY));
+    CHECK(was == l && k->bytes >= size_of(l->n));
     list_remove(&l->by_age);
-    k->bytes -= size_of(l);
+    k->bytes -= size_of(l->n);
     mem_free(l);
 }
 
@@ -109,8 +109,28 @@ static void renew(struct kept *k, str key, msec now)
         l->since = now;
         list_remove(&l->by_age);
         list_push_back(&k->by_age, &l->by_age);
-        key = previous_of(l);
+        key = text_of(l, PREVIOUS);
     }
+}
+
+/* A new link with these texts, not listed yet. NULL: no memory. */
+static struct link *link_new(const str text[TEXTS], bool whole, msec now)
+{
+    size_t n[TEXTS];
+    for (unsigned i = 0; i < TEXTS; i++)
+        n[i] = text[i].n;
+    struct link *l = mem_alloc(size_of(n));
+    if (!l)
+        return NULL;
+    *l = (struct link){.since = now, .whole = whole};
+    memcpy(l->n, n, sizeof(n));
+    char *to = l->bytes;
+    for (unsigned i = 0; i < TEXTS; i++) {
+        if (n[i])
+            memcpy(to, text[i].p, n[i]);
+        to += n[i];
+    }
+    return l;
 }
 
 void kept_put(struct kept *k, const struct kept_link *in, size_t most, msec now)
@@ -118,25 +138,30 @@ void kept_put(struct kept *k, const struct kept_link *in, size_t most, msec now)
     char key[KEY_MAX], previous[KEY_MAX];
     size_t nkey = lay_key(key, in->owner, in->id);
     size_t nprevious = in->previous.n ? lay_key(previous, in->owner, in->previous) : 0;
-    if (!nkey || (in->previous.n && !nprevious) || in->items.n > KEPT_LINK_MAX)
+    const str text[TEXTS] = {
+        [KEY] = str_of(key, nkey), [PREVIOUS] = str_of(previous, nprevious),
+        [PROVIDER] = in->provider, [ASKED] = in->asked,
+        [BEFORE] = in->before,     [OUTPUT] = in->output,
+        [AFTER] = in->after,
+    };
+    size_t size = sizeof(struct link);
+    for (unsigned i = 0; i < TEXTS; i++)
+        size += text[i].n;
+    CHECK(in->asked.p || in->provider.n); /* else it would say nothing */
+    if (!nkey || (in->previous.n && !nprevious) || in->provider.n > KEPT_NAME_MAX ||
+        size > KEPT_LINK_MAX)
         return;
-    struct link *l = map_get(&k->by_key, str_of(key, nkey));
+    struct link *l = map_get(&k->by_key, text[KEY]);
     if (l)
         forget(k, l);
-    size_t size = sizeof(*l) + nkey + nprevious + in->items.n;
     if (size > most)
         return;
-    renew(k, str_of(previous, nprevious), now);
+    renew(k, text[PREVIOUS], now);
     make_room(k, size, most, now);
-    l = mem_alloc(size);
+    l = link_new(text, in->asked.p != NULL, now);
     if (!l)
         return;
-    *l = (struct link){.since = now, .nkey = nkey, .nprevious = nprevious, .nitems = in->items.n};
-    memcpy(l->bytes, key, nkey);
-    memcpy(l->bytes + nkey, previous, nprevious);
-    if (in->items.n)
-        memcpy(l->bytes + nkey + nprevious, in->items.p, in->items.n);
-    if (map_put(&k->by_key, key_of(l), l, NULL) != RC_OK) {
+    if (map_put(&k->by_key, text_of(l, KEY), l, NULL) != RC_OK) {
         mem_free(l);
         return;
     }
@@ -145,20 +170,59 @@ void kept_put(struct kept *k, const struct kept_link *in, size_t most, msec now)
     ASSERT(k->bytes <= most);
 }
 
-/* Backwards through the chain, so it is laid from the end of its place to the beginning. */
-static void lay_items(const struct link *const *chain, unsigned n, char *end)
+/* NULL: not here, or too old. */
+static struct link *find(const struct kept *k, str key, msec now)
 {
-    for (unsigned i = 0; i < n; i++) {
-        str items = items_of(chain[i]);
-        if (!items.n)
-            continue;
-        end -= items.n;
-        memcpy(end, items.p, items.n);
-        *--end = ',';
-    }
+    struct link *l = key.n ? map_get(&k->by_key, key) : NULL;
+    return l && now - l->since < KEPT_FOR_MS ? l : NULL;
 }
 
-enum rc kept_get(const struct kept *k, str owner, str id, struct arena *a, msec now, str *ret)
+enum rc kept_find(const struct kept *k, str owner, str id, msec now, struct kept_link *ret)
+{
+    char key[KEY_MAX];
+    const struct link *l = find(k, str_of(key, lay_key(key, owner, id)), now);
+    if (!l)
+        return RC_NOTFOUND;
+    str previous = text_of(l, PREVIOUS); /* a key: the owner's length, its name, the id */
+    *ret = (struct kept_link){.owner = owner, .id = id, .provider = text_of(l, PROVIDER)};
+    if (previous.n)
+        ret->previous = str_from(previous, sizeof(size_t) + owner.n);
+    if (!l->whole)
+        return RC_OK;
+    ret->asked = text_of(l, ASKED);
+    ret->before = text_of(l, BEFORE);
+    ret->output = text_of(l, OUTPUT);
+    ret->after = text_of(l, AFTER);
+    return RC_OK;
+}
+
+void kept_forget(struct kept *k, str owner, str id)
+{
+    char key[KEY_MAX];
+    size_t n = lay_key(key, owner, id);
+    struct link *l = n ? map_get(&k->by_key, str_of(key, n)) : NULL;
+    if (l)
+        forget(k, l);
+}
+
+/* Put before what is laid already, a comma between the two. */
+static char *lay_before(char *end, str items)
+{
+    if (!items.n)
+        return end;
+    end -= items.n;
+    memcpy(end, items.p, items.n);
+    *--end = ',';
+    return end;
+}
+
+static size_t room_of(str items)
+{
+    return items.n ? items.n + 1 : 0;
+}
+
+enum rc kept_get(const struct kept *k, str owner, str id, enum kept_part part, struct arena *a,
+                 msec now, str *ret)
 {
     const struct link *chain[KEPT_TURNS];
     char first[KEY_MAX];
@@ -168,17 +232,25 @@ enum rc kept_get(const struct kept *k, str owner, str id, struct arena *a, msec 
 
     if (!key.n)
         return RC_NOTFOUND;
-    for (; key.n; key = previous_of(chain[n - 1])) {
-        const struct link *l = n < KEPT_TURNS ? map_get(&k->by_key, key) : NULL;
-        if (!l || now - l->since >= KEPT_FOR_MS)
+    for (; key.n; key = text_of(chain[n - 1], PREVIOUS)) {
+        const struct link *l = n < KEPT_TURNS ? find(k, key, now) : NULL;
+        if (!l || !l->whole)
             return RC_NOTFOUND;
+        size += room_of(text_of(l, ASKED));
+        if (n || part == KEPT_ALL)
+            size += room_of(text_of(l, OUTPUT));
         chain[n++] = l;
-        size += l->nitems ? l->nitems + 1 : 0; /* a comma before each */
     }
     char *p = arena_alloc(a, size + 1);
     if (!p)
         return RC_NOMEM;
-    lay_items(chain, n, p + size);
+    char *end = p + size; /* backwards through the chain, so laid from the end to the beginning */
+    for (unsigned i = 0; i < n; i++) {
+        if (i || part == KEPT_ALL)
+            end = lay_before(end, text_of(chain[i], OUTPUT));
+        end = lay_before(end, text_of(chain[i], ASKED));
+    }
+    CHECK(end == p);
     *ret = size ? str_of(p + 1, size - 1) : STR("");
     return RC_OK;
 }

@@ -224,7 +224,7 @@ struct ir_peek {
     uint64_t n;          /* 1 when unsaid */
     uint64_t characters; /* of a text to be spoken */
     str user;            /* JSON-escaped user or session id; absent when none */
-    bool keep;           /* the answer may be gone on from later, by its id */
+    bool keep;           /* the answer may be asked for or gone on from later, by its id */
     jtext previous;      /* id of the answer that this goes on from; absent when none */
 };
 

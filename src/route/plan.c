@@ -335,6 +335,21 @@ void plan_explain(struct plan *p, struct route_state *s, const struct snapshot *
                (after->n < TARGETS_MAX ? after->n : TARGETS_MAX) * sizeof(*account));
 }
 
+void plan_prefer(struct plan *p, const struct conf_provider *provider)
+{
+    struct candidate others[PLAN_MAX];
+    unsigned first = 0, n = 0;
+    CHECK(p->next == 0 && p->n <= PLAN_MAX); /* nobody was asked yet */
+    for (unsigned i = 0; i < p->n; i++) {
+        if (p->c[i].provider == provider)
+            p->c[first++] = p->c[i];
+        else
+            others[n++] = p->c[i];
+    }
+    CHECK(first + n == p->n);
+    memcpy(p->c + first, others, n * sizeof(*others));
+}
+
 struct candidate *plan_next(struct plan *p, msec now)
 {
     CHECK(p->n <= PLAN_MAX && p->next <= p->n);

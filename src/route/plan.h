@@ -89,6 +89,8 @@ void plan_build(struct plan *p, struct route_state *s, const struct snapshot *sn
  * know. The dice are ask's own: whoever must not disturb them hands in a copy. */
 void plan_explain(struct plan *p, struct route_state *s, const struct snapshot *snap,
                   const struct conf_route *route, const struct plan_ask *ask, msec now);
+/* Of a plan just built: who is of this provider goes first; else the order stays. */
+void plan_prefer(struct plan *p, const struct conf_provider *provider);
 void plan_release(struct plan *p); /* the candidates are gone; idempotent, also for a zeroed plan */
 void candidate_hold(struct candidate *c);
 void candidate_release(struct candidate *c);

@@ -240,6 +240,37 @@ async function caught(promise) {
   return assert.fail('no error was thrown');
 }
 
+// ---- answers that are asked for again
+
+test('answers by their id: openai.responses SDK', { skip }, async (t) => {
+  const { NotFoundError, BadRequestError } = dep('openai');
+  const { up, weir } = await world(t);
+  const a = await up('anthropic');
+  await a.always({ says: { text: 'Here.' } });
+  const client = chat.client(await weir(a));
+  const first = await client.responses.create({ model: MODEL, input: 'one?' });
+  const last = await client.responses.create({
+    model: MODEL,
+    input: 'two?',
+    previous_response_id: first.id,
+  });
+  const again = await client.responses.retrieve(last.id);
+  assert.equal(again.output_text, 'Here.');
+  assert.equal(again.previous_response_id, first.id);
+  const asked = [];
+  for await (const item of client.responses.inputItems.list(last.id, { limit: 2, order: 'asc' }))
+    asked.push([item.role, item.content[0].text]); // in two pages
+  assert.deepEqual(asked, [
+    ['user', 'one?'],
+    ['assistant', 'Here.'],
+    ['user', 'two?'],
+  ]);
+  await assert.rejects(client.responses.cancel(last.id), BadRequestError);
+  await client.responses.delete(last.id);
+  await assert.rejects(client.responses.retrieve(last.id), NotFoundError);
+  assert.equal((await client.responses.retrieve(first.id)).id, first.id);
+});
+
 // ---- answers
 
 each('text, whole and streamed', async ({ front, a, client }) => {

@@ -152,9 +152,3 @@ def test_background_is_refused(weir, upstream):
     r = ask(weir(up), "one?", background=True)
     assert r.status == 400 and r.json["error"]["code"] == "unsupported_parameter"
     assert r.json["error"]["param"] == "background" and not up.requests
-
-
-@pytest.mark.parametrize("method", ["GET", "DELETE"])
-def test_answers_cannot_be_read(weir, upstream, method):
-    r = http1.call(weir(upstream("openai")).port, method, f"{PATH}/resp_1")
-    assert r.status == 404 and "previous_response_id" in r.json["error"]["message"]

@@ -494,8 +494,11 @@ static void test_paths(void **state)
         {"/responses", FRONT_CHAT},
         {"/v1/responses/input_tokens", FRONT_COUNT},
         {"/v1/responses/compact", FRONT_ABSENT},
-        {"/v1/responses/resp_1", FRONT_ABSENT},
-        {"/v1/responses/resp_1/cancel", FRONT_ABSENT},
+        {"/v1/responses/resp_1", FRONT_STORED},
+        {"/openai/v1/responses/resp_1/input_items", FRONT_STORED},
+        {"/responses/resp_1/cancel", FRONT_STORED},
+        {"/v1/responses/resp_1/else", FRONT_ABSENT},
+        {"/v1/responses/resp_1/", FRONT_ABSENT},
         {"/v1/responses/", FRONT_ABSENT},
         {"/v1/responsesx", -1},
         {"/v2/responses", -1},
@@ -508,6 +511,7 @@ static void test_paths(void **state)
         if (mine)
             assert_int_equal((int)r.op, rows[i].op);
         assert_true(!mine || r.op != FRONT_ABSENT || r.why.n > 0);
+        assert_true(!mine || r.op != FRONT_STORED || str_eq(r.id, STR("resp_1")));
     }
 }
 

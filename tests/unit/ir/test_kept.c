@@ -35,7 +35,10 @@ static void put(struct fixture *f, const char *owner, const char *id, const char
     struct kept_link l = {.owner = str_c(owner),
                           .id = str_c(id),
                           .previous = previous ? str_c(previous) : STR_NONE,
-                          .items = str_c(items)};
+                          .asked = str_c(items),
+                          .before = STR("["),
+                          .output = STR(""),
+                          .after = STR("]")};
     kept_put(f->kept, &l, most, now);
 }
 
@@ -43,7 +46,7 @@ static void put(struct fixture *f, const char *owner, const char *id, const char
 static const char *get(struct fixture *f, const char *owner, const char *id, msec now)
 {
     str s;
-    enum rc rc = kept_get(f->kept, str_c(owner), str_c(id), &f->arena, now, &s);
+    enum rc rc = kept_get(f->kept, str_c(owner), str_c(id), KEPT_ALL, &f->arena, now, &s);
     if (rc == RC_NOTFOUND)
         return NULL;
     assert_int_equal(rc, RC_OK);
@@ -147,6 +150,59 @@ static void test_limits(void **state)
     tear_down(&f);
 }
 
+/* An answer is read as it was given, and what it was an answer to without it. */
+static void test_an_answer_is_read_and_deleted(void **state)
+{
+    struct fixture f;
+    struct kept_link l;
+    str s;
+    (void)state;
+    set_up(&f);
+    put(&f, "k", "r1", NULL, "1", MOST, 1);
+    const struct kept_link in = {.owner = STR("k"),
+                                 .id = STR("r2"),
+                                 .previous = STR("r1"),
+                                 .asked = STR("2"),
+                                 .before = STR("{\"output\":["),
+                                 .output = STR("3"),
+                                 .after = STR("]}")};
+    kept_put(f.kept, &in, MOST, 2);
+    assert_string_equal(get(&f, "k", "r2", 3), "1,2,3");
+    assert_int_equal(kept_get(f.kept, STR("k"), STR("r2"), KEPT_ASKED, &f.arena, 3, &s), RC_OK);
+    assert_true(str_eq(s, STR("1,2")));
+    assert_int_equal(kept_find(f.kept, STR("k"), STR("r2"), 3, &l), RC_OK);
+    assert_true(str_eq(l.previous, STR("r1")) && str_eq(l.before, in.before) &&
+                str_eq(l.output, in.output) && str_eq(l.after, in.after) && !l.provider.n);
+    assert_int_equal(kept_find(f.kept, STR("j"), STR("r2"), 3, &l), RC_NOTFOUND);
+    assert_int_equal(kept_find(f.kept, STR("k"), STR("r2"), 2 + KEPT_FOR_MS, &l), RC_NOTFOUND);
+    kept_forget(f.kept, STR("j"), STR("r1")); /* another's */
+    kept_forget(f.kept, STR("k"), STR("r9")); /* nobody's */
+    assert_non_null(get(&f, "k", "r2", 3));
+    kept_forget(f.kept, STR("k"), STR("r1"));
+    assert_int_equal(kept_find(f.kept, STR("k"), STR("r1"), 3, &l), RC_NOTFOUND);
+    assert_null(get(&f, "k", "r2", 3)); /* half a conversation is none */
+    assert_int_equal(kept_find(f.kept, STR("k"), STR("r2"), 3, &l), RC_OK);
+    tear_down(&f);
+}
+
+/* Of some only their provider is known: they can be asked for there, and not gone on from here. */
+static void test_who_keeps_an_answer_is_known(void **state)
+{
+    struct fixture f;
+    struct kept_link l;
+    (void)state;
+    set_up(&f);
+    kept_put(f.kept,
+             &(struct kept_link){.owner = STR("k"), .id = STR("r1"), .provider = STR("openai")},
+             MOST, 1);
+    put(&f, "k", "r2", "r1", "2", MOST, 2);
+    assert_int_equal(kept_find(f.kept, STR("k"), STR("r1"), 3, &l), RC_OK);
+    assert_true(str_eq(l.provider, STR("openai")) && !l.asked.p && !l.before.p);
+    assert_null(get(&f, "k", "r1", 3));
+    assert_null(get(&f, "k", "r2", 3));
+    tear_down(&f);
+}
+
 static void test_without_memory_nothing_is_kept(void **state)
 {
     (void)state;
@@ -169,6 +225,8 @@ int main(void)
         cmocka_unit_test(test_A23_owners_never_meet),
         cmocka_unit_test(test_the_oldest_go_first),
         cmocka_unit_test(test_limits),
+        cmocka_unit_test(test_an_answer_is_read_and_deleted),
+        cmocka_unit_test(test_who_keeps_an_answer_is_known),
         cmocka_unit_test(test_without_memory_nothing_is_kept),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
