@@ -25,19 +25,28 @@ struct builder {
     struct conf_provider *providers; /* s->providers while it is being filled */
 };
 
+struct place {
+    uint32_t line, column;
+};
+
 /* RC_OK although faults were noted: they are in b->report, and b->s is not to be used then. */
 enum rc conf_build(struct builder *b) MUST_CHECK;
 enum rc build_providers(struct builder *b) MUST_CHECK;
 enum rc build_routes(struct builder *b) MUST_CHECK;
+
+/* build_routing.c, for build_routes: the settings of `routing` that are no names of models, before
+ * those; what `stickyBy` says (*to stays where it says nothing); and what it all needs, at the end.
+ */
+enum rc build_routing(struct builder *b) MUST_CHECK;
+enum rc build_sticky(struct builder *b, struct place at, str text,
+                     struct conf_sticky *to) MUST_CHECK;
+void build_needs(struct builder *b);
 /* verify.c: aborts where a snapshot that was built without a fault breaks a promise of snapshot.h.
  */
 void conf_verify(const struct snapshot *s);
 
 /* The place of `key` in the section that stood at `node`; of the section when the key is not there.
  * node may be NULL: line 0. */
-struct place {
-    uint32_t line, column;
-};
 struct place place_of(const struct conf_node *node, const char *key);
 /* Of item i of a list of texts. */
 struct place place_of_item(const struct raw_texts *list, uint32_t i);

@@ -218,6 +218,8 @@ static enum rc name_model(struct routes *x, const struct raw_model *raw, struct 
     route->logical = true;
     route->strategy = raw->strategy == OPTION_WORD_UNSET ? b->s->routing.strategy
                                                          : (enum conf_strategy)raw->strategy;
+    route->sticky = b->s->routing.sticky;
+    TRY(build_sticky(b, place_of(raw->at.node, "stickyBy"), raw->sticky_by, &route->sticky));
     if (!raw->name.n || !build_name_ok(b, at, "the model's name", raw->name, ""))
         return RC_OK;
     TRY(map_put(&x->by_name, raw->name, route, &old));
@@ -309,24 +311,6 @@ static enum rc default_scenario(struct builder *b)
     return RC_OK;
 }
 
-static void set_routing(struct builder *b)
-{
-    const struct raw_routing *raw = &b->raw->routing;
-    struct conf_routing *r = &b->s->routing;
-    r->strategy = (enum conf_strategy)raw->strategy;
-    r->fallback = raw->fallback;
-    r->attempts = raw->fallback ? raw->attempts : 1;
-    r->replay = raw->replay == RAW_REPLAY_ONCE;
-    r->weight_response_time = raw->weights.response_time;
-    r->weight_error_rate = raw->weights.error_rate;
-    r->weight_cost = raw->weights.cost;
-    r->rules = raw->rules;
-    const struct raw_scenarios *ccr = &b->raw->ccr.router;
-    bool own = conf_get(raw->scenarios.at.node, STR("longContextThreshold")) != NULL;
-    r->long_context_threshold =
-        own || !ccr->at.node ? raw->scenarios.long_context_threshold : ccr->long_context_threshold;
-}
-
 /* --- what routes say about providers ---------------------------------------------------------- */
 
 typedef void each_target_fn(const struct conf_target *t, void *arg);
@@ -405,7 +389,7 @@ static enum rc learn_models(struct builder *b, struct conf_provider *p)
 static enum rc build_all(struct routes *x)
 {
     struct builder *b = x->b;
-    set_routing(b);
+    TRY(build_routing(b));
     TRY(build_models(x));
     for (int i = 0; i < CONF_SCENARIO_COUNT; i++)
         TRY(build_scenario(x, (enum conf_scenario)i));
@@ -415,6 +399,7 @@ static enum rc build_all(struct routes *x)
         return RC_OK;
     for (uint32_t i = 0; i < b->s->nproviders; i++)
         TRY(learn_models(b, &b->providers[i]));
+    build_needs(b);
     return RC_OK;
 }
 

@@ -11,19 +11,6 @@
 
 /* --- words ------------------------------------------------------------------------------------ */
 
-static const struct option_word strategy_words[] = {
-#define STRATEGY(id, name, active, help) {name, active, help},
-#include "conf/strategies.def"
-#undef STRATEGY
-    {0},
-};
-
-static const struct option_word replay_words[] = {
-    {"once", true, "sent again, to another target, when not one byte of an answer came"},
-    {"never", true, "never sent again once it was sent whole"},
-    {0},
-};
-
 static const struct option_word auth_words[] = {
     {"dialect", true, "as the dialect does it"},
     {"bearer", true, "Authorization: Bearer KEY"},
@@ -321,116 +308,6 @@ const struct section option_provider = {"providers[]",
                                         "name",
                                         "name"};
 
-/* --- models and routing ----------------------------------------------------------------------- */
-
-#define AT(field) offsetof(struct raw_target, field)
-static const struct option target_rows[] = {
-    {"use", OPTION_TEXT, 0, AT(use), .help = "`provider/model`"},
-    {"provider", OPTION_TEXT, 0, AT(provider), .help = "the provider, where `use` is not given"},
-    {"model", OPTION_TEXT, 0, AT(model), .help = "the model, where `use` is not given"},
-    {"weight", OPTION_U32, 0, AT(weight), "1", 0, 1000000,
-     .help = "share of the calls; 0: only when no other can serve"},
-};
-#undef AT
-static const struct section target_section = {"models[].targets[]",
-                                              "Where a model is served; a plain text is its `use`",
-                                              sizeof(struct raw_target), ROWS(target_rows), "use"};
-
-#define AT(field) offsetof(struct raw_model, field)
-static const struct option model_rows[] = {
-    {"name", OPTION_TEXT, OPTION_REQUIRED, AT(name), .help = "what clients ask for"},
-    {"targets", OPTION_SECTIONS, OPTION_REQUIRED, AT(targets), .sub = &target_section,
-     .help = "where it is served"},
-    {"strategy", OPTION_WORD, 0, AT(strategy), .words = strategy_words,
-     .help = "how to choose among the targets; routing.strategy when left out"},
-    {"fallback", OPTION_TEXTS, 0, AT(fallback),
-     .help = "models to try, in order, when no target served"},
-    {"transforms", OPTION_RAW, 0, AT(transforms),
-     .help = "edits of its requests and answers, see [transforms](transforms.md)"},
-};
-#undef AT
-static const struct section model_section = {
-    "models[]",
-    "Logical models. A list; or a map from name to the rest",
-    sizeof(struct raw_model),
-    ROWS(model_rows),
-    NULL,
-    "name"};
-
-#define AT(field) offsetof(struct raw_slot, field)
-static const struct option slot_rows[] = {
-    {"use", OPTION_TEXT, OPTION_EMPTY_OK, AT(use),
-     .help = "a logical model, `provider/model` or `provider,model`"},
-    {"fallback", OPTION_TEXTS, 0, AT(fallback), .help = "models to try when it did not serve"},
-};
-#undef AT
-static const struct section slot_section = {"routing.scenarios.default",
-                                            "The model of one scenario; a plain text is its `use`",
-                                            sizeof(struct raw_slot), ROWS(slot_rows), "use"};
-
-#define AT(field) offsetof(struct raw_scenarios, field)
-static const struct option scenarios_rows[] = {
-#define SCENARIO(id, key, active, help_) \
-    {key,                                \
-     OPTION_SECTION,                     \
-     (active) ? 0 : OPTION_LATER,        \
-     AT(slot[CONF_SCENARIO_##id]),       \
-     .sub = &slot_section,               \
-     .help = (help_)},
-#include "conf/scenarios.def"
-#undef SCENARIO
-    {"longContextThreshold", OPTION_COUNT, OPTION_LATER, AT(long_context_threshold), "60000", 1,
-     1ull << 32, .help = "tokens from which a prompt is a long one"},
-};
-#undef AT
-static const struct section scenarios_section = {"routing.scenarios", "Models for kinds of request",
-                                                 sizeof(struct raw_scenarios),
-                                                 ROWS(scenarios_rows)};
-
-#define AT(field) offsetof(struct raw_scenario_fallback, field)
-static const struct option scenario_fallback_rows[] = {
-#define SCENARIO(id, key, active, help_)                                           \
-    {key, OPTION_TEXTS, (active) ? 0 : OPTION_LATER, AT(list[CONF_SCENARIO_##id]), \
-     .help = "models to try for this scenario"},
-#include "conf/scenarios.def"
-#undef SCENARIO
-};
-#undef AT
-static const struct section scenario_fallback_section = {
-    "fallback", "Lists of `provider,model` for each scenario", sizeof(struct raw_scenario_fallback),
-    ROWS(scenario_fallback_rows)};
-
-#define AT(field) offsetof(struct raw_weights, field)
-static const struct option weights_rows[] = {
-    {"response_time", OPTION_DOUBLE, 0, AT(response_time), "0.4", 0, 1, .help = "being quick"},
-    {"error_rate", OPTION_DOUBLE, 0, AT(error_rate), "0.4", 0, 1, .help = "being right"},
-    {"cost", OPTION_DOUBLE, 0, AT(cost), "0.2", 0, 1, .help = "being cheap"},
-};
-#undef AT
-static const struct section weights_section = {"routing.weights",
-                                               "What counts how much for `balanced`",
-                                               sizeof(struct raw_weights), ROWS(weights_rows)};
-
-#define AT(field) offsetof(struct raw_routing, field)
-static const struct option routing_rows[] = {
-    {"strategy", OPTION_WORD, 0, AT(strategy), "weighted_round_robin", .words = strategy_words,
-     .help = "for models without one of their own"},
-    {"weights", OPTION_SECTION, 0, AT(weights), .sub = &weights_section,
-     .help = "for the strategy `balanced`"},
-    {"fallback", OPTION_BOOL, 0, AT(fallback), "true",
-     .help = "false: one attempt, no other target and no other model"},
-    {"attempts", OPTION_U32, 0, AT(attempts), "3", 1, 10,
-     .help = "tries of one call, of all targets and models together"},
-    {"replay", OPTION_WORD, 0, AT(replay), "once", .words = replay_words,
-     .help = "a request that was sent and got no byte of an answer"},
-    {"scenarios", OPTION_SECTION, 0, AT(scenarios), .sub = &scenarios_section,
-     .help = "models for kinds of request"},
-    {"rules", OPTION_RAW, OPTION_LATER, AT(rules), .help = "conditions and what to do then"},
-};
-#undef AT
-static const struct section routing_section = {"routing", "How a call finds its target",
-                                               sizeof(struct raw_routing), ROWS(routing_rows)};
-
 /* --- alerts, keys ----------------------------------------------------------------------------- */
 
 #define AT(field) offsetof(struct raw_alert, field)
@@ -528,8 +405,8 @@ static const struct option root_rows[] = {
     {"tls", OPTION_SECTION, 0, AT(tls), .sub = &tls_section, .help = "TLS towards clients"},
     {"providers", OPTION_SECTIONS, 0, AT(providers), .sub = &option_provider,
      .help = "who serves models"},
-    {"models", OPTION_SECTIONS, 0, AT(models), .sub = &model_section, .help = "logical models"},
-    {"routing", OPTION_SECTION, 0, AT(routing), .sub = &routing_section,
+    {"models", OPTION_SECTIONS, 0, AT(models), .sub = &option_model, .help = "logical models"},
+    {"routing", OPTION_SECTION, 0, AT(routing), .sub = &option_routing,
      .help = "how a call finds its target"},
     {"catalogue", OPTION_SECTION, 0, AT(catalogue), .sub = &option_catalogue,
      .help = "where prices and limits of models come from"},
@@ -560,9 +437,9 @@ static const struct option root_rows[] = {
 
     {"Providers", OPTION_SECTIONS, OPTION_CCR, AT(ccr.providers), .sub = &option_provider,
      .help = "as providers"},
-    {"Router", OPTION_SECTION, OPTION_CCR, AT(ccr.router), .sub = &scenarios_section,
+    {"Router", OPTION_SECTION, OPTION_CCR, AT(ccr.router), .sub = &option_scenarios,
      .help = "as routing.scenarios"},
-    {"fallback", OPTION_SECTION, OPTION_CCR, AT(ccr.fallback), .sub = &scenario_fallback_section,
+    {"fallback", OPTION_SECTION, OPTION_CCR, AT(ccr.fallback), .sub = &option_scenario_fallback,
      .help = "models to try for each scenario"},
     {"APIKEY", OPTION_SECRET, OPTION_CCR | OPTION_EMPTY_OK, AT(ccr.api_key),
      .help = "one key all clients share; allowed in any file"},

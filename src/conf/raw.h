@@ -117,6 +117,7 @@ struct raw_model {
     str name;
     struct raw_list targets; /* raw_target */
     uint32_t strategy;
+    str sticky_by;
     struct raw_texts fallback;
     const struct conf_node *transforms;
 };
@@ -147,6 +148,7 @@ struct raw_weights {
 struct raw_routing {
     struct raw_at at;
     uint32_t strategy, replay, attempts;
+    str sticky_by;
     struct raw_weights weights;
     bool fallback;
     struct raw_scenarios scenarios;
@@ -234,7 +236,9 @@ struct raw_root {
 extern const struct section option_root;
 extern const struct section option_provider;
 extern const struct section option_served, option_catalogue; /* options_price.c */
-extern const struct section option_aws, option_entra;        /* options_key.c */
+extern const struct section option_model, option_routing, option_scenarios,
+    option_scenario_fallback;                         /* options_routing.c */
+extern const struct section option_aws, option_entra; /* options_key.c */
 
 /* The words of the table that other files need by index. */
 enum raw_replay { RAW_REPLAY_ONCE, RAW_REPLAY_NEVER };

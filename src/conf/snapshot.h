@@ -234,12 +234,26 @@ struct conf_target {
     str model;         /* what the provider calls it */
 };
 
+/* What `sticky` and the like hold to one target. */
+enum conf_sticky_by {
+    CONF_STICKY_SESSION,
+    CONF_STICKY_USER,
+    CONF_STICKY_KEY,
+    CONF_STICKY_HEADER,
+};
+
+struct conf_sticky {
+    enum conf_sticky_by by;
+    str header; /* HEADER: its name */
+};
+
 /* A name and where it leads: a logical model, or one target that a scenario or list names. */
 struct conf_route {
     str name; /* "smart", or "provider/model" */
     bool logical;
     uint32_t index; /* of a logical one: its place in snapshot.models */
     enum conf_strategy strategy;
+    struct conf_sticky sticky;
     const struct conf_target *targets; /* at least one, in the order written */
     uint32_t ntargets;
     uint32_t nfallback;
@@ -271,8 +285,15 @@ struct conf_alert {
     enum conf_alert_action action;
 };
 
+/* What must be known of a call, so that a plain configuration works nothing out. */
+#define ROUTING_NEEDS_TRAITS  1u /* what kind of request it is */
+#define ROUTING_NEEDS_TOKENS  2u /* how long its prompt is */
+#define ROUTING_NEEDS_SESSION 4u /* which calls belong together */
+
 struct conf_routing {
     enum conf_strategy strategy; /* for models without one */
+    struct conf_sticky sticky;   /* the same */
+    unsigned needs;              /* ROUTING_NEEDS_*: what some part of the file asks of calls */
     bool fallback;               /* false: one attempt, no other target, no other model */
     uint32_t attempts;           /* tries of one call, all kinds together */
     bool replay;                 /* send again elsewhere what got no byte of an answer */

@@ -7,6 +7,7 @@
  * Until the commit point a failure goes to retry_decide: another candidate, the same again after a
  * wait, the next fallback model, or the client.
  */
+#include "gate/feature.h"
 #include "gate/gate_int.h"
 
 #define LEFT_OUT_MAX 3 /* parameters left out of one call: more, and the model is the wrong one */
@@ -207,17 +208,19 @@ static double quote(void *arg, const struct conf_target *t, double tokens)
     return ch.source == PRICE_BY_NOBODY || ch.cost.missing ? -1 : (double)ch.cost.usd;
 }
 
-/* All that a plan may want to know of this call. `weir explain` asks the same. */
-void call_ask(struct call *c, struct plan_ask *ret)
+/* All that a plan of `r` may want to know of this call. `weir explain` asks the same. */
+void call_ask(struct call *c, const struct conf_route *r, struct plan_ask *ret)
 {
     *ret = (struct plan_ask){.rand = &c->gate->rand, .usd = quote, .arg = c};
+    if (r->ntargets > 1 && strategy_needs(r->strategy) & STRATEGY_SESSION)
+        ret->session = features_sticky(c, r);
 }
 
 static void go_route(struct call *c, const struct conf_route *r)
 {
     struct plan_ask ask;
     struct plan *p = &c->plan;
-    call_ask(c, &ask);
+    call_ask(c, r, &ask);
     c->route = r;
     plan_release(p);
     plan_build(p, &c->gate->route, c->gen->snap, r, &ask, loop_now(c->gate->loop));

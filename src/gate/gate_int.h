@@ -100,6 +100,7 @@ struct gate_tokens {
 };
 
 struct demo;
+struct features;
 
 struct pass;
 
@@ -138,6 +139,7 @@ struct call {
     const struct conf_provider *keeper;
     struct ir_peek peek;
     struct ir_request *ir;          /* decoded when a translation needs it */
+    struct features *features;      /* what was asked of it (gate/feature.h); NULL: nothing yet */
     const struct conf_route *route; /* where it is now: found.route or one of its fallbacks */
     unsigned next_fallback;
     bool last_resort; /* the route's targets are all broken: to be tried when the fallbacks are */
@@ -388,7 +390,7 @@ bool type_is_json(str content_type); /* "application/json; charset=utf-8", "appl
 extern const struct exchange_ops gate_exchange_ops;
 
 /* attempt.c */
-void call_ask(struct call *c, struct plan_ask *ret);
+void call_ask(struct call *c, const struct conf_route *r, struct plan_ask *ret);
 struct attempt_record *attempt_record_of(struct call *c); /* of the attempt under way */
 /* The client's own deadline is what ended it. */
 bool attempt_cut_by_client(const struct call *c, enum err kind);
@@ -458,6 +460,9 @@ void tokens_fini(struct gate *g);
 bool tokens_want_ranks(struct gate *g); /* true: they are on their way */
 /* Of c->ir; `p` may be NULL. Corrected by what was learned of the model. */
 struct token_count tokens_of_prompt(struct call *c, const struct conf_provider *p, str model);
+/* Of c->ir, counted exactly only where an estimate is too near `mark` to tell on which side it is.
+ */
+uint64_t tokens_near(struct call *c, const struct conf_provider *p, str model, uint64_t mark);
 /* For where a dialect must name the prompt's tokens before the provider has: by its bytes. */
 uint64_t tokens_estimate(struct call *c);
 void tokens_fill_usage(struct call *c); /* what the provider did not report */

@@ -21,6 +21,7 @@
 #define TEXT_MAX        (8u << 20)   /* of one text that is unescaped to be counted */
 #define COUNT_EXACT_MAX (4u << 20)   /* bytes encoded for a count_tokens answer: 50 ms at most */
 #define SETTLE_MAX      (256u << 10) /* … for a provider that reports nothing: 3 ms */
+#define NEAR_MAX        (1u << 20)   /* … for a threshold that is near: 12 ms */
 #define LEARN_EVERY     32
 #define LEARN_BYTES     (32u << 10)
 #define ANSWER_LEAST    200 /* bytes: a shorter answer says little about its model */
@@ -148,6 +149,26 @@ struct token_count tokens_of_prompt(struct call *c, const struct conf_provider *
     if (n.source != USAGE_COUNTED)
         n.tokens = corrected(c, p, model, &lesson_for(c, p, model)->prompt, n.tokens);
     return n;
+}
+
+/* An estimate is off by a tenth at the 95th percentile (docs/tokens.md). */
+static bool is_near(uint64_t tokens, uint64_t mark)
+{
+    const uint64_t off = tokens > mark ? tokens - mark : mark - tokens;
+    return off < mark / 8;
+}
+
+uint64_t tokens_near(struct call *c, const struct conf_provider *p, str model, uint64_t mark)
+{
+    CHECK(c->ir);
+    const struct learned_ratio *rate = &lesson_for(c, p, model)->prompt;
+    const uint64_t rough = corrected(c, p, model, rate, measure(c, p, model, 0).tokens);
+    if (!is_near(rough, mark))
+        return rough;
+    c->gate->tokens.asked = loop_now(c->gate->loop);
+    tokens_want_ranks(c->gate); /* this call goes by the estimate where they are not here */
+    const struct token_count n = measure(c, p, model, NEAR_MAX);
+    return n.source == USAGE_COUNTED ? n.tokens : corrected(c, p, model, rate, n.tokens);
 }
 
 static uint64_t bytes_of(const struct ir_block *b)

@@ -236,6 +236,20 @@ static double tokens_of(const struct contender *c, uint32_t n)
     return samples > 0 ? sum / samples : TOKENS_UNKNOWN;
 }
 
+/* FNV-1a: names of the configuration are no enemy's. */
+static uint64_t hash_name(uint64_t h, str s)
+{
+    for (size_t i = 0; i < s.n; i++)
+        h = (h ^ (uint8_t)s.p[i]) * UINT64_C(0x100000001b3);
+    return (h ^ '/') * UINT64_C(0x100000001b3);
+}
+
+static uint64_t place_of(const struct snapshot *snap, const struct conf_target *t)
+{
+    const uint64_t h = hash_name(UINT64_C(0xcbf29ce484222325), snap->providers[t->provider].name);
+    return hash_name(h, t->model);
+}
+
 /* The targets that can serve, the first to try first; how many. */
 static uint32_t rank(struct route_state *s, const struct snapshot *snap, const struct conf_route *r,
                      const struct plan_ask *ask, msec now, struct contender *c)
@@ -259,6 +273,8 @@ static uint32_t rank(struct route_state *s, const struct snapshot *snap, const s
         struct turn *t = turn_of(s, r);
         x.account = t ? t->account : NULL;
     }
+    for (uint32_t i = 0; i < n && (needs & STRATEGY_SESSION) && ask->session; i++)
+        c[i].place = place_of(snap, c[i].target);
     for (uint32_t i = 0; i < n && (needs & STRATEGY_COST) && ask->usd; i++)
         c[i].usd = ask->usd(ask->arg, c[i].target, x.tokens);
     strategy_rank(&x, c, n);

@@ -203,17 +203,11 @@ static uint64_t mix(uint64_t x)
     return x ^ (x >> 31);
 }
 
-static uint64_t name_hash(str s)
-{
-    uint64_t h = UINT64_C(0xcbf29ce484222325); /* FNV-1a: names of the configuration, no enemy's */
-    for (size_t i = 0; i < s.n; i++)
-        h = (h ^ (uint8_t)s.p[i]) * UINT64_C(0x100000001b3);
-    return h;
-}
-
 /* Weighted rendezvous hashing: each target draws with the session's own dice, so a target that
  * comes or goes moves only its share of the sessions, and all workers and nodes agree without a
- * word. A target with more than its share of calls is passed over while that lasts. */
+ * word. The dice are the names of provider and model, not their place in the file: a line that is
+ * added above must not move anybody. A target with more than its share of calls is passed over
+ * while that lasts. */
 static void sticky(struct choice *x, struct contender *c, uint32_t n)
 {
     if (!x->session) {
@@ -221,8 +215,7 @@ static void sticky(struct choice *x, struct contender *c, uint32_t n)
         return;
     }
     for (uint32_t i = 0; i < n; i++) {
-        const uint64_t h = mix(x->session ^ mix(name_hash(c[i].target->model) +
-                                                (uint64_t)c[i].target->provider * 0x9e3779b9));
+        const uint64_t h = mix(x->session ^ mix(c[i].place));
         const double u = (double)((h >> 11) + 1) * 0x1p-53;
         const double w = c[i].target->weight ? c[i].target->weight : 1;
         c[i].score = -log(u) / w + (overloaded(c, n, i) ? BEHIND / 4 : 0);
@@ -268,6 +261,7 @@ struct strategy {
 #define FIGURES STRATEGY_FIGURES
 #define COST    STRATEGY_COST
 #define TURNS   STRATEGY_TURNS
+#define SESSION STRATEGY_SESSION
 static const struct strategy strategies[CONF_STRATEGY_COUNT] = {
     [CONF_STRATEGY_WEIGHTED_ROUND_ROBIN] = {weighted_round_robin, TURNS, false},
     [CONF_STRATEGY_ROUND_ROBIN] = {round_robin, TURNS, false},
@@ -277,8 +271,8 @@ static const struct strategy strategies[CONF_STRATEGY_COUNT] = {
     [CONF_STRATEGY_LOWEST_LATENCY] = {lowest_latency, FIGURES, true},
     [CONF_STRATEGY_LOWEST_COST] = {lowest_cost, FIGURES | COST, false},
     [CONF_STRATEGY_USAGE] = {usage, TURNS, false},
-    [CONF_STRATEGY_STICKY] = {sticky, TURNS | FIGURES, false},
-    [CONF_STRATEGY_CACHE_AWARE] = {cache_aware, TURNS | FIGURES | COST, false},
+    [CONF_STRATEGY_STICKY] = {sticky, TURNS | FIGURES | SESSION, false},
+    [CONF_STRATEGY_CACHE_AWARE] = {cache_aware, TURNS | FIGURES | COST | SESSION, false},
     [CONF_STRATEGY_BALANCED] = {balanced, FIGURES | COST, true},
 };
 

@@ -44,6 +44,7 @@ struct contender {
     double usd;          /* nano-dollars of this call, cached prompt counted; negative: not known */
     double room;         /* share of its rate limit that is free, 0 to 1; 1 where none is known */
     double warm;         /* share of this prompt that its provider has cached, 0 to 1 */
+    uint64_t place;      /* hash of the names of provider and model: the same everywhere */
     double score;        /* out: lower is tried first */
 };
 
@@ -63,6 +64,7 @@ struct choice {
 #define STRATEGY_TURNS   1u /* choice.account */
 #define STRATEGY_FIGURES 2u /* contender.seen, last, news, in_flight */
 #define STRATEGY_COST    4u /* contender.usd */
+#define STRATEGY_SESSION 8u /* choice.session, contender.place */
 unsigned strategy_needs(enum conf_strategy s);
 
 /* Score and order. */

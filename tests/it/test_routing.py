@@ -7,7 +7,7 @@ import time
 import gateway
 import pytest
 import http1
-from fronts import CHAT, assert_error, assert_served
+from fronts import CHAT, MESSAGES, assert_error, assert_served
 from turns import Turn
 from upstream import refuses, says
 
@@ -176,3 +176,81 @@ def test_U15_the_budget_of_retries_is_the_routes_own(weir, upstream, front):
     # Named directly, it is the provider's budget.
     r, tried = attempts("a/up")
     assert r.status >= 500 and tried == 2
+
+
+# ---- sessions
+
+
+def sticky(*ups, by="session"):
+    return targets(*ups, strategy=f"sticky, stickyBy: '{by}'")
+
+
+def served_by(r):
+    assert r.status == 200, r.body
+    return r.get("x-weir-provider")
+
+
+def test_sticky_holds_a_session(weir, upstream, front):
+    """Each session stays, all targets have some; the same on two workers and after a restart."""
+    ups = [upstream(default=says(A)) for _ in range(3)]
+    homes = {}
+    for _ in range(2):
+        w = weir(sticky(*ups).replace("workers: 1", "workers: 2"))
+        for turn in range(3):
+            for i in range(24):
+                home = served_by(front.ask(w.port, headers=[("x-weir-session", f"s{i}")]))
+                assert homes.setdefault(i, home) == home, (turn, i)
+    assert set(homes.values()) == {"a", "b", "c"}
+
+
+def test_sticky_by_what_the_client_says(weir, upstream):
+    """Nobody names a session: the beginning of the conversation is one. Claude Code's body is one,
+    and so is OpenAI's cache key."""
+    ups = [upstream(default=says(A)) for _ in range(3)]
+    w = weir(sticky(*ups))
+    first = [{"role": "user", "content": "one"}]
+    more = [*first, {"role": "assistant", "content": "1"}, {"role": "user", "content": "two"}]
+    for n in range(6):
+        first[0]["content"] = f"conversation {n}"
+        assert served_by(CHAT.ask(w.port, messages=first)) == served_by(
+            CHAT.ask(w.port, messages=more)
+        )
+    for n in range(6):
+        user = {"user_id": f"user_1_account__session_{n}"}
+        homes = {served_by(MESSAGES.ask(w.port, f"q{i}", metadata=user)) for i in range(4)}
+        assert len(homes) == 1
+        homes = {served_by(CHAT.ask(w.port, f"q{i}", prompt_cache_key=f"k{n}")) for i in range(4)}
+        assert len(homes) == 1
+
+
+def test_sticky_by_header_and_user(weir, upstream):
+    ups = [upstream(default=says(A)) for _ in range(3)]
+    w = weir(sticky(*ups, by="header:x-tenant"))
+    for n in range(8):
+        homes = {
+            served_by(CHAT.ask(w.port, f"q{i}", headers=[("X-Tenant", f"t{n}")])) for i in range(4)
+        }
+        assert len(homes) == 1
+    w = weir(sticky(*ups, by="user"))
+    for n in range(8):
+        homes = {served_by(CHAT.ask(w.port, f"q{i}", user=f"u{n}")) for i in range(4)}
+        assert len(homes) == 1
+
+
+def test_sticky_leaves_a_dead_target_and_comes_back(weir, upstream):
+    """Not one call is lost, only the dead one's sessions move, and each comes home."""
+    ups = {name: upstream(default=says(A)) for name in "abc"}
+    w = weir(sticky(*ups.values()))
+
+    def home(i):
+        return served_by(CHAT.ask(w.port, headers=[("x-session-id", f"s{i}")]))
+
+    homes = {i: home(i) for i in range(30)}
+    assert set(homes.values()) == {"a", "b", "c"}
+    ups["b"].default = refuses(429, headers=[("retry-after", "1")])
+    for _ in range(2):
+        moved = {i: home(i) for i in range(30)}
+        assert "b" not in moved.values()
+        assert all(moved[i] == homes[i] for i in homes if homes[i] != "b")
+    ups["b"].default = says(A)
+    gateway.until(lambda: all(home(i) == homes[i] for i in homes), 60, "all sessions are back")

@@ -27,6 +27,7 @@ static struct contender even(uint32_t i)
     return (struct contender){
         .target = &targets[i],
         .index = i,
+        .place = 1000 + i * 7919,
         .seen = {.n = 20, .first_ms = 400, .token_ms = 10},
         .usd = 1000000,
         .room = 1,
@@ -218,6 +219,11 @@ static void test_sticky(void **unused)
     assert_int_equal(home_of(CONF_STRATEGY_STICKY, 7, c, N), home);
     c[home].in_flight = 40;
     assert_int_not_equal(home_of(CONF_STRATEGY_STICKY, 7, c, N), home);
+    /* A line that is added above moves nobody: names count, not places in the file. */
+    all(c);
+    for (uint32_t i = 0; i < N; i++)
+        targets[i].provider += 3;
+    assert_int_equal(home_of(CONF_STRATEGY_STICKY, 7, c, N), home);
 }
 
 static void test_cache_aware(void **unused)

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * build_routing - the settings of `routing` that are no names of models, and what all of it needs.
+ *
+ * What must be known of a call is worked out here, once a generation: the call's way asks a bit
+ * (snapshot.h, ROUTING_NEEDS_*) and else nothing.
+ */
+#include "conf/build_int.h"
+
+#define HEADER_MARK "header:"
+
+static const struct {
+    const char *word;
+    enum conf_sticky_by by;
+} sticky_words[] = {
+    {"session", CONF_STICKY_SESSION}, {"user", CONF_STICKY_USER}, {"key", CONF_STICKY_KEY}};
+
+enum rc build_sticky(struct builder *b, struct place at, str text, struct conf_sticky *to)
+{
+    if (!text.n)
+        return RC_OK;
+    for (size_t i = 0; i < ARRAY_LEN(sticky_words); i++)
+        if (str_eq(text, str_c(sticky_words[i].word))) {
+            *to = (struct conf_sticky){sticky_words[i].by, STR_NONE};
+            return RC_OK;
+        }
+    str name = str_trim(str_from(text, sizeof(HEADER_MARK) - 1));
+    if (!str_has_prefix(text, STR(HEADER_MARK)) || build_header_fault(name, STR("x")) != NULL) {
+        BUILD_FAULT(b, at,
+                    "'" STR_FMT "' is nothing to hold calls together by; write session, user, key "
+                    "or header:NAME",
+                    STR_ARG(conf_brief(text)));
+        return RC_OK;
+    }
+    *to = (struct conf_sticky){CONF_STICKY_HEADER, name};
+    return RC_OK;
+}
+
+enum rc build_routing(struct builder *b)
+{
+    const struct raw_routing *raw = &b->raw->routing;
+    struct conf_routing *r = &b->s->routing;
+    r->strategy = (enum conf_strategy)raw->strategy;
+    r->fallback = raw->fallback;
+    r->attempts = raw->fallback ? raw->attempts : 1;
+    r->replay = raw->replay == RAW_REPLAY_ONCE;
+    r->weight_response_time = raw->weights.response_time;
+    r->weight_error_rate = raw->weights.error_rate;
+    r->weight_cost = raw->weights.cost;
+    r->rules = raw->rules;
+    const struct raw_scenarios *ccr = &b->raw->ccr.router;
+    bool own = conf_get(raw->scenarios.at.node, STR("longContextThreshold")) != NULL;
+    r->long_context_threshold =
+        own || !ccr->at.node ? raw->scenarios.long_context_threshold : ccr->long_context_threshold;
+    return build_sticky(b, place_of(raw->at.node, "stickyBy"), raw->sticky_by, &r->sticky);
+}
+
+/* Strategies that ask which calls belong together. */
+static unsigned needs_of(const struct conf_route *r)
+{
+    const bool asks =
+        r->strategy == CONF_STRATEGY_STICKY || r->strategy == CONF_STRATEGY_CACHE_AWARE;
+    return asks && r->ntargets > 1 ? ROUTING_NEEDS_SESSION : 0;
+}
+
+void build_needs(struct builder *b)
+{
+    struct conf_routing *r = &b->s->routing;
+    for (uint32_t i = 0; i < b->s->nmodels; i++)
+        r->needs |= needs_of(b->s->models[i]);
+}

@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* feature - worked out when asked for; see the header. */
+#include "gate/feature.h"
+
+#include "base/fmt.h"
+#include "gate/gate_int.h"
+
+#define SESSION_MAX 256  /* bytes that count of a name that a client chose */
+#define PROMPT_MAX  4096 /* … and of the texts that a conversation begins with */
+
+/* No prompt has more tokens than half its bytes: English and code have a quarter, what is written
+ * without blanks a third. */
+#define BYTES_LEAST 2
+#define BYTES_USUAL 4
+
+/* Of one call; in its arena. */
+struct features {
+    bool asked_traits, has_traits;
+    bool asked_session;
+    struct ir_traits traits;
+    struct features_session session;
+};
+
+static struct features *of(struct call *c)
+{
+    if (!c->features)
+        c->features = arena_new(&c->req->arena, struct features);
+    return c->features;
+}
+
+const struct ir_traits *features_traits(struct call *c)
+{
+    struct features *f = of(c);
+    struct fail unused;
+    if (!f || c->op || !c->front)
+        return NULL;
+    if (!f->asked_traits) {
+        f->asked_traits = true;
+        f->has_traits = decode_quietly(c, &unused);
+        if (f->has_traits)
+            ir_traits_read(c->ir, &f->traits);
+    }
+    return f->has_traits ? &f->traits : NULL;
+}
+
+/* ---- session */
+
+/* Headers that name a session, the surest first. */
+static const str session_headers[] = {
+    STR("x-weir-session"),           /* ours: for whoever has no other way to say it */
+    STR("x-claude-code-session-id"), /* Claude Code, beside the one in its body */
+    STR("x-session-id"),             /* opencode, and others that follow no vendor */
+    STR("session-id"),               /* Codex; older ones wrote session_id */
+    STR("session_id"),
+    STR("thread-id"),
+    STR("conversation_id"),
+    STR("x-session-affinity"),
+    STR("x-opencode-session"),
+    STR("x-claude-session-id"), /* as claude-code-router 3 reads it */
+};
+
+static const struct hash_key everywhere = {0x7765697273657373, 0x696f6e2e6b657930};
+
+/* One key's sessions are not another's, whatever they are named. */
+static uint64_t hash_for(const struct call *c, str text)
+{
+    const uint64_t own = c->key ? hash_bytes(everywhere, c->key->name) : 0;
+    const uint64_t h = hash_bytes(everywhere, text) ^ (own << 1 | own >> 63);
+    return h ? h : 1;
+}
+
+static bool set_session(const struct call *c, struct features_session *s, enum session_by by,
+                        str text)
+{
+    if (!text.n)
+        return false;
+    *s = (struct features_session){.by = by, .text = str_head(text, SESSION_MAX)};
+    s->hash = hash_for(c, s->text);
+    return true;
+}
+
+/* The instruction and the first question: both stand in every turn. */
+static void by_prompt(struct call *c, const struct ir_traits *t, struct features_session *s)
+{
+    char *digits = arena_alloc(&c->req->arena, 16);
+    if (!digits || !t->first_user.n)
+        return;
+    uint64_t h = hash_bytes(everywhere, str_head(t->system, PROMPT_MAX));
+    h = h * UINT64_C(0x9e3779b97f4a7c15) +
+        hash_bytes(everywhere, str_head(t->first_user, PROMPT_MAX));
+    fmt_hex64(digits, h);
+    set_session(c, s, SESSION_BY_PROMPT, str_of(digits, 16));
+}
+
+static void find_session(struct call *c, struct features_session *s)
+{
+    for (size_t i = 0; i < ARRAY_LEN(session_headers); i++)
+        if (set_session(c, s, SESSION_BY_HEADER, h1_find(c->req->head, session_headers[i])))
+            return;
+    const struct ir_traits *t = features_traits(c);
+    if (t && set_session(c, s, SESSION_BY_BODY, t->session))
+        return;
+    if (t)
+        by_prompt(c, t, s);
+}
+
+const struct features_session *features_session(struct call *c)
+{
+    static const struct features_session nobody = {.by = SESSION_BY_NOBODY};
+    struct features *f = of(c);
+    if (!f)
+        return &nobody;
+    if (!f->asked_session) {
+        f->asked_session = true;
+        find_session(c, &f->session);
+        ASSERT((f->session.by == SESSION_BY_NOBODY) == (f->session.hash == 0));
+    }
+    return &f->session;
+}
+
+str features_user(struct call *c)
+{
+    jtext user, session;
+    if (c->op)
+        return STR_NONE;
+    ir_split_user(c->peek.user, &user, &session);
+    return user;
+}
+
+uint64_t features_sticky(struct call *c, const struct conf_route *r)
+{
+    str text = STR_NONE;
+    switch (r->sticky.by) {
+    case CONF_STICKY_SESSION:
+        break;
+    case CONF_STICKY_USER:
+        text = features_user(c);
+        break;
+    case CONF_STICKY_KEY:
+        text = c->key ? c->key->name : STR_NONE;
+        break;
+    case CONF_STICKY_HEADER:
+        text = h1_find(c->req->head, r->sticky.header);
+        break;
+    }
+    /* A call that does not have it is held to its session: that is better than nothing. */
+    return text.n ? hash_for(c, str_head(text, SESSION_MAX)) : features_session(c)->hash;
+}
+
+/* ---- tokens */
+
+uint64_t features_tokens(struct call *c, const struct conf_provider *p, str model, uint64_t mark)
+{
+    const size_t bytes = c->req->body.n;
+    const bool media = c->peek.has_images || c->peek.has_documents;
+    if (c->op || (!media && bytes / BYTES_LEAST < mark))
+        return bytes / BYTES_USUAL;
+    struct fail unused;
+    return decode_quietly(c, &unused) ? tokens_near(c, p, model, mark) : bytes / BYTES_USUAL;
+}
