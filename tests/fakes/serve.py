@@ -11,10 +11,12 @@ input. Answers of a script are given as data:
     {"cut": {turn}, "after": 3, "end": "rst"}           that many events of the stream, then the end
     {"stalls": 30}
     {"serves": {}}                                      all endpoints that are no chat: operations.py
+    {"recorded": "gemini/CASE", "pieces": true}         what a provider really gave: recorded.py
 
 Commands: listen {dialect} · script {up, answers, default} · seen {up} ·
 wait {up, hits, seconds} ·
-wait_closed {up, seconds} (answers how many milliseconds ago weir let go) · forget {up}.
+wait_closed {up, seconds} (answers how many milliseconds ago weir let go) · forget {up} ·
+recordings {most} (what there is for "recorded", and what each means).
 """
 
 import json
@@ -24,6 +26,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 import operations  # noqa: E402
+import recorded  # noqa: E402
 import turns  # noqa: E402
 import upstream  # noqa: E402
 
@@ -64,6 +67,8 @@ def answer_of(spec):
         return cut(spec)
     if "serves" in spec:
         return operations.serves(**spec["serves"])
+    if "recorded" in spec:
+        return recorded.case(spec["recorded"]).answer(spec.get("pieces", False))
     return upstream.stalls(spec["stalls"])
 
 
@@ -106,6 +111,9 @@ class Server:
         self.ups[up].requests.clear()
         self.ups[up].script.clear()
         return {}
+
+    def recordings(self, most):
+        return {"cases": [case.told for case in recorded.cases(most)]}
 
     def wait(self, up, hits, seconds=5.0):
         self.ups[up].wait_hits(hits, seconds)

@@ -339,7 +339,17 @@ def responses_stream(turn, model="m"):
 # ---- any of them
 
 # How the path of a dialect's base URL ends.
-BASES = {"openai": "/v1", "openai-responses": "/v1", "mistral": "/v1", "gemini": "/v1beta"}
+_CLOUD = "/v1/projects/p/locations/us-east5/publishers"
+BASES = {
+    **{name: "/v1" for name in ("openai", "openai-responses", "mistral", "xai")},
+    "gemini": "/v1beta",
+    "azure": "/openai/v1",
+    "azure-responses": "/openai/v1",
+    "vertex": f"{_CLOUD}/google",
+    "vertex-anthropic": f"{_CLOUD}/anthropic",
+    "groq": "/openai/v1",
+    "openrouter": "/api/v1",
+}
 
 
 def whole(dialect, turn, model="m"):

@@ -16,6 +16,7 @@ import sys
 import pytest
 
 import gateway
+from recorded import arguments
 from turns import Tool, Turn, stream
 from upstream import RST, events, refuses, says
 
@@ -74,14 +75,14 @@ class Chat:
         return openai.OpenAI(base_url=base, api_key=key, max_retries=0, timeout=10)
 
     @staticmethod
-    def body(text="add", messages=()):
+    def body(text="add", messages=(), tools=("add", "now"), model="m"):
         function = {"type": "function"}
         return {
-            "model": "m",
+            "model": model,
             "messages": [{"role": "user", "content": text}, *messages],
             "tools": [
                 {**function, "function": {"name": n, "description": n, "parameters": SCHEMA}}
-                for n in ("add", "now")
+                for n in tools
             ],
         }
 
@@ -99,7 +100,7 @@ class Chat:
                 for event in chunks:
                     if event.type == "chunk" and event.chunk.choices:
                         extra = event.chunk.choices[0].delta.model_extra or {}
-                        thinking += extra.get("reasoning_content") or ""
+                        thinking += extra.get("reasoning_content") or extra.get("reasoning") or ""
                 got = chunks.get_final_completion()
         except openai.LengthFinishReasonError as cut:  # this helper's way to tell it
             got = cut.completion
@@ -111,13 +112,14 @@ class Chat:
     def read(choice, usage):
         message = choice.message
         calls = [
-            (c.id, c.function.name, json.loads(c.function.arguments))
+            (c.id, c.function.name, arguments(c.function.arguments))
             for c in message.tool_calls or ()
         ]
-        thinking = (message.model_extra or {}).get("reasoning_content") or ""
-        finish = {"stop": "stop", "tool_calls": "tool_calls", "length": "length"}
-        counts = (usage.prompt_tokens, usage.completion_tokens)
-        return Said(message.content or "", thinking, calls, finish[choice.finish_reason], counts)
+        extra = message.model_extra or {}
+        thinking = extra.get("reasoning_content") or extra.get("reasoning") or ""
+        counts = usage and (usage.prompt_tokens, usage.completion_tokens)
+        text = (message.content or "") + (message.refusal or "")
+        return Said(text, thinking, calls, choice.finish_reason, counts)
 
     @staticmethod
     def results(values):
@@ -156,15 +158,15 @@ class Responses(Chat):
     backs = ("anthropic", "gemini", "openai")
 
     @staticmethod
-    def body(text="add", messages=()):
+    def body(text="add", messages=(), tools=("add", "now"), model="m"):
         return {
-            "model": "m",
+            "model": model,
             "input": [{"role": "user", "content": text}, *messages],
             "store": False,
             "reasoning": {"effort": "medium", "summary": "auto"},
             "tools": [
                 {"type": "function", "name": n, "parameters": SCHEMA, "strict": False}
-                for n in ("add", "now")
+                for n in tools
             ],
         }
 
@@ -175,7 +177,7 @@ class Responses(Chat):
         text, last = "", None
         with client.responses.stream(**self.body(**body)) as listing:
             for last in listing:
-                if last.type == "response.output_text.delta":
+                if last.type in ("response.output_text.delta", "response.refusal.delta"):
                     text += last.delta
         # Of a response that failed the SDK raises nothing: it is an event like others.
         if last.type == "response.failed":
@@ -188,15 +190,22 @@ class Responses(Chat):
     @staticmethod
     def read_all(got):
         calls = [
-            (i.call_id, i.name, json.loads(i.arguments))
+            (i.call_id, i.name, arguments(i.arguments))
             for i in got.output
             if i.type == "function_call"
         ]
         thinking = "".join(p.text for i in got.output if i.type == "reasoning" for p in i.summary)
-        cut = got.incomplete_details and got.incomplete_details.reason == "max_output_tokens"
-        finish = "length" if cut else "tool_calls" if calls else "stop"
-        counts = (got.usage.input_tokens, got.usage.output_tokens)
-        return Said(got.output_text, thinking, calls, finish, counts)
+        text = "".join(
+            getattr(p, "text", None) or getattr(p, "refusal", "")
+            for i in got.output
+            if i.type == "message"
+            for p in i.content
+        )
+        finish = "tool_calls" if calls else "stop"
+        if got.incomplete_details:
+            finish = {"max_output_tokens": "length"}.get(got.incomplete_details.reason, "content_filter")
+        counts = got.usage and (got.usage.input_tokens, got.usage.output_tokens)
+        return Said(text, thinking, calls, finish, counts)
 
     @staticmethod
     def results(values):
@@ -222,12 +231,12 @@ class Messages:
         return anthropic.Anthropic(base_url=base, api_key=key, max_retries=0, timeout=10)
 
     @staticmethod
-    def body(text="add", messages=()):
+    def body(text="add", messages=(), tools=("add", "now"), model="m"):
         return {
-            "model": "m",
+            "model": model,
             "max_tokens": 2000,
             "messages": [{"role": "user", "content": text}, *messages],
-            "tools": [{"name": n, "description": n, "input_schema": SCHEMA} for n in ("add", "now")],
+            "tools": [{"name": n, "description": n, "input_schema": SCHEMA} for n in tools],
         }
 
     def whole(self, client, **body):
@@ -249,7 +258,8 @@ class Messages:
         usage = got.usage
         prompt = usage.input_tokens + (usage.cache_read_input_tokens or 0)
         prompt += usage.cache_creation_input_tokens or 0
-        return Said(text, thinking, calls, finish[got.stop_reason], (prompt, usage.output_tokens))
+        finish = finish.get(got.stop_reason, got.stop_reason)
+        return Said(text, thinking, calls, finish, (prompt, usage.output_tokens))
 
     @staticmethod
     def results(values):
@@ -299,12 +309,12 @@ class Gemini:
         return genai.Client(api_key=key, http_options=options)
 
     @staticmethod
-    def body(text="add", messages=()):
+    def body(text="add", messages=(), tools=("add", "now"), model="m"):
         declared = [
-            {"name": n, "description": n, "parameters_json_schema": SCHEMA} for n in ("add", "now")
+            {"name": n, "description": n, "parameters_json_schema": SCHEMA} for n in tools
         ]
         return {
-            "model": "m",
+            "model": model,
             "contents": [{"role": "user", "parts": [{"text": text}]}, *messages],
             "config": {
                 "tools": [{"function_declarations": declared}],
@@ -335,8 +345,11 @@ class Gemini:
                     said.thinking += part.text
                 else:
                     said.text += part.text or ""
+            if chunk.prompt_feedback and chunk.prompt_feedback.block_reason:
+                said.finish = chunk.prompt_feedback.block_reason.value
             if candidate and candidate.finish_reason:
-                said.finish = {"STOP": "stop", "MAX_TOKENS": "length"}[candidate.finish_reason.value]
+                word = candidate.finish_reason.value
+                said.finish = {"STOP": "stop", "MAX_TOKENS": "length"}.get(word, word)
         if said.finish == "stop" and said.calls:
             said.finish = "tool_calls"  # Gemini has one word for both
         return said

@@ -10,7 +10,7 @@ import json
 import pytest
 
 from test_agents import KEYED, claude_env, npm, program, run, work  # noqa: F401 - two fixtures
-from test_wire import SHARED
+from recorded import SHARED
 from turns import Turn, event, stream
 from upstream import events, says
 

@@ -6,7 +6,6 @@ reference.
 """
 
 import json
-import os
 import random
 
 import pytest
@@ -14,18 +13,9 @@ import pytest
 import gateway
 import http1
 from fronts import CHAT, FRONTS, MESSAGES, assert_error, assert_served
+from recorded import SHARED
 
 MINI = gateway.ROOT / "tests/fixtures/wire-mini"
-SHARED = next(
-    (
-        p
-        for p in map(
-            gateway.Path, (os.environ.get("WEIR_SHARED") or ".", gateway.ROOT.parent / "shared")
-        )
-        if (p / "fixtures/wire").is_dir()
-    ),
-    None,
-)
 DIALECT = {"openai-chat": "openai", "openai-compat": "openai", "anthropic": "anthropic"}
 
 
