@@ -64,8 +64,7 @@ static void end_record(struct call *c, enum err error, enum figures_end how)
     t->status = c->status;
     t->ms = (uint32_t)(now - c->attempt_began);
     metric_add(&c->bind->metric->in_flight, (uint64_t)-1);
-    if (c->cand->probe)
-        c->cand->health->probing = false;
+    candidate_probe_over(c->cand);
     c->record_open = false;
 }
 
@@ -173,13 +172,8 @@ static enum step start(struct call *c)
     }
     if (token_await(c))
         return STEP_WAIT;
-    struct health *probed = c->cand->health; /* the call may end in wire_write */
-    bool probe = c->cand->probe;
-    if (!wire_write(c)) {
-        if (probe)
-            probed->probing = false;
+    if (!wire_write(c))
         return STEP_DONE;
-    }
     attempt_begin(c);
     send_request(c);
     if (c->peek.stream && !c->keepalive.at && !c->op) /* of those it is known when they answer */
@@ -263,10 +257,9 @@ static bool next_candidate(struct call *c)
         c->route = was;
         return false;
     }
-    candidate_hold(next);
     if (c->cand)
         candidate_release(c->cand);
-    c->chosen = *next;
+    candidate_take(&c->chosen, next);
     c->cand = &c->chosen;
     c->known = NULL;
     c->same_tries = 1;
@@ -459,9 +452,11 @@ bool attempt_cut_by_client(const struct call *c, enum err kind)
 
 void attempt_answers(struct call *c)
 {
-    health_answers(c->cand->health);
+    const msec now = loop_now(c->gate->loop);
+    candidate_probe_over(c->cand); /* and no other's, however long the answer takes */
+    health_answers(c->cand->health, now);
     if (!call_passes(c))
-        health_answers(c->cand->credential);
+        health_answers(c->cand->credential, now);
     atomic_store_explicit(&c->bind->metric->circuit_open_until, 0, memory_order_relaxed);
 }
 
@@ -471,10 +466,11 @@ void attempt_served(struct call *c)
     thoughts_forget(c);
     end_record(c, ERR_COUNT, FIGURES_SERVED);
     attempt_answers(c);
-    health_success(c->cand->health);
+    const msec now = loop_now(c->gate->loop);
+    health_success(c->cand->health, now);
     if (!call_passes(c))
-        health_success(c->cand->credential);
-    metric_provider_done(c->bind->metric, loop_now(c->gate->loop), false);
+        health_success(c->cand->credential, now);
+    metric_provider_done(c->bind->metric, now, false);
 }
 
 void attempt_broke(struct call *c)

@@ -113,8 +113,7 @@ struct candidate *op_plan_next(struct call *c)
 {
     struct candidate *next;
     while ((next = plan_next(&c->plan, loop_now(c->gate->loop))) && !finds_way(c, next))
-        if (next->probe)
-            next->health->probing = false;
+        candidate_probe_over(next);
     return next;
 }
 

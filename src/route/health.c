@@ -27,6 +27,7 @@ static void drop(struct health_table *t, struct health *h)
     t->dropped++;
     map_take(&t->map, h->id);
     list_remove(&h->link);
+    region_leave(&h->in_region);
     mem_free(h);
 }
 
@@ -83,61 +84,136 @@ struct health *health_get(struct health_table *t, str id)
 
 enum health_state health_state(const struct health *h, msec now)
 {
+    const enum region_state region = region_state(h->in_region.region, now);
     if (h->refused_until > now)
         return HEALTH_REFUSED;
     if (h->open_until > now)
         return HEALTH_OPEN;
+    if (region == REGION_OPEN)
+        return HEALTH_REGION_OPEN;
     if (h->cool_until > now)
         return HEALTH_COOLING;
-    return h->open_until ? HEALTH_HALF_OPEN : HEALTH_OK;
+    if (outlier_is_ejected(&h->outlier, now))
+        return HEALTH_EJECTED;
+    return h->open_until || region == REGION_HALF_OPEN ? HEALTH_HALF_OPEN : HEALTH_OK;
+}
+
+static msec later(msec at, msec until, msec now)
+{
+    return until > now && until > at ? until : at;
 }
 
 msec health_ready_at(const struct health *h, msec now)
 {
-    msec at = 0;
-    if (h->refused_until > now)
-        at = h->refused_until;
-    if (h->open_until > now && h->open_until > at)
-        at = h->open_until;
-    if (h->cool_until > now && h->cool_until > at)
-        at = h->cool_until;
-    return at;
+    msec at = later(0, h->refused_until, now);
+    at = later(at, h->open_until, now);
+    at = later(at, h->cool_until, now);
+    at = later(at, h->outlier.ejected_until, now);
+    return h->in_region.region ? later(at, h->in_region.region->open_until, now) : at;
 }
 
-void health_answers(struct health *h)
+/* ---- probes */
+
+bool health_is_probed(const struct health *h, msec now)
 {
+    const struct region *r = h->in_region.region;
+    return h->probing || (region_state(r, now) != REGION_CLOSED && r->probing);
+}
+
+void health_probe_begin(struct health *h, msec now)
+{
+    struct region *r = h->in_region.region;
+    CHECK(!h->probing);
+    h->probing = true;
+    h->for_region = region_state(r, now) != REGION_CLOSED;
+    if (h->for_region)
+        r->probing = true;
+}
+
+void health_probe_end(struct health *h)
+{
+    if (h->for_region && h->in_region.region)
+        h->in_region.region->probing = false;
+    h->probing = h->for_region = false;
+}
+
+/* ---- outcomes */
+
+/* What its region's outage opened must not outlast it. */
+static void bound_members(struct region *r, msec until)
+{
+    list_each(it, &r->members)
+    {
+        struct region_member *m = list_entry(it, struct region_member, link);
+        struct health *h = list_entry(m, struct health, in_region);
+        if (h->open_until > until)
+            h->open_until = until;
+    }
+}
+
+void health_seems_well(struct health *h, msec now)
+{
+    if (h->open_until > now)
+        h->open_until = now; /* not 0: that would be closed */
+    if (outlier_is_ejected(&h->outlier, now))
+        h->outlier.ejected_until = now;
+    if (region_seems_well(h->in_region.region, now))
+        bound_members(h->in_region.region, now);
+}
+
+void health_answers(struct health *h, msec now)
+{
+    struct region *r = h->in_region.region;
+    if (h->open_until)
+        h->closed_at = now;
     h->open_until = h->cool_until = h->refused_until = 0;
-    h->probing = false;
+    health_probe_end(h);
+    if (region_served(&h->in_region, now))
+        bound_members(r, now);
 }
 
-void health_success(struct health *h)
+void health_success(struct health *h, msec now)
 {
-    health_answers(h);
-    h->failures = h->openings = 0;
+    health_answers(h, now);
+    outlier_count(&h->outlier, false, now);
+    h->failures = 0;
+}
+
+static void open(struct health *h, msec now)
+{
+    const msec calm =
+        h->closed_at && now > h->closed_at ? (now - h->closed_at) / HEALTH_CALM_MS : 0;
+    h->openings = h->openings > calm ? h->openings - (unsigned)calm : 0;
+    h->openings++;
+    const msec ms = (msec)HEALTH_OPEN_MS * h->openings;
+    h->open_until = now + (ms < HEALTH_OPEN_MAX_MS ? ms : HEALTH_OPEN_MAX_MS);
+    h->closed_at = 0;
+    h->failures = 0;
 }
 
 void health_failure(struct health *h, msec now)
 {
-    bool half_open = h->open_until && h->open_until <= now;
-    h->probing = false;
+    const bool half_open = h->open_until && h->open_until <= now;
+    struct region *r = h->in_region.region;
+    health_probe_end(h);
+    outlier_count(&h->outlier, true, now);
     h->failures++;
-    if (h->failures < HEALTH_FAIL_MAX && !half_open)
-        return;
-    h->openings++;
-    uint64_t ms = (uint64_t)HEALTH_OPEN_MS * h->openings;
-    h->open_until = now + (ms < HEALTH_OPEN_MAX_MS ? ms : HEALTH_OPEN_MAX_MS);
-    h->failures = 0;
+    if (h->failures >= HEALTH_FAIL_MAX || half_open)
+        open(h, now);
+    region_failed(&h->in_region, now);
+    if (region_state(r, now) == REGION_OPEN)
+        bound_members(r, r->open_until);
 }
 
 void health_cool(struct health *h, msec now, uint64_t retry_after_ms)
 {
     uint64_t ms = retry_after_ms < HEALTH_COOL_MIN_MS ? HEALTH_COOL_MIN_MS : retry_after_ms;
     h->cool_until = now + (ms < HEALTH_COOL_MAX_MS ? ms : HEALTH_COOL_MAX_MS);
-    h->probing = false;
+    health_probe_end(h);
 }
 
 void health_refuse(struct health *h, msec now)
 {
     h->refused_until = now + HEALTH_REFUSED_MS;
-    h->probing = false;
+    health_probe_end(h);
 }

@@ -4,10 +4,14 @@
  *
  * Two records a candidate: the credential's (provider, origin, key) and the target's (the same and
  * a model). Both are kept by identity, so they survive a reload; a changed key is a new identity.
- * Three independent reasons keep a record out of a plan (RELIABILITY §7):
+ * Five independent reasons keep a record out of a plan (RELIABILITY §7):
  *   cooling   429: until the provider's Retry-After; not a failure
  *   open      FAIL_MAX failures in a row: the breaker; half-open afterwards, one probe at a time
  *   refused   401, 403 or an exhausted quota: the credential is no good, looked at again later
+ *   ejected   it fails much more often than those beside it (outlier.h); serves when nobody else
+ * can region    most of its region fails (region.h); half-open afterwards, one probe for all of it
+ * While a region is open it answers for its members: none of their breakers stays open for longer,
+ * and when it closes they are half-open.
  * A call keeps pointers to the records of its plan, so it holds them: at the cap a record that
  * nobody holds gives way, never one that is held (clients choose model names, and with them how
  * many records there are).
@@ -20,10 +24,13 @@
 #include "base/time.h"
 #include "ir/error.h"
 #include "route/figures.h"
+#include "route/outlier.h"
+#include "route/region.h"
 
 #define HEALTH_FAIL_MAX    5      /* failures in a row that open the breaker (Envoy's default) */
 #define HEALTH_OPEN_MS     30000  /* times the number of openings in a row … */
 #define HEALTH_OPEN_MAX_MS 300000 /* … up to this */
+#define HEALTH_CALM_MS     10000  /* … which goes down by one for each such while of health */
 #define HEALTH_REFUSED_MS  60000
 #define HEALTH_COOL_MIN_MS 1000
 #define HEALTH_COOL_MAX_MS 60000 /* a provider may say an hour: ask again sooner */
@@ -33,11 +40,15 @@ struct health {
     struct list link; /* by last use */
     str id;
     msec cool_until, open_until, refused_until;
+    msec closed_at;         /* when its breaker closed last; 0: it never opened, or is open */
     unsigned failures;      /* in a row */
-    unsigned openings;      /* in a row */
+    unsigned openings;      /* lately */
     unsigned holders;       /* plans and calls that point here */
-    bool probing;           /* half-open, and the probe is under way */
+    bool probing;           /* half-open, and the probe is under way … */
+    bool for_region;        /* … for its whole region */
     struct figures figures; /* of a target; nothing in a credential's */
+    struct outlier outlier;
+    struct region_member in_region;
 };
 
 struct health_table {
@@ -55,17 +66,33 @@ void health_touch(struct health_table *t, struct health *h); /* as if it had bee
 void health_hold(struct health *h);
 void health_release(struct health *h);
 
-enum health_state { HEALTH_OK, HEALTH_HALF_OPEN, HEALTH_COOLING, HEALTH_OPEN, HEALTH_REFUSED };
+/* The worse, the greater; what is greater than HALF_OPEN has no place in a usual plan. */
+enum health_state {
+    HEALTH_OK,
+    HEALTH_HALF_OPEN,
+    HEALTH_EJECTED,
+    HEALTH_COOLING,
+    HEALTH_REGION_OPEN,
+    HEALTH_OPEN,
+    HEALTH_REFUSED
+};
 
 enum health_state health_state(const struct health *h, msec now);
 /* When the record may serve again; 0: now. */
 msec health_ready_at(const struct health *h, msec now);
 
+/* Half-open: is the one probe of it, or of its region, under way? Only one call may be. */
+bool health_is_probed(const struct health *h, msec now);
+void health_probe_begin(struct health *h, msec now);
+void health_probe_end(struct health *h); /* without a verdict; idempotent */
+/* An active probe found its origin alive: what is open is half-open, the next call finds out. */
+void health_seems_well(struct health *h, msec now);
+
 /* An attempt ended. Client aborts count as nothing and are not reported. */
-void health_success(struct health *h);
+void health_success(struct health *h, msec now);
 /* It answers, and the answer is not over: it may serve again, and nothing is forgiven yet, for one
  * that cuts every stream in the middle must not pass for healthy. */
-void health_answers(struct health *h);
+void health_answers(struct health *h, msec now);
 void health_failure(struct health *h, msec now);
 void health_cool(struct health *h, msec now, uint64_t retry_after_ms);
 void health_refuse(struct health *h, msec now);

@@ -22,6 +22,7 @@ enum rc route_state_init(struct route_state *s, struct hash_key key)
 {
     *s = (struct route_state){0};
     health_init(&s->health, key);
+    regions_init(&s->regions, key);
     map_init(&s->turns, key);
     budgets_init(&s->budgets, key);
     return RC_OK;
@@ -36,6 +37,7 @@ void route_state_fini(struct route_state *s)
     map_fini(&s->turns);
     budgets_fini(&s->budgets);
     health_fini(&s->health);
+    regions_fini(&s->regions);
 }
 
 static struct turn *turn_of(struct route_state *s, const struct conf_route *r)
@@ -127,6 +129,8 @@ static bool candidate_of(struct route_state *s, const struct snapshot *snap,
     health_release(ret->credential);
     if (!ret->health)
         return false;
+    region_join(p->region.n ? region_of(&s->regions, p->region) : NULL, &ret->health->in_region,
+                str_from(ret->health->id, sizeof(uint64_t)));
     *memo = (struct plan_memo){.provider = p,
                                .generation = snap->generation,
                                .dropped = s->health.dropped,
@@ -142,10 +146,25 @@ void candidate_hold(struct candidate *c)
     health_hold(c->health);
 }
 
+void candidate_probe_over(struct candidate *c)
+{
+    if (c->probing)
+        health_probe_end(c->health);
+    c->probing = false;
+}
+
 void candidate_release(struct candidate *c)
 {
+    candidate_probe_over(c);
     health_release(c->credential);
     health_release(c->health);
+}
+
+void candidate_take(struct candidate *to, struct candidate *from)
+{
+    candidate_hold(from);
+    *to = *from;
+    from->probing = false; /* there is one probe, and one who gives it back */
 }
 
 static void adopt(struct plan *p, const struct candidate *c)
@@ -282,6 +301,50 @@ static uint32_t rank(struct route_state *s, const struct snapshot *snap, const s
     return n;
 }
 
+/* At the turn of a window the targets of a route are compared by it: once, with the first call that
+ * comes, so that a route without calls costs nothing. */
+static void judge(struct route_state *s, const struct snapshot *snap, const struct conf_route *r,
+                  uint32_t n, msec now)
+{
+    struct plan_judged *j = &s->judged[r->index % PLAN_JUDGED];
+    const msec window = now / OUTLIER_INTERVAL_MS;
+    if (j->route == r && j->window == window)
+        return;
+    *j = (struct plan_judged){r, window};
+    struct outlier_member m[OUTLIER_MEMBERS_MAX];
+    size_t count = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        const uint32_t keys = key_count(&snap->providers[r->targets[i].provider]);
+        for (uint32_t k = 0; k < keys && count < ARRAY_LEN(m); k++) {
+            struct candidate c;
+            if (candidate_of(s, snap, &r->targets[i], k, &c))
+                m[count++] = (struct outlier_member){.of = &c.health->outlier,
+                                                     .out = state_of(&c, now) > HEALTH_HALF_OPEN};
+        }
+    }
+    outlier_judge(m, count, now);
+}
+
+/* Who fails often still serves often: better than nobody. */
+static void recall_ejected(struct plan *p, struct route_state *s, const struct snapshot *snap,
+                           const struct conf_route *r, uint32_t n, msec now)
+{
+    for (uint32_t i = 0; i < n; i++) {
+        const uint32_t keys = key_count(&snap->providers[r->targets[i].provider]);
+        for (uint32_t k = 0; k < keys && p->n < PLAN_MAX; k++) {
+            struct candidate c;
+            if (candidate_of(s, snap, &r->targets[i], k, &c) && state_of(&c, now) == HEALTH_EJECTED)
+                adopt(p, &c);
+        }
+    }
+}
+
+static bool is_broken(const struct candidate *c, msec now)
+{
+    const enum health_state state = state_of(c, now);
+    return state == HEALTH_OPEN || state == HEALTH_REGION_OPEN || state == HEALTH_HALF_OPEN;
+}
+
 /* Nothing can serve: a broken target is probed; else say what stands in the way. */
 static void panic(struct plan *p, struct route_state *s, const struct snapshot *snap,
                   const struct conf_route *r, uint32_t n, msec now)
@@ -300,8 +363,7 @@ static void panic(struct plan *p, struct route_state *s, const struct snapshot *
             soonest = at < soonest ? at : soonest;
             limited |= state == HEALTH_COOLING;
             refused |= state == HEALTH_REFUSED;
-            if (p->n == 0 && (state == HEALTH_OPEN || state == HEALTH_HALF_OPEN) &&
-                !c.health->probing) {
+            if (p->n == 0 && is_broken(&c, now) && !health_is_probed(c.health, now)) {
                 c.probe = p->panic = true;
                 adopt(p, &c);
             }
@@ -324,10 +386,13 @@ void plan_build(struct plan *p, struct route_state *s, const struct snapshot *sn
         add_target(p, s, snap, &r->targets[0], NULL, now);
     } else {
         struct contender c[TARGETS_MAX];
+        judge(s, snap, r, most, now);
         const uint32_t n = rank(s, snap, r, ask, now, c);
         for (uint32_t i = 0; i < n && p->n < PLAN_MAX; i++)
             add_target(p, s, snap, c[i].target, ask->trace, now);
     }
+    if (p->n == 0)
+        recall_ejected(p, s, snap, r, most, now);
     if (p->n == 0)
         panic(p, s, snap, r, most, now);
     trace_planned(ask->trace, p);
@@ -366,19 +431,40 @@ void plan_prefer(struct plan *p, const struct conf_provider *provider)
     memcpy(p->c + first, others, n * sizeof(*others));
 }
 
+/* Who failed just now may not be the only one in its region to do so: of those that are left the
+ * first one elsewhere is next, and the order is kept but for it. A limited key is no failure: it is
+ * replaced by its neighbour. */
+static void prefer_another_region(struct plan *p)
+{
+    const struct region_member *last = &p->c[p->next - 1].health->in_region;
+    unsigned at = p->next;
+    if (!last->region || !(last->outcomes & 1))
+        return;
+    while (at < p->n && p->c[at].health->in_region.region == last->region)
+        at++;
+    if (at == p->n)
+        return;
+    const struct candidate next = p->c[at];
+    memmove(&p->c[p->next + 1], &p->c[p->next], (at - p->next) * sizeof(next));
+    p->c[p->next] = next;
+}
+
 struct candidate *plan_next(struct plan *p, msec now)
 {
     CHECK(p->n <= PLAN_MAX && p->next <= p->n);
+    if (p->next && p->next < p->n)
+        prefer_another_region(p);
     while (p->next < p->n) {
         struct candidate *c = &p->c[p->next++];
-        enum health_state state = state_of(c, now);
-        if (state == HEALTH_REFUSED || state == HEALTH_COOLING ||
-            (state == HEALTH_OPEN && !c->probe))
+        const enum health_state state = state_of(c, now);
+        const bool broken = state == HEALTH_OPEN || state == HEALTH_REGION_OPEN;
+        if (state == HEALTH_REFUSED || state == HEALTH_COOLING || (broken && !c->probe))
             continue; /* learned while this call was under way */
-        if (c->probe && c->health->probing)
+        if (c->probe && health_is_probed(c->health, now))
             continue;
+        c->probing = c->probe;
         if (c->probe)
-            c->health->probing = true;
+            health_probe_begin(c->health, now);
         return c;
     }
     return NULL;

@@ -4,10 +4,11 @@
  *
  * Built for one route at a time: the targets that can serve, in the order of the route's strategy
  * (strategy.h); each contributes its keys, the next key in turn first, so that a limited key is
- * replaced before the provider is. What is cooling, open or refused is left
- * out. When that leaves nothing, a broken target is tried all the same, one probe at a time (panic
- * rule; a call that has fallback routes tries those first); a rate-limited or refused one is not:
- * then `why` says what to answer, and `ready_at` when.
+ * replaced before the provider is. What is cooling, open, refused or ejected, or in a region that
+ * is down, is left out. When that leaves nothing, who was ejected serves after all; else a broken
+ * target is tried all the same, one probe at a time (panic rule; a call that has fallback routes
+ * tries those first); a rate-limited or refused one is not: then `why` says what to answer, and
+ * `ready_at` when.
  *
  * The accounts of strategies that take turns are the worker's own, by route name.
  *
@@ -30,7 +31,9 @@ struct candidate {
     const struct conf_provider *provider;
     uint32_t key; /* index into provider->keys; 0 when it has none */
     struct health *credential, *health;
-    bool probe; /* half-open or panic: the one probe */
+    bool probe;   /* half-open or panic: to be the one probe */
+    bool probing; /* … and it is: marked by plan_next, given back by candidate_release at the latest
+                   */
 };
 
 struct plan {
@@ -59,14 +62,24 @@ struct plan_memo {
     struct health *credential, *health;
 };
 
+#define PLAN_JUDGED 256
+
+/* Of a route with several targets: the window in which they were last compared (outlier.h). */
+struct plan_judged {
+    const struct conf_route *route;
+    msec window;
+};
+
 /* What one worker keeps between calls. */
 struct route_state {
     struct health_table health;
+    struct regions regions;
     struct map turns; /* route name -> struct turn */
     struct budgets budgets;
     uint64_t key_turn;
     uint32_t looks; /* choice.looks of all routes: each is a sample of it */
     struct plan_memo memo[PLAN_MEMO];
+    struct plan_judged judged[PLAN_JUDGED];
 };
 
 enum rc route_state_init(struct route_state *s, struct hash_key key) MUST_CHECK;
@@ -94,5 +107,11 @@ void plan_prefer(struct plan *p, const struct conf_provider *provider);
 void plan_release(struct plan *p); /* the candidates are gone; idempotent, also for a zeroed plan */
 void candidate_hold(struct candidate *c);
 void candidate_release(struct candidate *c);
-/* The next candidate that still may be tried at `now`; NULL: none left. Marks probes. */
+/* A copy of one that plan_next gave, which outlives its plan: it is held, and if it is the probe,
+ * that goes along. */
+void candidate_take(struct candidate *to, struct candidate *from);
+void candidate_probe_over(struct candidate *c); /* no verdict: another may be it. Idempotent */
+/* The next candidate that still may be tried at `now`; NULL: none left. Marks probes. After one
+ * that failed, one of another region comes first. The candidates may change places: what was
+ * returned before is the caller's no more, but for the copy it took. */
 struct candidate *plan_next(struct plan *p, msec now);

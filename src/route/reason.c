@@ -32,7 +32,11 @@ enum plan_reason reason_of_health(const struct candidate *c, msec now)
     case HEALTH_OK:
         return REASON_FITS;
     case HEALTH_HALF_OPEN: /* one at a time; plan_next marks it */
-        return c->health->probing ? REASON_PROBING : REASON_FITS;
+        return health_is_probed(c->health, now) ? REASON_PROBING : REASON_FITS;
+    case HEALTH_EJECTED:
+        return REASON_EJECTED;
+    case HEALTH_REGION_OPEN:
+        return REASON_REGION_DOWN;
     case HEALTH_COOLING:
         return REASON_COOLING;
     case HEALTH_OPEN:

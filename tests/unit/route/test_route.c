@@ -185,7 +185,7 @@ static void test_u14_breaker(void **unused)
     assert_int_equal(p.n, 1); /* the probe is under way */
     health_failure(c->health, later);
     assert_int_equal(health_ready_at(c->health, later), later + 2 * HEALTH_OPEN_MS);
-    health_success(c->health);
+    health_success(c->health, later);
     assert_int_equal(health_state(c->health, later), HEALTH_OK);
 }
 
@@ -281,7 +281,7 @@ static void test_answers_that_never_end(void **unused)
     struct health *h = health_get(&state.health, STR("x"));
     for (int i = 0; i < HEALTH_FAIL_MAX; i++) {
         assert_int_equal(health_state(h, 1000), HEALTH_OK);
-        health_answers(h);
+        health_answers(h, 1000);
         health_failure(h, 1000);
     }
     assert_int_equal(health_state(h, 1000), HEALTH_OPEN);

@@ -212,11 +212,11 @@ static void attempt(struct call *c, msec now, struct score *s)
         return;
     }
     const struct nature *n = &nature[next->target->provider];
-    struct happening h = {.by = *next, .call = c, .began = now};
+    struct happening h = {.call = c, .began = now};
+    candidate_take(&h.by, next);
     c->attempts++;
     s->attempts++;
     s->by[next->target->provider][now / 1000]++;
-    candidate_hold(&h.by);
     figures_begin(&next->health->figures, now);
     h.kind = uniform() < n->errors ? FAILS : BEGINS;
     h.at = now + around(n->first_ms, 0.35);
@@ -240,7 +240,7 @@ static void happen(struct happening *h, struct score *s)
         return;
     case BEGINS:
         figures_first(&at->figures, h->at, h->began);
-        health_answers(at);
+        health_answers(at, h->at);
         h->first = h->at;
         h->kind = ENDS;
         h->at += around(nature[h->by.target->provider].token_ms * OUTPUT, 0.2);
@@ -249,8 +249,8 @@ static void happen(struct happening *h, struct score *s)
         return;
     case ENDS:
         figures_end(&at->figures, h->at, h->began, h->first, FIGURES_SERVED, OUTPUT);
-        health_success(at);
-        at->probing = false;
+        health_success(at, h->at);
+        candidate_probe_over(&h->by);
         if (h->call->began >= WARM)
             s->took[s->timed++] = (double)(h->at - h->call->began);
         s->served++;
@@ -259,7 +259,7 @@ static void happen(struct happening *h, struct score *s)
     case FAILS:
         figures_end(&at->figures, h->at, h->began, 0, FIGURES_FAILED, 0);
         health_failure(at, h->at);
-        at->probing = false;
+        candidate_probe_over(&h->by);
         attempt(h->call, h->at, s);
         break;
     }
