@@ -18,7 +18,7 @@
 #define CONNECT_MS 5000
 #define ANSWER_MS  30000 /* to its first byte, and between two */
 #define WHOLE_MS   120000
-#define HEAD_MAX   (16u << 10)
+#define HEAD_MAX   (64u << 10) /* and what is posted */
 
 struct fetch {
     struct exchange x; /* first */
@@ -28,6 +28,7 @@ struct fetch {
     void *arg;
     struct buf head, body;
     struct iovec iov;
+    bool posts;
     char why[200];
 };
 
@@ -45,7 +46,7 @@ static void give_up(struct fetch *f, const char *why)
 static void on_head(struct exchange *x, const struct h1_head *h)
 {
     struct fetch *f = (struct fetch *)(void *)x;
-    if (h->status == 200)
+    if (h->status == 200 || (f->posts && h->status / 100 == 2))
         return;
     bool moved = h->status >= 300 && h->status < 400;
     snprintf(f->why, sizeof(f->why), "it answers %u%s", h->status,
@@ -97,21 +98,25 @@ enum rc fetch_new(struct loop *l, size_t max, fetch_fn fn, void *arg, struct fet
     return RC_OK;
 }
 
-static void write_head(struct fetch *f, const struct conf_remote *from)
+static void write_head(struct fetch *f, const struct conf_remote *from, str json)
 {
     struct buf *b = &f->head;
     buf_clear(b);
-    buf_lit(b, "GET ");
+    buf_add(b, f->posts ? STR("POST ") : STR("GET "));
     buf_add(b, from->target);
     buf_lit(b, " HTTP/1.1\r\nhost: ");
     buf_add(b, from->origin.authority);
     buf_lit(b,
             "\r\nuser-agent: weir/" WEIR_VERSION
             "\r\naccept: application/json\r\naccept-encoding: identity\r\nconnection: close\r\n");
+    if (f->posts) {
+        buf_lit(b, "content-type: application/json\r\n");
+        h1_write_header_u64(b, STR("content-length"), json.n);
+    }
     h1_write_end(b);
 }
 
-void fetch_start(struct fetch *f, const struct conf_remote *from)
+static void start(struct fetch *f, const struct conf_remote *from, str json)
 {
     struct origin_spec spec = {
         .tls = from->origin.https,
@@ -127,7 +132,8 @@ void fetch_start(struct fetch *f, const struct conf_remote *from)
     ASSERT(from->origin.text.n && from->target.n && from->target.p[0] == '/');
     exchange_cancel(&f->x);
     buf_clear(&f->body);
-    write_head(f, from);
+    write_head(f, from, json);
+    buf_add(&f->head, json);
     f->iov = (struct iovec){f->head.p, buf_size(&f->head)};
     f->x = (struct exchange){
         .ops = &ops,
@@ -142,6 +148,18 @@ void fetch_start(struct fetch *f, const struct conf_remote *from)
     };
     if (f->x.origin && !f->head.failed)
         exchange_start(f->client, &f->x);
+}
+
+void fetch_start(struct fetch *f, const struct conf_remote *from)
+{
+    f->posts = false;
+    start(f, from, STR(""));
+}
+
+void fetch_post(struct fetch *f, const struct conf_remote *to, str json)
+{
+    f->posts = true;
+    start(f, to, json);
 }
 
 void fetch_cancel(struct fetch *f)

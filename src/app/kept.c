@@ -3,10 +3,10 @@
 #include "app/kept.h"
 
 #include <fcntl.h>
-#include <stdio.h>
 #include <unistd.h>
 
 #include "app/data_dir.h"
+#include "app/replace.h"
 #include "base/auto.h"
 #include "base/buf.h"
 #include "base/digest.h"
@@ -78,36 +78,10 @@ struct catalogue *kept_read(const struct snapshot *s)
     return catalogue_new(text, false, &c, &fault) == RC_OK ? c : NULL;
 }
 
-/* write(2) may take less than it was given: a signal, a quota, a full disk. */
-static bool write_all(int fd, str s)
-{
-    while (s.n) {
-        ssize_t n = write(fd, s.p, s.n);
-        if (n <= 0)
-            return false;
-        s = str_from(s, (size_t)n);
-    }
-    return true;
-}
-
 bool kept_write(const struct snapshot *s, str text)
 {
-    char path[DATA_PATH_MAX], beside[DATA_PATH_MAX], dir[DATA_PATH_MAX], head[HEAD_SIZE];
-    if (!data_dir_path(s, "catalogue.kept", path) ||
-        !data_dir_path(s, "catalogue.kept.new", beside) || !data_dir_path(s, "", dir))
-        return false;
-    if (!data_dir_make(dir))
-        return false;
+    char head[HEAD_SIZE];
     head_of(s, text, head);
-    int fd = open(beside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    if (fd < 0)
-        return false;
-    /* on the disk before the name is: after a crash some file systems would keep an empty file
-     * under the new name. close tells late errors of network file systems */
-    bool good = write_all(fd, str_of(head, HEAD_SIZE)) && write_all(fd, text) && fsync(fd) == 0;
-    good = close(fd) == 0 && good;
-    good = good && rename(beside, path) == 0;
-    if (!good)
-        unlink(beside);
-    return good;
+    const str parts[] = {str_of(head, HEAD_SIZE), text};
+    return replace_file(s, "catalogue.kept", parts, ARRAY_LEN(parts));
 }

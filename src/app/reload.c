@@ -200,6 +200,7 @@ static void take(struct process *p, struct snapshot *next, struct catalogue *mod
     set_models(p, models);
     secure_set(p, tls);
     reload_publish(p);
+    alerts_follow(p->alerts, next); /* after the generation it speaks of */
     if (other_files)
         secure_watch(p);
     if (moved)

@@ -77,6 +77,30 @@ static void want_ranks(void *arg)
         loop_post(p->loop, &p->want);
 }
 
+/* ---- alerts */
+
+static void on_board(void *arg, struct board *b)
+{
+    struct process *p = arg;
+    for (unsigned i = 0; i < p->nworkers; i++)
+        if (p->workers[i] && worker_board(p->workers[i], b) != RC_OK)
+            fprintf(stderr, "weir: out of memory: worker %u goes by the alerts of before\n", i);
+}
+
+/* After the workers: they get the first board. */
+static bool start_alerts(struct process *p)
+{
+    const struct alerts_setup set = {.loop = p->loop,
+                                     .shards = p->shards,
+                                     .nshards = p->nworkers,
+                                     .publish = on_board,
+                                     .arg = p};
+    if (alerts_new(&set, &p->alerts) != RC_OK)
+        return false;
+    alerts_follow(p->alerts, p->snap);
+    return true;
+}
+
 /* ---- drain */
 
 static void each_worker(struct process *p, enum rc (*tell)(struct worker *))
@@ -307,7 +331,8 @@ static bool start(struct process *p)
     timer_init(&p->look, p->loop, on_look);
     p->want.fn = on_want;
     reload_watch(p); /* before anyone is served: what changes from then on is seen */
-    return open_access_log(p) && secure_first(p) && start_signals(p) && start_workers(p);
+    return open_access_log(p) && secure_first(p) && start_signals(p) && start_workers(p) &&
+           start_alerts(p);
 }
 
 /* ---- end */
@@ -326,6 +351,7 @@ static void finish(struct process *p)
         p->workers[i] = NULL; /* mail that is left must not find it */
     }
     reload_close(p);
+    alerts_free(p->alerts);
     for (size_t i = 0; i < SIGNALS; i++)
         signal_watch_close(&p->signals[i].watch, NULL);
     timer_close(&p->look, NULL);

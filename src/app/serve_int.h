@@ -8,6 +8,7 @@
  * TLS contexts. None of it moves: workers have its address.
  */
 #pragma once
+#include "app/alerts.h"
 #include "app/command.h"
 #include "app/fetch.h"
 #include "app/models.h"
@@ -40,6 +41,7 @@ struct process {
     struct fetch *fetch;                 /* NULL: no URL was ever given */
     struct timer fetch_clock;
     uint64_t generation;
+    struct alerts *alerts;
     struct gate_world world;
     struct metric_shard *shards[WORKERS_MAX];
     struct worker *workers[WORKERS_MAX];

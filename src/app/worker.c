@@ -29,7 +29,7 @@ struct worker {
     _Atomic bool done;
 };
 
-enum order { ORDER_RELOAD, ORDER_DRAIN, ORDER_END_CALLS, ORDER_STOP, ORDER_RANKS };
+enum order { ORDER_RELOAD, ORDER_DRAIN, ORDER_END_CALLS, ORDER_STOP, ORDER_RANKS, ORDER_BOARD };
 
 struct message {
     struct mail mail; /* first */
@@ -39,6 +39,7 @@ struct message {
     struct catalogue *models;
     struct tls_ctx *tls;            /* or NULL; the same */
     const struct gate_ranks *ranks; /* RANKS: the main thread's, immutable */
+    struct board *board;            /* BOARD: a reference */
 };
 
 static void on_accept(void *arg, int fd)
@@ -121,11 +122,15 @@ static void on_message(struct mail *m)
         case ORDER_RANKS:
             gate_ranks(w->gate, msg->ranks);
             break;
+        case ORDER_BOARD:
+            gate_set_board(w->gate, msg->board);
+            break;
         }
     }
     snapshot_unref(msg->snap);
     catalogue_unref(msg->models);
     tls_ctx_unref(msg->tls);
+    board_unref(msg->board);
     mem_free(msg);
 }
 
@@ -143,6 +148,7 @@ static enum rc post_message(struct worker *w, struct message m)
     msg->snap = m.snap ? snapshot_ref(m.snap) : NULL;
     msg->models = m.models ? catalogue_ref(m.models) : NULL;
     msg->tls = m.tls ? tls_ctx_ref(m.tls) : NULL;
+    msg->board = board_ref(m.board);
     loop_post(w->loop, &msg->mail);
     return RC_OK;
 }
@@ -162,6 +168,11 @@ enum rc worker_reload(struct worker *w, struct snapshot *snap, struct catalogue 
 enum rc worker_ranks(struct worker *w, const struct gate_ranks *r)
 {
     return post_message(w, (struct message){.order = ORDER_RANKS, .ranks = r});
+}
+
+enum rc worker_board(struct worker *w, struct board *b)
+{
+    return post_message(w, (struct message){.order = ORDER_BOARD, .board = b});
 }
 
 enum rc worker_drain(struct worker *w)

@@ -45,6 +45,8 @@ enum rc worker_reload(struct worker *w, struct snapshot *snap, struct catalogue 
                       struct tls_ctx *tls) MUST_CHECK;
 /* The answer to want_ranks: `r` outlives the worker; NULL: there are none. */
 enum rc worker_ranks(struct worker *w, const struct gate_ranks *r) MUST_CHECK;
+/* What alerts ask from now on; a reference is taken. */
+enum rc worker_board(struct worker *w, struct board *b) MUST_CHECK;
 enum rc worker_drain(struct worker *w) MUST_CHECK; /* ends by itself when the last call has ended */
 enum rc worker_end_calls(struct worker *w) MUST_CHECK; /* live streams get an error event */
 enum rc worker_stop(struct worker *w) MUST_CHECK;      /* now */

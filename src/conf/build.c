@@ -11,7 +11,7 @@
 #include "base/digest.h"
 #include "base/map.h"
 #include "conf/build_int.h"
-#include "conf/nearest.h"
+
 #include "conf/url.h"
 
 #include <unistd.h>
@@ -388,48 +388,6 @@ static void check_key_models(struct builder *b)
     }
 }
 
-/* --- alerts ----------------------------------------------------------------------------------- */
-
-static void build_alert(struct builder *b, const struct raw_alert *raw, struct conf_alert *ret)
-{
-    static const char *const metrics[] = {"error_rate",     "response_time", "ttft",
-                                          "cost_per_token", "spend",         "rate_limited"};
-    struct nearest near;
-    nearest_init(&near, raw->metric);
-    *ret = (struct conf_alert){raw->metric, raw->threshold, (enum conf_alert_action)raw->action};
-    for (size_t i = 0; i < ARRAY_LEN(metrics); i++) {
-        if (str_eq(raw->metric, str_c(metrics[i])))
-            return;
-        nearest_offer(&near, str_c(metrics[i]));
-    }
-    BUILD_FAULT(b, place_of(raw->at.node, "metric"),
-                "alerts: '" STR_FMT "' is no metric; %s" STR_FMT "%s",
-                STR_ARG(conf_brief(raw->metric)), near.best.p ? "did you mean '" : "",
-                STR_ARG(near.best.p ? near.best : STR("docs/config.md lists them")),
-                near.best.p ? "'?" : "");
-}
-
-static enum rc build_alerts(struct builder *b)
-{
-    const struct raw_list *lists[] = {&b->raw->alerts, &b->raw->metrics.alerts};
-    uint32_t n = lists[0]->n + lists[1]->n, count = 0;
-    struct conf_alert *all = arena_array(b->arena, struct conf_alert, n);
-    if (!all)
-        return RC_NOMEM;
-    for (size_t l = 0; l < ARRAY_LEN(lists); l++) {
-        const struct raw_alert *rows = lists[l]->p;
-        for (uint32_t i = 0; i < lists[l]->n; i++)
-            if (rows[i].metric.n)
-                build_alert(b, &rows[i], &all[count++]);
-    }
-    if (!b->raw->metrics.enabled)
-        BUILD_WARN(b, place_of(b->raw->metrics.at.node, "enabled"),
-                   "metrics.enabled: false has no effect: weir always measures");
-    b->s->alerts = all;
-    b->s->nalerts = count;
-    return RC_OK;
-}
-
 enum rc conf_build(struct builder *b)
 {
     TRY(build_listens(b));
@@ -438,10 +396,10 @@ enum rc conf_build(struct builder *b)
     build_tls(b);
     build_limits(b);
     build_log(b);
-    TRY(build_alerts(b));
     TRY(build_catalogue(b));
     TRY(build_providers(b)); /* after the timeouts, which are theirs where they say nothing */
     TRY(build_routes(b));    /* names of providers become indices */
+    TRY(build_alerts(b));    /* which watch both */
     if (!conf_report_failed(b->report))
         check_key_models(b);
     return arena_is_full(b->arena) ? RC_NOMEM : RC_OK;

@@ -33,6 +33,7 @@ struct place {
 enum rc conf_build(struct builder *b) MUST_CHECK;
 enum rc build_providers(struct builder *b) MUST_CHECK;
 enum rc build_routes(struct builder *b) MUST_CHECK;
+enum rc build_alerts(struct builder *b) MUST_CHECK; /* build_alert.c */
 
 /* build_routing.c, for build_routes: the settings of `routing` that are no names of models, before
  * those; what `stickyBy` says (*to stays where it says nothing); and what it all needs, at the end.
@@ -118,6 +119,10 @@ enum rc build_transformer(struct builder *b, str name, const struct conf_node *o
 enum rc build_served(struct builder *b, const struct raw_provider *raw,
                      struct conf_provider *p) MUST_CHECK;
 enum rc build_catalogue(struct builder *b) MUST_CHECK;
+/* A URL that weir itself calls, by the file's proxy and authorities. It may hold a secret. to->text
+ * is absent when a fault was noted. */
+enum rc build_remote(struct builder *b, struct place at, const char *what, const struct secret *url,
+                     struct conf_remote *to) MUST_CHECK;
 
 /* build_language.c: which language a provider speaks, and where. */
 struct language {

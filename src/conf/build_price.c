@@ -66,41 +66,6 @@ enum rc build_served(struct builder *b, const struct raw_provider *raw, struct c
 
 /* ---- the catalogue */
 
-static enum rc set_target(struct builder *b, const struct conf_url *u, struct conf_remote *to)
-{
-    str path = u->path.n ? u->path : STR("/");
-    to->target = u->query.p
-                     ? arena_strf(b->arena, STR_FMT "?" STR_FMT, STR_ARG(path), STR_ARG(u->query))
-                     : path;
-    to->text = arena_strf(b->arena, STR_FMT STR_FMT, STR_ARG(u->origin.text), STR_ARG(path));
-    return to->target.p && to->text.p ? RC_OK : RC_NOMEM;
-}
-
-static enum rc build_remote(struct builder *b, const struct raw_catalogue *raw,
-                            struct conf_remote *to)
-{
-    static const struct raw_provider as_any; /* says nothing of its own: the file's proxy, or the
-                                              * environment's, is used */
-    struct place at = place_of(raw->at.node, "url");
-    struct conf_url u;
-    const char *bad = conf_url_parse(b->arena, secret_reveal(&raw->url), &u);
-    if (arena_is_full(b->arena))
-        return RC_NOMEM;
-    if (!bad && u.user.p)
-        bad = "a user and password in it are not sent";
-    if (bad) {
-        BUILD_FAULT(b, at, "catalogue.url: %s; write https://host/path", bad);
-        return RC_OK;
-    }
-    to->origin = u.origin;
-    if (!u.origin.https && !conf_host_is_loopback(u.origin.host))
-        BUILD_WARN(b, at, "catalogue.url: anyone in between can change prices; use https");
-    if (b->raw->ca_file.n)
-        to->ca_file = build_path(b, b->raw->ca_file);
-    TRY(build_proxy(b, &as_any, &to->origin, &to->proxy));
-    return set_target(b, &u, to);
-}
-
 enum rc build_catalogue(struct builder *b)
 {
     const struct raw_catalogue *raw = &b->raw->catalogue;
@@ -110,5 +75,12 @@ enum rc build_catalogue(struct builder *b)
         b->s->catalogue_file =
             build_readable(b, place_of(raw->at.node, "file"), "catalogue.file", raw->file);
     b->s->catalogue_every = raw->every;
-    return secret_is_set(&raw->url) ? build_remote(b, raw, &b->s->catalogue_url) : RC_OK;
+    struct conf_remote *to = &b->s->catalogue_url;
+    const struct place at = place_of(raw->at.node, "url");
+    if (!secret_is_set(&raw->url))
+        return RC_OK;
+    TRY(build_remote(b, at, "catalogue.url", &raw->url, to));
+    if (to->text.n && !to->origin.https && !conf_host_is_loopback(to->origin.host))
+        BUILD_WARN(b, at, "catalogue.url: anyone in between can change prices; use https");
+    return RC_OK;
 }

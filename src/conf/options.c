@@ -81,13 +81,6 @@ static const struct option_word format_words[] = {
     {0},
 };
 
-static const struct option_word action_words[] = {
-    {"notify", true, "say so"},
-    {"switch_provider", true, "take the provider out until it recovers"},
-    {"fallback", true, "answer from the fallback model while it lasts"},
-    {0},
-};
-
 static const struct option_word period_words[] = {
     {"day", true, "UTC days"},
     {"week", true, "from Monday"},
@@ -308,23 +301,7 @@ const struct section option_provider = {"providers[]",
                                         "name",
                                         "name"};
 
-/* --- alerts, keys ----------------------------------------------------------------------------- */
-
-#define AT(field) offsetof(struct raw_alert, field)
-static const struct option alert_rows[] = {
-    {"metric", OPTION_TEXT, OPTION_REQUIRED, AT(metric),
-     .help = "`error_rate`, `response_time` (ms), `ttft` (ms), `cost_per_token`, `spend` or "
-             "`rate_limited`"},
-    {"threshold", OPTION_DOUBLE, OPTION_REQUIRED, AT(threshold),
-     .help = "above it the alert fires"},
-    {"action", OPTION_WORD, 0, AT(action), "notify", .words = action_words, .help = "what to do"},
-    {"window", OPTION_MSEC, 0, AT(window), "60s", 1000, HOURS(24), .help = "looked at together"},
-    {"for", OPTION_MSEC, 0, AT(duration), "0", 0, HOURS(24), .help = "how long it must last"},
-};
-#undef AT
-static const struct section alert_section = {
-    "alerts", "A map from metric to what to do", sizeof(struct raw_alert), ROWS(alert_rows), NULL,
-    "metric"};
+/* --- keys ------------------------------------------------------------------------------------- */
 
 #define AT(field) offsetof(struct raw_metrics, field)
 static const struct option metrics_rows[] = {
@@ -332,7 +309,7 @@ static const struct option metrics_rows[] = {
      .help = "weir always measures; `false` has no effect"},
     {"collect", OPTION_TEXTS, 0, AT(collect),
      .help = "weir always measures all; a list is allowed"},
-    {"alerts", OPTION_SECTIONS, OPTION_LATER, AT(alerts), .sub = &alert_section,
+    {"alerts", OPTION_SECTIONS, 0, AT(alerts), .sub = &option_alert,
      .help = "as the top-level `alerts`"},
 };
 #undef AT
@@ -414,7 +391,7 @@ static const struct option root_rows[] = {
      .help = "as catalogue"},
     {"keys", OPTION_SECTIONS, 0, AT(keys), .sub = &key_section, .help = "who may call"},
     {"admin", OPTION_SECTION, 0, AT(admin), .sub = &admin_section, .help = "who may see it all"},
-    {"alerts", OPTION_SECTIONS, OPTION_LATER, AT(alerts), .sub = &alert_section,
+    {"alerts", OPTION_SECTIONS, 0, AT(alerts), .sub = &option_alert,
      .help = "what to do when a figure is bad"},
     {"metrics", OPTION_SECTION, 0, AT(metrics), .sub = &metrics_section,
      .help = "alerts may stand here too"},

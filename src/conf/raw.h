@@ -157,10 +157,12 @@ struct raw_routing {
 
 struct raw_alert {
     struct raw_at at;
-    str metric;
-    double threshold;
-    uint32_t action;
-    msec window, duration;
+    str metric, name;
+    double threshold, clear;
+    uint32_t action, scope, min_calls, percentile;
+    msec window, duration, hold;
+    struct raw_texts only;
+    struct secret webhook;
 };
 
 struct raw_metrics {
@@ -235,6 +237,7 @@ struct raw_root {
 /* The section every other one hangs from. */
 extern const struct section option_root;
 extern const struct section option_provider;
+extern const struct section option_alert;                    /* options_alert.c */
 extern const struct section option_served, option_catalogue; /* options_price.c */
 extern const struct section option_model, option_routing, option_scenarios,
     option_scenario_fallback;                         /* options_routing.c */

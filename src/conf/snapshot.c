@@ -63,6 +63,31 @@ const struct conf_provider *conf_find_provider(const struct snapshot *s, str nam
     return other_case;
 }
 
+str conf_alert_metric_name(enum conf_alert_metric v)
+{
+    static const char *const names[] = {
+#define ALERT_METRIC(id, name, unit, help) name,
+#include "conf/alerts.def"
+#undef ALERT_METRIC
+    };
+    CHECK(v < ARRAY_LEN(names));
+    return str_c(names[v]);
+}
+
+str conf_alert_scope_name(enum conf_alert_scope v)
+{
+    static const char *const names[] = {"provider", "model", "all"};
+    CHECK(v < ARRAY_LEN(names));
+    return str_c(names[v]);
+}
+
+str conf_alert_action_name(enum conf_alert_action v)
+{
+    static const char *const names[] = {"notify", "switch_provider", "fallback"};
+    CHECK(v < ARRAY_LEN(names));
+    return str_c(names[v]);
+}
+
 str conf_scenario_name(enum conf_scenario v)
 {
     static const char *const names[] = {

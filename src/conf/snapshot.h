@@ -86,7 +86,14 @@ enum conf_log_to { CONF_LOG_OFF, CONF_LOG_STDOUT, CONF_LOG_STDERR, CONF_LOG_FILE
 enum conf_log_level { CONF_LOG_ERROR, CONF_LOG_WARN, CONF_LOG_INFO, CONF_LOG_DEBUG };
 enum conf_log_format { CONF_LOG_JSON, CONF_LOG_TEXT };
 
+enum conf_alert_metric {
+#define ALERT_METRIC(id, name, unit, help) CONF_ALERT_##id,
+#include "conf/alerts.def"
+#undef ALERT_METRIC
+    CONF_ALERT_METRICS
+};
 enum conf_alert_action { CONF_ALERT_NOTIFY, CONF_ALERT_SWITCH_PROVIDER, CONF_ALERT_FALLBACK };
+enum conf_alert_scope { CONF_ALERT_PROVIDER, CONF_ALERT_MODEL, CONF_ALERT_ALL };
 
 struct conf_listen {
     str text; /* "127.0.0.1:3456", as it was understood */
@@ -280,10 +287,21 @@ struct conf_key {
 };
 
 struct conf_alert {
-    str metric; /* "error_rate", "response_time" */
-    double threshold;
+    str name;
+    enum conf_alert_metric metric;
+    enum conf_alert_scope scope;
     enum conf_alert_action action;
+    double threshold, clear; /* fires above the one, ends at or below the other */
+    double quantile;         /* of times */
+    uint32_t min_calls;
+    msec window, duration, hold;
+    const str *only; /* names of its scope; none: all */
+    uint32_t nonly;
+    struct conf_remote webhook; /* text absent: none */
 };
+str conf_alert_metric_name(enum conf_alert_metric v);
+str conf_alert_scope_name(enum conf_alert_scope v);
+str conf_alert_action_name(enum conf_alert_action v);
 
 /* What must be known of a call, so that a plain configuration works nothing out. */
 #define ROUTING_NEEDS_TRAITS  1u /* what kind of request it is */

@@ -60,6 +60,7 @@ static void end_record(struct call *c, enum err error, enum figures_end how)
     CHECK(c->record_open);
     figures_end(&c->cand->health->figures, now, c->attempt_began, c->attempt_content, how,
                 how == FIGURES_SERVED ? c->usage.output : 0);
+    alerts_attempt(c, error, how, now);
     t->error = error;
     t->status = c->status;
     t->ms = (uint32_t)(now - c->attempt_began);
@@ -82,6 +83,14 @@ void attempt_release(struct call *c)
     plan_release(&c->plan);
 }
 
+/* Is there, as far as can be seen, anybody to try after this one? */
+static bool somebody_left(const struct call *c)
+{
+    const struct conf_route *r = c->found.route;
+    return !out_of_attempts(c) && c->gen->snap->routing.fallback &&
+           (c->plan.next < c->plan.n || c->next_fallback < r->nfallback || c->last_resort);
+}
+
 static void send_request(struct call *c)
 {
     const struct conf_timeouts *t = &c->cand->provider->timeouts;
@@ -97,6 +106,8 @@ static void send_request(struct call *c)
     };
     if (call_passes(c))
         pass_limit_exchange(c);
+    else if (somebody_left(c))
+        alerts_limit_exchange(c);
     c->on_wire = true;
     own_time_stop(c);
     exchange_start(c->gate->client, &c->x);
@@ -205,7 +216,8 @@ static double quote(void *arg, const struct conf_target *t, double tokens)
 /* All that a plan of `r` may want to know of this call. `weir explain` asks the same. */
 void call_ask(struct call *c, const struct conf_route *r, struct plan_ask *ret)
 {
-    *ret = (struct plan_ask){.rand = &c->gate->rand, .usd = quote, .arg = c};
+    *ret =
+        (struct plan_ask){.rand = &c->gate->rand, .usd = quote, .arg = c, .alerts = c->gen->alerts};
     if (r->ntargets > 1 && strategy_needs(r->strategy) & STRATEGY_SESSION)
         ret->session = features_sticky(c, r);
 }
@@ -269,7 +281,8 @@ static bool next_candidate(struct call *c)
 enum step stage_plan(struct call *c)
 {
     go_route(c, c->found.route);
-    c->last_resort = c->plan.panic && c->found.route->nfallback > 0;
+    c->last_resort = (c->plan.panic || c->plan.alerted || alerts_degrade(c)) &&
+                     c->gen->snap->routing.fallback && c->found.route->nfallback > 0;
     if (c->last_resort)
         plan_release(&c->plan);
     return STEP_NEXT;

@@ -68,7 +68,8 @@ static void bind_quirks(const struct conf_provider *p, struct binding *b)
     quirk_select(&b->quirks, p->preset, p->dialect);
 }
 
-static enum rc bind_provider(struct gate *g, const struct conf_provider *p, struct binding *b)
+static enum rc bind_provider(struct gate *g, const struct snapshot *s,
+                             const struct conf_provider *p, struct binding *b)
 {
     b->metric = metric_provider(g->set.metrics, p->name);
     b->budget = budget_ref(&g->route.budgets, BUDGET_PROVIDER, p->name);
@@ -90,6 +91,7 @@ static enum rc bind_provider(struct gate *g, const struct conf_provider *p, stru
     }
     b->origin = client_origin(g->client, &spec);
     b->dialect = dialect_find(p->dialect);
+    b->patience = alerts_patience(s, CONF_ALERT_PROVIDER, p->name);
     bind_quirks(p, b);
     if (p->oauth) {
         b->oauth = token_source(g, p);
@@ -101,13 +103,14 @@ static enum rc bind_provider(struct gate *g, const struct conf_provider *p, stru
     return !b->origin ? RC_NOMEM : b->dialect && b->dialect->back ? RC_OK : RC_CONFIG;
 }
 
-/* The budgets of its names; a name that the last generation had too keeps its counts. */
+/* Budgets and series of its names; a name that the last generation had too keeps its counts. */
 static enum rc bind_models(struct gate *g, struct gen *gen)
 {
     const struct snapshot *s = gen->snap;
     for (uint32_t i = 0; i < s->nmodels; i++) {
         gen->budgets[i] = budget_ref(&g->route.budgets, BUDGET_MODEL, s->models[i]->name);
-        if (!gen->budgets[i])
+        gen->series[i] = metric_route(g->set.metrics, s->models[i]->name);
+        if (!gen->budgets[i] || !gen->series[i])
             return RC_NOMEM;
     }
     return RC_OK;
@@ -122,7 +125,9 @@ static void gen_free(struct gen *gen)
     for (uint32_t i = 0; gen->bindings && i < gen->snap->nproviders; i++)
         budget_unref(t, gen->bindings[i].budget);
     pricing_fini(&gen->pricing);
+    mem_free(gen->alerts);
     mem_free(gen->budgets);
+    mem_free(gen->series);
     mem_free(gen->bindings);
     snapshot_unref(gen->snap);
     mem_free(gen);
@@ -139,10 +144,11 @@ static enum rc gen_new(struct gate *g, struct snapshot *snap, struct catalogue *
     gen->snap = snapshot_ref(snap);
     gen->bindings = mem_zalloc((snap->nproviders + 1) * sizeof(*gen->bindings));
     gen->budgets = mem_zalloc((snap->nmodels + 1) * sizeof(*gen->budgets));
-    enum rc rc = gen->bindings && gen->budgets ? bind_models(g, gen) : RC_NOMEM;
+    gen->series = mem_zalloc((snap->nmodels + 1) * sizeof(*gen->series));
+    enum rc rc = gen->bindings && gen->budgets && gen->series ? bind_models(g, gen) : RC_NOMEM;
     for (uint32_t i = 0; rc == RC_OK && i < snap->nproviders; i++)
         if (snap->providers[i].enabled)
-            rc = bind_provider(g, &snap->providers[i], &gen->bindings[i]);
+            rc = bind_provider(g, snap, &snap->providers[i], &gen->bindings[i]);
     if (rc == RC_OK)
         rc = pricing_init(&gen->pricing, models, snap, g->route.turns.key);
     if (rc != RC_OK) {
@@ -182,6 +188,7 @@ enum rc gate_reload(struct gate *g, struct snapshot *snap, struct catalogue *mod
     struct gen *gen;
     TRY(gen_new(g, snap, models, &gen));
     struct gen *old = g->gen;
+    alerts_bind(gen, g->board);
     g->gen = gen;
     set_limits(g, snap);
     if (g->tokens.ranks == RANKS_ABSENT)
@@ -189,6 +196,14 @@ enum rc gate_reload(struct gate *g, struct snapshot *snap, struct catalogue *mod
     if (old)
         gen_unref(old);
     return RC_OK;
+}
+
+void gate_set_board(struct gate *g, struct board *b)
+{
+    struct board *old = g->board;
+    g->board = board_ref(b);
+    alerts_bind(g->gen, b);
+    board_unref(old);
 }
 
 /* ---- the tick: pools shrink, gauges are set */
@@ -284,6 +299,7 @@ void gate_free(struct gate *g)
     if (g->gen)
         gen_unref(g->gen);
     list_each_safe(it, tmp, &g->wires) wire_free(list_entry(it, struct wire, link));
+    board_unref(g->board);
     route_state_fini(&g->route);
     scratch_fini(&g->scratch);
     learned_free(g->learned);

@@ -12,6 +12,7 @@
 #include "base/hash.h"
 #include "client/client.h"
 #include "conf/snapshot.h"
+#include "gate/board.h"
 #include "obs/log.h"
 #include "obs/metric.h"
 #include "price/catalogue.h"
@@ -63,6 +64,8 @@ void gate_free(struct gate *g); /* after gate_close and a run of the loop */
 /* A new generation of the configuration, of the catalogue or of both: calls in flight keep theirs.
  * References are taken. RC_NOMEM: the old one stays. */
 enum rc gate_reload(struct gate *g, struct snapshot *snap, struct catalogue *models) MUST_CHECK;
+/* What alerts ask from now on. A reference is taken. */
+void gate_set_board(struct gate *g, struct board *b);
 /* The ranks that want_ranks asked for; NULL: they cannot be had, tokens are estimated. */
 void gate_ranks(struct gate *g, const struct gate_ranks *r);
 /* Stop taking connections seriously: idle ones close, replies say so. */

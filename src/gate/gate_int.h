@@ -44,6 +44,7 @@ struct binding {
     struct retry_budget *budget; /* of calls that ask for the provider, not for a logical model */
     struct dialect_opts opts; /* what the configuration says; quirk_fill adds the rest by model */
     struct quirk_set quirks;
+    msec patience; /* until an answer begins, where another could be had; 0: as long as it takes */
 };
 
 /* One generation of the configuration on this worker. */
@@ -51,6 +52,9 @@ struct gen {
     struct snapshot *snap;
     struct binding *bindings;      /* by provider index */
     struct retry_budget **budgets; /* by index of logical models */
+    struct metric_route **series;  /* the same */
+    uint8_t *alerts;               /* what they ask of each provider; NULL: nothing of any */
+    uint8_t *route_alerts;         /* … of each logical model; of the same allocation */
     struct gate *gate;             /* whose worker's it is */
     struct pricing pricing;
     unsigned refs;
@@ -235,6 +239,7 @@ struct gate {
     struct alarms *alarms;
     struct alarm tick;
     struct gen *gen;
+    struct board *board; /* of alerts; NULL: none yet */
     struct list calls;
     unsigned ncalls;
     struct route_state route;
@@ -306,6 +311,18 @@ void stored_serve(struct call *c);
 
 /* gate.c */
 void gen_unref(struct gen *gen);
+
+/* alerts.c: what alerts ask, and their list */
+void alerts_bind(struct gen *gen, const struct board *b); /* b may be NULL */
+/* Do they want this call at fallback models, if it has any? */
+bool alerts_degrade(struct call *c);
+void alerts_serve(struct call *c);
+/* An alert about response times that answers from fallback models also rescues the call that meets
+ * it: it waits no longer than the threshold, where somebody else can be asked. */
+void alerts_limit_exchange(struct call *c);
+msec alerts_patience(const struct snapshot *s, enum conf_alert_scope scope, str name); /* 0: any */
+/* Their figures of a provider: an attempt has ended. */
+void alerts_attempt(struct call *c, enum err error, enum figures_end how, msec now);
 
 /* call.c */
 extern const struct server_ops gate_server_ops;

@@ -264,6 +264,7 @@ static void serve_root(struct call *c)
 static const struct local_endpoint endpoints[] = {
     {STR("/"), serve_root},
     {STR("/api/tags"), models_serve},
+    {STR("/api/v1/alerts"), alerts_serve, .admins = true},
     {STR("/health"), serve_health},
     {STR("/livez"), serve_livez},
     {STR("/metrics"), serve_metrics, .admins = true},

@@ -73,6 +73,29 @@ static void count_usage(struct call *c)
     metric_add(&p[METRIC_P_REASONING_TOKENS], u->reasoning);
 }
 
+/* As its client saw it, for alerts: what was retried away is no failure, and a request that is
+ * wrong is nobody's. */
+static void count_outcome(struct call *c, unsigned status, uint64_t ms)
+{
+    const struct conf_route *r = c->found.route;
+    const bool broke = c->committed && c->reply_error != ERR_COUNT;
+    const bool first = c->content && c->stream_out;
+    const enum outcome_end how = status == 429            ? OUTCOME_LIMITED
+                                 : status >= 500 || broke ? OUTCOME_FAILED
+                                                          : OUTCOME_SERVED;
+    if (how == OUTCOME_SERVED && status >= 400)
+        return;
+    outcome_add(&c->gate->set.metrics->calls, how, first ? c->ttft_ms : ms, first);
+    if (!r->logical)
+        return;
+    struct metric_route *m = c->gen->series[r->index];
+    outcome_add(&m->calls, how, first ? c->ttft_ms : ms, first);
+    if (!c->charged || c->charge.source == PRICE_BY_NOBODY)
+        return;
+    metric_add(&m->tokens, usage_prompt(&c->usage) + c->usage.output);
+    metric_add(&m->usd, (uint64_t)c->charge.cost.usd);
+}
+
 static void count_call(struct call *c, unsigned status, bool gone, uint64_t ms)
 {
     struct metric_shard *m = c->gate->set.metrics;
@@ -343,6 +366,8 @@ void call_settle(struct call *c, bool gone)
     charge(c);
     if (c->front)
         count_call(c, status, gone, ms);
+    if (c->front && c->route && !gone)
+        count_outcome(c, status, ms);
     if (c->gate->set.access && (c->front || status >= 400))
         log_call(c, status, ms);
 }

@@ -34,6 +34,12 @@ void metric_shard_free(struct metric_shard *m)
         mem_free(k);
         k = next;
     }
+    struct metric_route *r = atomic_load(&m->routes);
+    while (r) {
+        struct metric_route *next = atomic_load(&r->next);
+        mem_free(r);
+        r = next;
+    }
     mem_free(m);
 }
 
@@ -102,14 +108,85 @@ struct metric_model *metric_model(struct metric_shard *m, str provider, str mode
     return k;
 }
 
-static void add_spending(const struct metric_shard *m, str provider, struct metric_summary *ret)
+/* ---- logical models */
+
+static struct metric_route *find_route(const struct metric_shard *m, str name)
+{
+    struct metric_route *r = atomic_load_explicit(&m->routes, memory_order_acquire);
+    while (r && !str_eq(r->name, name))
+        r = atomic_load_explicit(&r->next, memory_order_acquire);
+    return r;
+}
+
+struct metric_route *metric_route(struct metric_shard *m, str name)
+{
+    struct metric_route *r = find_route(m, name);
+    if (!r && m->nroutes >= METRIC_ROUTES_MAX) {
+        name = STR("other");
+        r = find_route(m, name);
+    }
+    if (r)
+        return r;
+    r = mem_zalloc(sizeof(*r) + name.n);
+    if (!r)
+        return NULL;
+    char *copy = (char *)(r + 1);
+    if (name.n)
+        memcpy(copy, name.p, name.n);
+    r->name = str_of(copy, name.n);
+    atomic_store(&r->next, atomic_load(&m->routes));
+    atomic_store_explicit(&m->routes, r, memory_order_release);
+    m->nroutes++;
+    ASSERT(m->nroutes <= METRIC_ROUTES_MAX + 1);
+    return r;
+}
+
+/* ---- reading */
+
+/* Of one provider's models; name absent: of all. */
+static void add_spending(const struct metric_shard *m, str provider, uint64_t *tokens, nanousd *usd)
 {
     struct metric_model *k = atomic_load_explicit(&m->models, memory_order_acquire);
     for (; k; k = atomic_load_explicit(&k->next, memory_order_acquire)) {
-        if (!str_eq(k->provider, provider))
+        if (provider.p && !str_eq(k->provider, provider))
             continue;
-        ret->priced_tokens += metric_get(&k->counter[METRIC_M_PRICED_TOKENS]);
-        ret->cost += (nanousd)metric_get(&k->counter[METRIC_M_COST]);
+        *tokens += metric_get(&k->counter[METRIC_M_PRICED_TOKENS]);
+        *usd += (nanousd)metric_get(&k->counter[METRIC_M_COST]);
+    }
+}
+
+void metric_read_provider(struct metric_shard *const *shards, unsigned n, str name,
+                          struct outcome_sums *ret)
+{
+    *ret = (struct outcome_sums){0};
+    for (unsigned i = 0; i < n; i++) {
+        const struct metric_provider *p = find(shards[i], name);
+        if (p)
+            outcome_read(&p->attempts, ret);
+        add_spending(shards[i], name, &ret->tokens, &ret->usd);
+    }
+}
+
+void metric_read_route(struct metric_shard *const *shards, unsigned n, str name,
+                       struct outcome_sums *ret)
+{
+    *ret = (struct outcome_sums){0};
+    for (unsigned i = 0; i < n; i++) {
+        const struct metric_route *r = find_route(shards[i], name);
+        if (!r)
+            continue;
+        outcome_read(&r->calls, ret);
+        ret->tokens += metric_get(&r->tokens);
+        ret->usd += (nanousd)metric_get(&r->usd);
+    }
+}
+
+void metric_read_all(struct metric_shard *const *shards, unsigned n, struct outcome_sums *ret)
+{
+    *ret = (struct outcome_sums){0};
+    for (unsigned i = 0; i < n; i++) {
+        outcome_read(&shards[i]->calls, ret);
+        add_spending(shards[i], STR_NONE, &ret->tokens, &ret->usd);
     }
 }
 
@@ -137,7 +214,7 @@ void metric_summarise(struct metric_shard *const *shards, unsigned n, str name, 
     *ret = (struct metric_summary){0};
     for (unsigned i = 0; i < n; i++) {
         const struct metric_provider *p = find(shards[i], name);
-        add_spending(shards[i], name, ret);
+        add_spending(shards[i], name, &ret->priced_tokens, &ret->cost);
         if (!p)
             continue;
         ret->calls += metric_get(&p->counter[METRIC_P_CALLS]);

@@ -11,9 +11,11 @@
 #include "base/buf.h"
 #include "base/time.h"
 #include "obs/hist.h"
+#include "obs/outcome.h"
 
 #define METRIC_PROVIDERS_MAX 256
 #define METRIC_MODELS_MAX    512
+#define METRIC_ROUTES_MAX    512
 #define METRIC_WINDOW_SLOTS  6
 #define METRIC_WINDOW_MS     10000 /* of a slot: error rates look at the last minute */
 
@@ -69,6 +71,7 @@ struct metric_provider {
     _Atomic uint64_t circuit_open_until; /* loop time; 0 = closed */
     struct hist total_ms, ttft_ms;
     struct metric_window window[METRIC_WINDOW_SLOTS];
+    struct outcomes attempts;
 };
 
 struct metric_model {
@@ -77,13 +80,24 @@ struct metric_model {
     _Atomic uint64_t counter[METRIC_M_COUNT];
 };
 
+/* A logical model, as the configuration names it. */
+struct metric_route {
+    struct metric_route *_Atomic next;
+    str name;
+    struct outcomes calls;
+    _Atomic uint64_t tokens,
+        usd; /* of calls whose cost is known: prompt and answer; nano-dollars */
+};
+
 struct metric_shard {
     _Atomic uint64_t counter[METRIC_COUNT];
     _Atomic uint64_t connections, streams, in_flight; /* gauges */
     struct hist total_ms, ttft_ms, overhead_us;
     struct metric_provider *_Atomic providers;
     struct metric_model *_Atomic models;
-    unsigned nproviders, nmodels;
+    struct metric_route *_Atomic routes;
+    unsigned nproviders, nmodels, nroutes;
+    struct outcomes calls;
 };
 
 struct metric_shard *metric_shard_new(void);
@@ -107,6 +121,8 @@ static inline uint64_t metric_get(const _Atomic uint64_t *cell)
 struct metric_provider *metric_provider(struct metric_shard *m, str name);
 /* … for a model of it; past the cap all of all providers share one. */
 struct metric_model *metric_model(struct metric_shard *m, str provider, str model);
+/* … for a logical model. */
+struct metric_route *metric_route(struct metric_shard *m, str name);
 void metric_provider_done(struct metric_provider *p, msec now, bool error);
 
 /* What all shards say of one provider. */
@@ -120,6 +136,13 @@ struct metric_summary {
 };
 void metric_summarise(struct metric_shard *const *shards, unsigned n, str name, msec now,
                       struct metric_summary *ret);
+
+/* How it went since the start, all shards together: what alerts compare at two times. */
+void metric_read_provider(struct metric_shard *const *shards, unsigned n, str name,
+                          struct outcome_sums *ret);
+void metric_read_route(struct metric_shard *const *shards, unsigned n, str name,
+                       struct outcome_sums *ret);
+void metric_read_all(struct metric_shard *const *shards, unsigned n, struct outcome_sums *ret);
 
 /* The Prometheus text format, version 0.0.4. */
 void metric_write(struct metric_shard *const *shards, unsigned n, struct buf *to);

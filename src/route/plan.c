@@ -4,6 +4,7 @@
 
 #include "base/check.h"
 #include "base/mem.h"
+#include "route/alert.h"
 #include "route/trace.h"
 
 #define TURNS_MAX                                                                  \
@@ -194,20 +195,37 @@ static uint32_t key_count(const struct conf_provider *p)
     return p->nkeys ? p->nkeys : 1;
 }
 
+/* What alerts ask of the target. */
+static unsigned asked_of(const struct plan_ask *ask, const struct conf_target *t)
+{
+    return ask->alerts ? ask->alerts[t->provider] : 0;
+}
+
+/* May this key serve, as far as it and the alerts go? On trial one call at a time may. */
+static enum plan_reason reason_for(const struct candidate *c, unsigned asked, msec now)
+{
+    const enum plan_reason why = reason_of_health(c, now);
+    if (why != REASON_FITS || !asked)
+        return why;
+    return !(asked & ALERT_TRIAL) ? REASON_ALERTED : c->health->probing ? REASON_PROBING : why;
+}
+
 /* Add the target's usable keys, beginning with the one whose turn it is. */
 static void add_target(struct plan *p, struct route_state *s, const struct snapshot *snap,
-                       const struct conf_target *t, struct plan_trace *trace, msec now)
+                       const struct conf_target *t, const struct plan_ask *ask, msec now)
 {
+    const unsigned asked = asked_of(ask, t);
+    struct plan_trace *trace = ask->trace;
     uint32_t n = key_count(&snap->providers[t->provider]);
     uint64_t first = n > 1 ? s->key_turn++ : 0;
     for (uint32_t i = 0; i < n && p->n < PLAN_MAX; i++) {
         struct candidate c;
         const bool known = candidate_of(s, snap, t, (uint32_t)((first + i) % n), &c);
-        const enum plan_reason why = known ? reason_of_health(&c, now) : REASON_MEMORY;
+        const enum plan_reason why = known ? reason_for(&c, asked, now) : REASON_MEMORY;
         trace_key(trace, &c, why, now);
         if (why != REASON_FITS)
             continue;
-        c.probe = state_of(&c, now) == HEALTH_HALF_OPEN;
+        c.probe = asked || state_of(&c, now) == HEALTH_HALF_OPEN;
         adopt(p, &c);
     }
 }
@@ -215,12 +233,18 @@ static void add_target(struct plan *p, struct route_state *s, const struct snaps
 /* Whether one of the target's keys can serve; and what all of them together have shown, where the
  * strategy looks at that. */
 static bool can_serve(struct route_state *s, const struct snapshot *snap,
-                      const struct conf_target *t, unsigned needs, struct plan_trace *trace,
+                      const struct conf_target *t, unsigned needs, const struct plan_ask *ask,
                       msec now, struct contender *ret)
 {
     const uint32_t n = key_count(&snap->providers[t->provider]);
+    const unsigned asked = asked_of(ask, t);
+    struct plan_trace *trace = ask->trace;
     struct figures all = {0};
     bool can = false;
+    if (asked && !(asked & ALERT_TRIAL)) {
+        trace_target(trace, t, REASON_ALERTED);
+        return false;
+    }
     enum plan_reason why = REASON_FITS;
     for (uint32_t i = 0; i < n; i++) {
         struct candidate c;
@@ -279,7 +303,7 @@ static uint32_t rank(struct route_state *s, const struct snapshot *snap, const s
     for (uint32_t i = 0; i < most; i++) {
         c[n] = (struct contender){
             .target = &r->targets[i], .index = i, .usd = -1, .room = 1, .seen = {.tokens = -1}};
-        n += can_serve(s, snap, &r->targets[i], needs, ask->trace, now, &c[n]);
+        n += can_serve(s, snap, &r->targets[i], needs, ask, now, &c[n]);
     }
     struct choice x = {.strategy = r->strategy,
                        .routing = &snap->routing,
@@ -373,24 +397,52 @@ static void panic(struct plan *p, struct route_state *s, const struct snapshot *
     p->ready_at = soonest == UINT64_MAX ? now : soonest;
 }
 
+/* Those that can serve, in their order. */
+static void fill(struct plan *p, struct route_state *s, const struct snapshot *snap,
+                 const struct conf_route *r, const struct plan_ask *ask, msec now)
+{
+    if (r->ntargets == 1 && !ask->trace) { /* whatever the strategy, it is the first */
+        add_target(p, s, snap, &r->targets[0], ask, now);
+        return;
+    }
+    struct contender c[TARGETS_MAX];
+    judge(s, snap, r, r->ntargets < TARGETS_MAX ? r->ntargets : TARGETS_MAX, now);
+    const uint32_t n = rank(s, snap, r, ask, now, c);
+    for (uint32_t i = 0; i < n && p->n < PLAN_MAX; i++)
+        add_target(p, s, snap, c[i].target, ask, now);
+}
+
+/* Alerts send calls elsewhere, and there must be an elsewhere: where nobody else can serve, those
+ * they speak against do after all, behind the fallback models. */
+static void heed_alerts(struct plan *p, struct route_state *s, const struct snapshot *snap,
+                        const struct conf_route *r, const struct plan_ask *ask, msec now)
+{
+    unsigned all = 0;
+    for (uint32_t i = 0; i < r->ntargets; i++) {
+        const unsigned asked = ask->alerts[r->targets[i].provider];
+        all |= asked & ALERT_TRIAL ? 0 : asked;
+    }
+    p->degraded = (all & ALERT_FALLBACK) != 0;
+    if (p->n || !all)
+        return;
+    struct plan_ask after_all = *ask;
+    after_all.alerts = NULL;
+    after_all.trace = NULL; /* it has said why they are out */
+    fill(p, s, snap, r, &after_all, now);
+    p->alerted = p->n > 0;
+}
+
 void plan_build(struct plan *p, struct route_state *s, const struct snapshot *snap,
                 const struct conf_route *r, const struct plan_ask *ask, msec now)
 {
     const uint32_t most = r->ntargets < TARGETS_MAX ? r->ntargets : TARGETS_MAX;
-    p->n = p->next = 0;
-    p->panic = false;
+    plan_clear(p);
     p->why = ERR_UNAVAILABLE;
     p->ready_at = now;
     trace_begin(ask->trace, snap, r);
-    if (most == 1 && !ask->trace) { /* whatever the strategy, it is the first */
-        add_target(p, s, snap, &r->targets[0], NULL, now);
-    } else {
-        struct contender c[TARGETS_MAX];
-        judge(s, snap, r, most, now);
-        const uint32_t n = rank(s, snap, r, ask, now, c);
-        for (uint32_t i = 0; i < n && p->n < PLAN_MAX; i++)
-            add_target(p, s, snap, c[i].target, ask->trace, now);
-    }
+    fill(p, s, snap, r, ask, now);
+    if (ask->alerts)
+        heed_alerts(p, s, snap, r, ask, now);
     if (p->n == 0)
         recall_ejected(p, s, snap, r, most, now);
     if (p->n == 0)

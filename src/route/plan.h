@@ -39,6 +39,9 @@ struct candidate {
 struct plan {
     unsigned n, next;
     bool panic; /* all are broken: the one candidate is a last resort */
+    /* Alerts left out all that could serve, and they are in after all: fallback models first. */
+    bool alerted;
+    bool degraded; /* an alert asks for fallback models first */
     /* n == 0, or panic: */
     enum err why;
     msec ready_at;
@@ -48,7 +51,7 @@ struct plan {
 static inline void plan_clear(struct plan *p) /* of nobody, also where nothing was before */
 {
     p->n = p->next = 0;
-    p->panic = false;
+    p->panic = p->alerted = p->degraded = false;
 }
 
 #define PLAN_MEMO 64
@@ -93,6 +96,7 @@ struct plan_ask {
      * known. Asked only by strategies that weigh costs. NULL: of nobody. */
     double (*usd)(void *arg, const struct conf_target *t, double tokens);
     void *arg;
+    const uint8_t *alerts; /* ALERT_OUT and its kin, by index of provider; NULL: nothing is asked */
     struct plan_trace *trace; /* what was looked at is written there (trace.h); usually NULL */
 };
 

@@ -1,0 +1,261 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Alerts that act: they fire on what really happens, send calls elsewhere, and let them come back;
+they are shown, remembered over a restart, and told to a webhook."""
+
+import http.server
+import json
+import threading
+
+import pytest
+
+import gateway
+import http1
+from fronts import CHAT, assert_served
+from gateway import until
+from turns import Turn
+from upstream import refuses, says, stalls
+
+A, B, C = Turn(text="This is a."), Turn(text="This is b."), Turn(text="This is c.")
+FAST = "window: 2s, hold: 1s"
+
+
+def alerts(w):
+    r = http1.call(w.port, "GET", "/api/v1/alerts")
+    assert r.status == 200, r.body
+    return r.json
+
+
+def state(w, provider, name=None):
+    rows = [
+        x
+        for x in alerts(w)["data"]
+        if x.get("provider") == provider and (name is None or x["name"] == name)
+    ]
+    assert len(rows) == 1, rows
+    return rows[0]["state"]
+
+
+def two_targets(a, b, strategy="priority", extra=""):
+    """One model on two providers, and a fallback model on whoever comes third."""
+    text = gateway.config(a, b, extra=extra)
+    wanted = f"targets: [ {{ use: a/up }}, {{ use: b/up }} ], strategy: {strategy}"
+    return text.replace("targets: [ { use: a/up } ], fallback: [ mb ]", wanted).replace(
+        "targets: [ { use: a/up } ]", wanted, 1
+    )
+
+
+def errors(threshold=0.2, action="switch_provider", more=FAST):
+    return f"alerts: {{ error_rate: {{ threshold: {threshold}, action: {action}, {more} }} }}\n"
+
+
+def fails_at_times(turn):
+    """Each fourth call: what the budget of retries can bear, and no breaker opens."""
+    calls = []
+
+    def answer(x):
+        calls.append(x)
+        (refuses(500) if len(calls) % 4 == 0 else says(turn))(x)
+
+    return answer
+
+
+def test_a_failing_provider_is_taken_out_and_comes_back(weir, upstream):
+    """More fails than may; the others serve alone, and when it is well again it serves again."""
+    a, b = upstream(default=fails_at_times(A)), upstream(default=says(B))
+    w = weir(two_targets(a, b, extra=errors(0.05)))
+    with http1.Conn(w.port) as conn:
+
+        def call():
+            r = conn.call("POST", CHAT.path, CHAT.body())
+            assert r.status == 200, r.body
+            return r.get("x-weir-provider")
+
+        until(lambda: call() and state(w, "a") == "firing", 10, "the alert of a fires")
+        assert state(w, "b") == "ok"
+        until(lambda: call() == "b", 5, "b serves")
+        before = a.hits
+        for _ in range(10):
+            assert call() == "b"
+        assert a.hits == before
+        a.default = says(A)
+        until(lambda: call() == "a" and state(w, "a") == "ok", 15, "a is back")
+    assert "alert error_rate of provider a fires" in w.said()
+    assert "alert error_rate of provider a is over" in w.said()
+
+
+def test_one_failure_is_no_alert(weir, upstream):
+    a = upstream("openai", says(A), refuses(500), default=says(A))
+    b = upstream(default=says(B))
+    w = weir(two_targets(a, b, extra=errors(0.05)))
+    for _ in range(8):
+        assert CHAT.ask(w.port).status == 200
+    until(lambda: alerts(w)["data"][0]["samples"] >= 8, 5, "they are counted")
+    assert state(w, "a") == "ok"
+
+
+def test_fallback_answers_from_the_fallback_model(weir, upstream):
+    """Not from the next target: from the model below, while it lasts."""
+    a, b = upstream(default=fails_at_times(A)), upstream(default=says(B))
+    c = upstream(default=says(C))
+    text = gateway.config(a, b, c, extra=errors(0.05, action="fallback"))
+    text = text.replace("targets: [ { use: a/up } ]", "targets: [ { use: a/up }, { use: b/up } ]", 1)
+    text = text.replace("fallback: [ mb, mc ]", "strategy: priority, fallback: [ mc ]")
+    w = weir(text)
+
+    def served():
+        r = CHAT.ask(w.port)
+        assert r.status == 200
+        return r
+
+    until(lambda: served() and state(w, "a") in ("firing", "recovering"), 10, "it fires")
+    r = until(lambda: (x := served()).get("x-weir-provider") == "c" and x, 5, "c serves")
+    assert r.get("x-weir-fallback") == "mc"
+
+
+def test_the_last_one_serves_whatever_alerts_say(weir, upstream):
+    """An alert sends calls elsewhere; where there is no elsewhere they are tried all the same."""
+    a = upstream(default=says(A, gap=0.002))
+    w = weir(a, extra="alerts: { ttft: { threshold: 0, action: switch_provider, " + FAST + " } }\n")
+
+    def call():
+        r = http1.call(w.port, "POST", CHAT.path, CHAT.body(stream=True))
+        assert r.status == 200, r.body
+        return True
+
+    until(lambda: call() and state(w, "a") != "ok", 10, "it fires")
+    for _ in range(5):
+        assert call()
+
+
+def test_a_slow_call_is_rescued(weir, upstream):
+    """response_time with `fallback`: who has not begun to answer by then is not waited for, where
+    another can be asked; and one after another they make the alert fire."""
+    a, b = upstream(default=stalls(4)), upstream(default=says(B))
+    w = weir(
+        a,
+        b,
+        extra="alerts: { response_time: { threshold: 300, action: fallback, minCalls: 3, "
+        + FAST
+        + " } }\n",
+    )
+    r = CHAT.ask(w.port)
+    assert_served(CHAT, r, B.text, "b")
+    record = w.access(r.get("x-weir-request-id"))
+    assert 250 <= record["attempts"][0]["ms"] < 2000, record
+    until(lambda: CHAT.ask(w.port).status == 200 and state(w, "a") == "firing", 10, "it fires")
+
+
+def test_a_slow_call_that_is_alone_is_waited_for(weir, upstream):
+    def slow(x):
+        x.pause(0.8)
+        says(A)(x)
+
+    w = weir(
+        upstream(default=slow),
+        extra="alerts: { response_time: { threshold: 300, action: fallback } }\n",
+    )
+    assert_served(CHAT, CHAT.ask(w.port), A.text, "a")
+
+
+@pytest.fixture
+def hook():
+    got = []
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+        fails = 1
+
+        def do_POST(self):
+            body = self.rfile.read(int(self.headers["content-length"]))
+            bad = Handler.fails > 0
+            Handler.fails -= 1
+            if not bad:
+                got.append((self.path, json.loads(body)))
+            self.send_response(503 if bad else 204)
+            self.send_header("content-length", "0")
+            self.end_headers()
+
+        def log_message(self, *_):
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield server.server_port, got
+    server.shutdown()
+    server.server_close()
+
+
+def test_a_webhook_is_told(weir, upstream, hook):
+    """Also when it fails at first; its path, which is what gives access to it, is never logged."""
+    port, got = hook
+    more = f'{FAST}, name: trouble, webhook: "http://127.0.0.1:{port}/hook/secret-path?x=1"'
+    a, b = upstream(default=refuses(500)), upstream(default=says(B))
+    w = weir(two_targets(a, b, extra=errors(more=more)))
+    until(lambda: CHAT.ask(w.port).status == 200 and got, 15, "the webhook is called")
+    path, body = got[0]
+    assert path == "/hook/secret-path?x=1"
+    assert body["name"] == "trouble" and body["state"] == "firing" and body["provider"] == "a"
+    assert "trouble of provider a fires" in body["text"] and body["action"] == "switch_provider"
+    assert body["value"] > body["threshold"] == 0.2
+    assert "secret-path" not in w.said()
+
+
+def test_history_survives_a_restart(weir, upstream, tmp_path):
+    a, b = upstream(default=refuses(500)), upstream(default=says(B))
+    text = two_targets(a, b, extra=errors())
+    w = weir(text)
+    until(lambda: CHAT.ask(w.port).status == 200 and alerts(w)["history"], 10, "history")
+    first = alerts(w)["history"][-1]
+    w.stop()
+    (w.folder / "data" / "alerts.history").open("a").write("no json\n{}\n")
+    again = gateway.Gateway(w.folder, text)
+    try:
+        kept = alerts(again)["history"]
+        assert first in kept and kept[0] == {}
+    finally:
+        again.stop()
+
+
+def test_a_reload_keeps_what_fires(weir, upstream):
+    a, b = upstream(default=refuses(500)), upstream(default=says(B))
+    text = two_targets(a, b, extra=errors(more="window: 2s, hold: 60s"))
+    w = weir(text)
+    until(lambda: CHAT.ask(w.port).status == 200 and state(w, "a") == "firing", 10, "it fires")
+    since = alerts(w)["data"][0]["since"]
+    w.write_config(text + "timeouts: { total: 99s }\n")
+    until(lambda: "generation 2" in w.said(), 5, "the reload")
+    assert state(w, "a") == "firing" and alerts(w)["data"][0]["since"] == since
+    assert CHAT.ask(w.port).get("x-weir-provider") == "b"
+    w.write_config(text.replace("threshold: 0.2", "threshold: 0.3"))
+    until(lambda: "generation 3" in w.said(), 5, "the reload")
+    until(lambda: state(w, "a") == "ok", 5, "another rule begins anew")
+
+
+def test_a_model_as_its_clients_see_it(weir, upstream):
+    """`scope: model`: what was retried away is no failure; what was not is."""
+    a, b = upstream(default=fails_at_times(A)), upstream(default=says(B))
+    rule = f"{{ metric: error_rate, threshold: 0.1, scope: model, {FAST} }}"
+    w = weir(a, b, extra=f"alerts: [ {rule} ]\n")
+    for _ in range(8):
+        assert CHAT.ask(w.port).status == 200
+    until(lambda: alerts(w)["data"][0]["samples"] >= 8, 5, "they are counted")
+    row = next(x for x in alerts(w)["data"] if x["model"] == "m")
+    assert row["state"] == "ok"
+    a.default = b.default = refuses(500)
+    until(
+        lambda: CHAT.ask(w.port).status >= 500
+        and next(x for x in alerts(w)["data"] if x["model"] == "m")["state"] == "firing",
+        10,
+        "it fires",
+    )
+
+
+def test_a29_alerts_are_the_admins(weir, upstream):
+    w = weir(upstream(), extra="admin: { key: the-admin }\nkeys: [ { key: a-key } ]\n")
+    assert http1.call(w.port, "GET", "/api/v1/alerts").status in (401, 403)
+    bad = http1.call(w.port, "GET", "/api/v1/alerts", headers=[("Authorization", "Bearer a-key")])
+    assert bad.status in (401, 403)
+    good = http1.call(
+        w.port, "GET", "/api/v1/alerts", headers=[("Authorization", "Bearer the-admin")]
+    )
+    assert good.status == 200 and good.json == {"data": [], "history": []}
