@@ -311,31 +311,24 @@ static void peek_tools(jval tools, struct ir_peek *p)
     }
 }
 
-static enum rc missing(const char *name, str message, struct fail *f)
-{
-    return fail_set(f, ERR_BAD_REQUEST, message, str_c(name), STR("missing_required_parameter"));
-}
-
 /* What a glance at the members of the whole says and refuses; the messages are not looked into. */
 static enum rc peek_members(jval root, const struct front_route *route, struct arena *a,
                             struct ir_peek *p, struct fail *f)
 {
-    jval model = json_get_lit(root, "model"), messages = json_get_lit(root, "messages");
+    const struct field_peek in = {.a = a, .f = f, .voice = FIELD_VOICE_ANTHROPIC};
+    jval messages = json_get_lit(root, "messages");
 
     *p = (struct ir_peek){.n = 1, .include_usage = true};
     if (!json_is(root, JSON_OBJECT))
         return fail_set(f, ERR_BAD_REQUEST, STR("The body must be a JSON object."), STR_NONE,
                         STR("invalid_type"));
-    if (!json_is(model, JSON_STRING) || !json_raw(model).n)
-        return missing("model", STR("model: Field required"), f);
+    TRY(field_peek_model(&in, root, &p->model));
     if (!json_is(messages, JSON_ARRAY))
-        return missing("messages", STR("messages: Field required"), f);
-    if (json_str(model, a, &p->model) != RC_OK)
-        return RC_NOMEM;
-    TRY(field_peek_bool(root, "stream", &p->stream, f));
-    TRY(field_peek_count(root, "max_tokens", &p->max_tokens, f));
+        return field_peek_refuse(&in, "messages", FIELD_WANT_OBJECTS, messages);
+    TRY(field_peek_bool(&in, root, "stream", &p->stream));
+    TRY(field_peek_count(&in, root, "max_tokens", &p->max_tokens));
     if (!p->max_tokens && route->op != FRONT_COUNT)
-        return missing("max_tokens", STR("max_tokens: Field required"), f);
+        return field_peek_refuse(&in, "max_tokens", FIELD_WANT_COUNT, JVAL_NONE);
     return RC_OK;
 }
 

@@ -366,6 +366,7 @@ enum rc bedrock_peek(jval root, const struct front_route *route, struct arena *a
                      struct ir_peek *ret, struct fail *f)
 {
     struct ir_peek p = {.n = 1, .include_usage = true, .stream = route->stream};
+    const struct field_peek in = {.a = a, .f = f, .voice = FIELD_VOICE_ANTHROPIC};
     jval messages = json_get_lit(root, "messages");
     struct json_iter it = json_iter(messages);
 
@@ -373,10 +374,12 @@ enum rc bedrock_peek(jval root, const struct front_route *route, struct arena *a
         return fail_set(f, ERR_BAD_REQUEST, STR("The body must be a JSON object."), STR_NONE,
                         STR("invalid_type"));
     TRY(peek_model(route->model, a, &p.model, f));
-    if (!json_is(messages, JSON_ARRAY) || json_len(messages) == 0)
+    if (!json_is_nothing(messages) && !json_is(messages, JSON_ARRAY))
+        return field_peek_refuse(&in, "messages", FIELD_WANT_OBJECTS, messages);
+    if (json_len(messages) == 0)
         return fail_set(f, ERR_BAD_REQUEST, STR("messages: at least one message is required"),
                         STR("messages"), STR("missing_required_parameter"));
-    TRY(field_peek_count(json_get_lit(root, "inferenceConfig"), "maxTokens", &p.max_tokens, f));
+    TRY(field_peek_count(&in, json_get_lit(root, "inferenceConfig"), "maxTokens", &p.max_tokens));
     for (; json_next(&it); p.messages++)
         peek_blocks(json_get_lit(it.val, "content"), &p, 0);
     for (it = json_iter(json_path(root, "toolConfig", "tools", NULL)); json_next(&it);) {

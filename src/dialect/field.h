@@ -99,9 +99,32 @@ enum rc field_text(struct decoding *d, jval v, const struct field_at *at, jtext 
 enum rc field_list(struct decoding *d, jval v, const struct field_at *at,
                    struct ir_str_list *ret) MUST_CHECK; /* one string, or an array of strings */
 
-/* Types without a request around them, for peeking: RC_SYNTAX with *f filled. Absent and null leave
- * *ret alone. */
-enum rc field_peek_bool(jval root, const char *key, bool *ret, struct fail *f) MUST_CHECK;
-enum rc field_peek_count(jval root, const char *key, uint64_t *ret, struct fail *f) MUST_CHECK;
+/* ---- peeking (field_peek.c): the few members that are looked at before the whole is read.
+ * RC_SYNTAX with *f filled, in the vendor's words; RC_NOMEM. Absent and null leave *ret alone. */
+
+enum field_voice { FIELD_VOICE_OPENAI, FIELD_VOICE_ANTHROPIC };
+enum field_want {
+    FIELD_WANT_STRING,
+    FIELD_WANT_BOOL,
+    FIELD_WANT_COUNT,   /* an integer of at least 1 */
+    FIELD_WANT_OBJECTS, /* a list of them */
+    FIELD_WANT_INPUT,   /* a string, or a list of objects */
+};
+
+struct field_peek {
+    struct arena *a; /* for words */
+    struct fail *f;
+    enum field_voice voice;
+};
+
+/* `got` stands where something else was wanted, or is absent. */
+enum rc field_peek_refuse(const struct field_peek *p, const char *name, enum field_want want,
+                          jval got);
+enum rc field_peek_bool(const struct field_peek *p, jval root, const char *key,
+                        bool *ret) MUST_CHECK;
+enum rc field_peek_count(const struct field_peek *p, jval root, const char *key,
+                         uint64_t *ret) MUST_CHECK;
+/* The body's `model`, which must name one. */
+enum rc field_peek_model(const struct field_peek *p, jval root, str *ret) MUST_CHECK;
 /* Note pictures and documents among parts that say their `type`, as OpenAI's do. */
 void field_peek_parts(jval content, str image, str document, struct ir_peek *p);

@@ -7,6 +7,10 @@
 
 #define MODEL_MAX 1024 /* bytes of a name, as written */
 
+/* As Google says it, with the proto's own name of the field. */
+#define WRONG_AT(name) \
+    "Invalid value at 'generation_config." name "' (TYPE_INT32): it must be an integer of at least 1."
+
 /* ---- proto JSON ---------------------------------------------------------------------------------
  */
 
@@ -116,7 +120,8 @@ static bool asks_thoughts(jval config)
            json_raw(gemini_get_lit(t, "thinkingLevel")).n > 0;
 }
 
-static enum rc peek_count(jval config, const char *name, uint64_t *ret, struct fail *f)
+static enum rc peek_count(jval config, const char *name, const char *wrong, uint64_t *ret,
+                          struct fail *f)
 {
     jval v = gemini_get(config, str_c(name));
     uint64_t n;
@@ -124,7 +129,7 @@ static enum rc peek_count(jval config, const char *name, uint64_t *ret, struct f
     if (json_is_nothing(v))
         return RC_OK;
     if (json_u64(v, &n) != RC_OK || n == 0 || n > INT32_MAX)
-        return bad(f, name, "A count must be an integer of at least 1.", "invalid_type");
+        return bad(f, name, wrong, "invalid_type");
     *ret = n;
     return RC_OK;
 }
@@ -143,12 +148,18 @@ enum rc gemini_peek(jval root, const struct front_route *route, struct arena *a,
     TRY(read_model(route->model, a, &p.model, f));
     content = json_get_lit(body, "contents");
     if (!json_is(content, JSON_ARRAY) && !json_is(content, JSON_OBJECT))
-        return bad(f, "contents", "contents is not specified", "missing_required_parameter");
+        return json_is_nothing(content)
+                   ? bad(f, "contents", "* GenerateContentRequest.contents: contents is not specified",
+                         "missing_required_parameter")
+                   : bad(f, "contents",
+                         "Invalid value at 'contents': it must be a list of contents, each with its "
+                         "parts.",
+                         "invalid_type");
     for (l = gemini_list_of(content); gemini_list_next(&l, &content); p.messages++)
         peek_parts(json_get_lit(content, "parts"), &p, 0);
     config = gemini_get_lit(body, "generationConfig");
-    TRY(peek_count(config, "maxOutputTokens", &p.max_tokens, f));
-    TRY(peek_count(config, "candidateCount", &p.n, f));
+    TRY(peek_count(config, "maxOutputTokens", WRONG_AT("max_output_tokens"), &p.max_tokens, f));
+    TRY(peek_count(config, "candidateCount", WRONG_AT("candidate_count"), &p.n, f));
     peek_tools(json_get_lit(body, "tools"), &p);
     p.thinks = asks_thoughts(config);
     *ret = p;

@@ -189,6 +189,7 @@ static uint64_t count_characters(jval text)
 enum rc op_peek(const struct op *op, jval root, str path_model, struct arena *a,
                 struct ir_peek *ret, struct fail *f)
 {
+    const struct field_peek in = {.a = a, .f = f, .voice = FIELD_VOICE_OPENAI};
     struct ir_peek p = {.n = 1, .model = path_model};
     jval model = json_get_lit(root, "model"),
          usage = json_path(root, "stream_options", "include_usage", NULL);
@@ -205,7 +206,7 @@ enum rc op_peek(const struct op *op, jval root, str path_model, struct arena *a,
         p.model = op->default_model;
     if (!p.model.n)
         return no_model(f);
-    TRY(field_peek_bool(root, "stream", &p.stream, f));
+    TRY(field_peek_bool(&in, root, "stream", &p.stream));
     p.include_usage = json_is(usage, JSON_TRUE);
     if (op->kind == OP_SPEAK) {
         p.stream = json_str_is(json_get_lit(root, "stream_format"), STR("sse"));

@@ -359,45 +359,43 @@ static bool asks_reasoning(jval root)
            (type.n && !str_eq(type, STR("disabled")));
 }
 
-static enum rc peek_model(jval root, const struct front_route *route, struct arena *a, str *ret,
-                          struct fail *f)
+static enum rc peek_model(const struct field_peek *in, jval root, const struct front_route *route,
+                          str *ret)
 {
-    jval model = json_get_lit(root, "model");
     struct buf b = {.max = route->model.n};
 
     if (route->model.n) { /* the path's, decoded: never longer */
-        b.p = arena_alloc(a, route->model.n);
+        b.p = arena_alloc(in->a, route->model.n);
         b.cap = b.p ? route->model.n : 0;
         if (!b.p || url_decode(route->model, &b) != RC_OK)
-            return fail_set(f, ERR_BAD_REQUEST, STR("The deployment's name is malformed."),
+            return fail_set(in->f, ERR_BAD_REQUEST, STR("The deployment's name is malformed."),
                             STR("model"), STR("invalid_value"));
         *ret = buf_str(&b);
         return RC_OK;
     }
-    if (!json_is(model, JSON_STRING) || !json_raw(model).n)
-        return fail_set(f, ERR_BAD_REQUEST, STR("model: a model must be named."), STR("model"),
-                        STR("missing_required_parameter"));
-    return json_str(model, a, ret);
+    return field_peek_model(in, root, ret);
 }
 
 /* What a glance at the members of the whole says and refuses; the messages are not looked into. */
 static enum rc peek_members(jval root, const struct front_route *route, struct arena *a,
                             struct ir_peek *p, struct fail *f)
 {
+    const struct field_peek in = {.a = a, .f = f, .voice = FIELD_VOICE_OPENAI};
+    jval messages = json_get_lit(root, "messages");
+
     *p = (struct ir_peek){.n = 1};
     if (!json_is(root, JSON_OBJECT))
         return fail_set(f, ERR_BAD_REQUEST, STR("The body must be a JSON object."), STR_NONE,
                         STR("invalid_type"));
-    TRY(peek_model(root, route, a, &p->model, f));
-    if (!json_is(json_get_lit(root, "messages"), JSON_ARRAY))
-        return fail_set(f, ERR_BAD_REQUEST, STR("messages: must be an array."), STR("messages"),
-                        STR("missing_required_parameter"));
-    TRY(field_peek_bool(root, "stream", &p->stream, f));
-    TRY(field_peek_count(root, "max_tokens", &p->max_tokens, f));
-    TRY(field_peek_count(root, "max_completion_tokens", &p->max_tokens, f));
-    TRY(field_peek_count(root, "n", &p->n, f));
-    return field_peek_bool(json_get_lit(root, "stream_options"), "include_usage", &p->include_usage,
-                           f);
+    TRY(peek_model(&in, root, route, &p->model));
+    if (!json_is(messages, JSON_ARRAY))
+        return field_peek_refuse(&in, "messages", FIELD_WANT_OBJECTS, messages);
+    TRY(field_peek_bool(&in, root, "stream", &p->stream));
+    TRY(field_peek_count(&in, root, "max_tokens", &p->max_tokens));
+    TRY(field_peek_count(&in, root, "max_completion_tokens", &p->max_tokens));
+    TRY(field_peek_count(&in, root, "n", &p->n));
+    return field_peek_bool(&in, json_get_lit(root, "stream_options"), "include_usage",
+                           &p->include_usage);
 }
 
 enum rc chat_peek(jval root, const struct front_route *route, struct arena *a, struct ir_peek *ret,

@@ -296,11 +296,6 @@ static jtext user_of(jval root)
     return STR_NONE;
 }
 
-static enum rc missing(const char *name, str message, struct fail *f)
-{
-    return fail_set(f, ERR_BAD_REQUEST, message, str_c(name), STR("missing_required_parameter"));
-}
-
 /* May the input be missing? Then something else says what is to be answered. */
 static bool continues(jval root)
 {
@@ -313,22 +308,20 @@ enum rc responses_peek(jval root, const struct front_route *route, struct arena 
                        struct ir_peek *ret, struct fail *f)
 {
     struct ir_peek p = {.n = 1, .include_usage = true};
-    jval model = json_get_lit(root, "model"), input = json_get_lit(root, "input");
+    const struct field_peek in = {.a = a, .f = f, .voice = FIELD_VOICE_OPENAI};
+    jval input = json_get_lit(root, "input");
     jtext effort = json_raw(json_path(root, "reasoning", "effort", NULL));
 
     (void)route;
     if (!json_is(root, JSON_OBJECT))
         return fail_set(f, ERR_BAD_REQUEST, STR("The body must be a JSON object."), STR_NONE,
                         STR("invalid_type"));
-    if (!json_is(model, JSON_STRING) || !json_raw(model).n)
-        return missing("model", STR("model: a model must be named."), f);
+    TRY(field_peek_model(&in, root, &p.model));
     if (json_is_nothing(input) ? !continues(root)
                                : !json_is(input, JSON_STRING) && !json_is(input, JSON_ARRAY))
-        return missing("input", STR("input: must be a string or an array of items."), f);
-    if (json_str(model, a, &p.model) != RC_OK)
-        return RC_NOMEM;
-    TRY(field_peek_bool(root, "stream", &p.stream, f));
-    TRY(field_peek_count(root, "max_output_tokens", &p.max_tokens, f));
+        return field_peek_refuse(&in, "input", FIELD_WANT_INPUT, input);
+    TRY(field_peek_bool(&in, root, "stream", &p.stream));
+    TRY(field_peek_count(&in, root, "max_output_tokens", &p.max_tokens));
     peek_input(input, &p);
     peek_tools(json_get_lit(root, "tools"), &p);
     p.thinks = effort.n && !str_eq(effort, STR("none"));

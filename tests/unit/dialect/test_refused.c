@@ -284,11 +284,79 @@ static void test_peek(void **state)
     drive_fini(&d);
 }
 
+/* The errors that a beginner meets first have each vendor's own words, and a wrong type is not told
+ * as a missing member. */
+static void test_words_of_each_vendor(void **state)
+{
+    static const struct {
+        const struct dialect *dialect;
+        const char *body, *param, *code, *message;
+    } t[] = {
+        {&dialect_openai_chat, "{\"messages\":[]}", "model", "missing_required_parameter",
+         "Missing required parameter: 'model'."},
+        {&dialect_openai_chat, "{\"model\":7,\"messages\":[]}", "model", "invalid_type",
+         "Invalid type for 'model': expected a string, but got an integer instead."},
+        {&dialect_openai_chat, "{\"model\":\"m\"}", "messages", "missing_required_parameter",
+         "Missing required parameter: 'messages'."},
+        {&dialect_openai_chat, "{\"model\":\"m\",\"messages\":\"hi\"}", "messages", "invalid_type",
+         "Invalid type for 'messages': expected an array of objects, but got a string instead."},
+        {&dialect_openai_chat, "{" CHAT_MIN ",\"stream\":\"yes\"}", "stream", "invalid_type",
+         "Invalid type for 'stream': expected a boolean, but got a string instead."},
+        {&dialect_openai_chat, "{" CHAT_MIN ",\"max_tokens\":1.5}", "max_tokens", "invalid_type",
+         "Invalid type for 'max_tokens': expected an integer, but got a decimal number instead."},
+        {&dialect_openai_chat, "{" CHAT_MIN ",\"n\":0}", "n", "integer_below_min_value",
+         "Invalid 'n': integer below minimum value. Expected a value >= 1, but got 0 instead."},
+        {&dialect_responses, "{\"model\":true,\"input\":\"hi\"}", "model", "invalid_type",
+         "Invalid type for 'model': expected a string, but got a boolean instead."},
+        {&dialect_responses, "{\"model\":\"m\"}", "input", "missing_required_parameter",
+         "Missing required parameter: 'input'."},
+        {&dialect_responses, "{\"model\":\"m\",\"input\":{}}", "input", "invalid_type",
+         "Invalid type for 'input': expected one of an array of objects or string, but got an "
+         "object instead."},
+        {&dialect_anthropic, "{\"max_tokens\":9,\"messages\":[]}", "model",
+         "missing_required_parameter", "model: Field required"},
+        {&dialect_anthropic, "{\"model\":[],\"max_tokens\":9,\"messages\":[]}", "model",
+         "invalid_type", "model: Input should be a valid string"},
+        {&dialect_anthropic, "{\"model\":\"m\",\"max_tokens\":9}", "messages",
+         "missing_required_parameter", "messages: Field required"},
+        {&dialect_anthropic, "{\"model\":\"m\",\"max_tokens\":9,\"messages\":\"hi\"}", "messages",
+         "invalid_type", "messages: Input should be a valid list"},
+        {&dialect_anthropic, "{" CHAT_MIN "}", "max_tokens", "missing_required_parameter",
+         "max_tokens: Field required"},
+        {&dialect_anthropic, "{" CHAT_MIN ",\"max_tokens\":\"9\"}", "max_tokens", "invalid_type",
+         "max_tokens: Input should be a valid integer"},
+        {&dialect_anthropic, "{" CHAT_MIN ",\"max_tokens\":0}", "max_tokens",
+         "integer_below_min_value", "max_tokens: Input should be greater than or equal to 1"},
+        {&dialect_gemini, "{}", "contents", "missing_required_parameter",
+         "* GenerateContentRequest.contents: contents is not specified"},
+        {&dialect_gemini, "{\"contents\":7}", "contents", "invalid_type",
+         "Invalid value at 'contents': it must be a list of contents, each with its parts."},
+        {&dialect_bedrock, "{}", "messages", "missing_required_parameter",
+         "messages: at least one message is required"},
+        {&dialect_bedrock, "{\"messages\":\"hi\"}", "messages", "invalid_type",
+         "messages: Input should be a valid list"},
+    };
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(t); i++) {
+        struct drive d;
+        struct ir_request r;
+        drive_init(&d);
+        if (drive_decode(&d, t[i].dialect, str_c(t[i].body), &r) == RC_OK)
+            fail_msg("accepted: %s", t[i].body);
+        if (!str_eq(d.fail.param, str_c(t[i].param)) || !str_eq(d.fail.code, str_c(t[i].code)) ||
+            !str_eq(d.fail.message, str_c(t[i].message)))
+            fail_msg("%s: " STR_FMT ", " STR_FMT ": " STR_FMT, t[i].body, STR_ARG(d.fail.param),
+                     STR_ARG(d.fail.code), STR_ARG(d.fail.message));
+        drive_fini(&d);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_j13_chat),
         cmocka_unit_test(test_j13_messages),
+        cmocka_unit_test(test_words_of_each_vendor),
         cmocka_unit_test(test_bodies_that_are_no_request),
         cmocka_unit_test(test_the_path_of_what_is_wrong),
         cmocka_unit_test(test_j2_names),
