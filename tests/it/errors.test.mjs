@@ -2,6 +2,7 @@
 // The table of errors (docs/dialects/errors.md) as the official SDKs see it: for each canonical error that
 // can be provoked, each front's own shape and the class that its SDK raises, before a stream and inside one.
 import assert from 'node:assert/strict';
+import net from 'node:net';
 import { test } from 'node:test';
 import { dep, skip, world } from './lib.mjs';
 
@@ -24,6 +25,7 @@ const chat = {
   ask: (c, fields, o) => c.chat.completions.create({ model: 'm', messages: HI, ...fields }, o),
   get: (c) => c.get('/chat/completions'),
   wrong: { max_tokens: 'many' },
+  mistyped: { messages: 'hi' },
   long: { metadata: { user_id: LONG } },
   said: (e) => [e.type, e.code],
 };
@@ -33,6 +35,8 @@ const responses = {
   ask: (c, fields, o) => c.responses.create({ model: 'm', input: HI, store: false, ...fields }, o),
   get: (c) => c.get('/responses'),
   wrong: { max_output_tokens: 'many' },
+  mistyped: { input: 7 },
+  unsaid: { background: true },
   long: { metadata: { user_id: LONG } },
   said: chat.said,
 };
@@ -44,6 +48,7 @@ const messages = {
     c.messages.create({ model: 'm', max_tokens: 64, messages: HI, ...fields }, o),
   get: (c) => c.get('/v1/messages'),
   wrong: { max_tokens: 'many' },
+  mistyped: { messages: 'hi' },
   long: { metadata: { user_id: LONG } },
   said: (e) => [e.error?.error?.type],
 };
@@ -63,6 +68,8 @@ const gemini = {
   get: (c, stream) =>
     c.models.get({ model: `m:${stream ? 'streamGenerateContent' : 'generateContent'}` }),
   wrong: { maxOutputTokens: 'many' },
+  mistyped: { candidateCount: 'two' },
+  unsaid: { cachedContent: 'cachedContents/1' },
   long: { contents: LONG },
   said: (e) => [JSON.parse(e.message.slice(e.message.indexOf('{'))).error.status],
 };
@@ -104,6 +111,7 @@ const converse = {
     return converse.ask(altered(c, change), { stream });
   },
   wrong: { inferenceConfig: { maxTokens: -1 } },
+  mistyped: { toolConfig: { tools: {} } },
   long: { text: LONG },
   said: () => [],
 };
@@ -114,6 +122,42 @@ const header = (front, e, name) =>
   front === converse ? e.$response.headers[name] : e.headers.get(name);
 const classOf = (front, e) =>
   front === converse ? [e.name, e.$metadata.httpStatusCode] : [e.constructor.name, e.status];
+
+// Between an SDK and weir, for what no SDK would do: the request's head is changed, and only so many bytes
+// of its body go on.
+async function between(t, w, { head = (text) => text, body = Infinity }) {
+  const server = net.createServer((from) => {
+    const to = net.connect(new URL(w.base).port, '127.0.0.1');
+    let seen = Buffer.alloc(0);
+    let sent = 0;
+    from.on('data', (bytes) => {
+      seen = Buffer.concat([seen, bytes]);
+      const end = seen.indexOf('\r\n\r\n');
+      if (end < 0) return;
+      if (!sent) to.write(head(`${seen.subarray(0, end)}`) + '\r\n\r\n');
+      sent ||= end + 4;
+      const most = Math.min(seen.length, end + 4 + body);
+      to.write(seen.subarray(sent, most));
+      sent = Math.max(sent, most);
+    });
+    to.pipe(from);
+    for (const s of [from, to])
+      s.on('error', () => {}).on('close', () => (s === from ? to : from).destroy());
+  });
+  await new Promise((ok) => server.listen(0, '127.0.0.1', ok));
+  t.after(() => server.close());
+  return { base: `http://127.0.0.1:${server.address().port}` };
+}
+
+// A request without any credential: each SDK insists on its own.
+const CREDENTIALS = ['authorization', 'x-api-key', 'x-goog-api-key'];
+const keyless = (text) =>
+  text
+    .split('\r\n')
+    .filter((line) => !CREDENTIALS.includes(line.split(':')[0].toLowerCase()))
+    .join('\r\n');
+const upgrading = (text) =>
+  `${text.replace(/^POST /, 'GET ').replace(/^connection:.*\r\n/im, '')}\r\nconnection: upgrade\r\nupgrade: websocket`;
 
 async function caught(promise) {
   try {
@@ -135,6 +179,24 @@ const TABLE = [
     error: 'bad_request',
     ask: (f, c, stream) => f.ask(c, { ...f.wrong, stream }),
     openai: ['BadRequestError', 400, 'invalid_request_error', 'invalid_type'],
+    anthropic: ['BadRequestError', 400, 'invalid_request_error'],
+    gemini: [400, 'INVALID_ARGUMENT'],
+    converse: ['ValidationException', 400],
+  },
+  {
+    error: 'a wrong type',
+    ask: (f, c, stream) => f.ask(c, { ...f.mistyped, stream }),
+    openai: ['BadRequestError', 400, 'invalid_request_error', 'invalid_type'],
+    anthropic: ['BadRequestError', 400, 'invalid_request_error'],
+    gemini: [400, 'INVALID_ARGUMENT'],
+    converse: ['ValidationException', 400],
+  },
+  {
+    // What a language has and the target's has no words for; where all has words, the provider says so.
+    error: 'unsupported',
+    ask: (f, c, stream) => f.ask(c, { ...f.unsaid, stream }),
+    from: refuses(400, 'unsupported_parameter'),
+    openai: ['BadRequestError', 400, 'invalid_request_error', 'unsupported_parameter'],
     anthropic: ['BadRequestError', 400, 'invalid_request_error'],
     gemini: [400, 'INVALID_ARGUMENT'],
     converse: ['ValidationException', 400],
@@ -164,6 +226,14 @@ const TABLE = [
     converse: ['UnrecognizedClientException', 403],
   },
   {
+    error: 'no_key',
+    between: { head: keyless },
+    openai: ['AuthenticationError', 401, 'invalid_request_error', 'invalid_api_key'],
+    anthropic: ['AuthenticationError', 401, 'authentication_error'],
+    gemini: [403, 'PERMISSION_DENIED'],
+    converse: ['MissingAuthenticationTokenException', 403],
+  },
+  {
     error: 'forbidden',
     with: { defaultHeaders: { 'sec-fetch-site': 'cross-site', origin: 'https://evil.test' } },
     openai: ['PermissionDeniedError', 403, 'invalid_request_error', 'permission_denied'],
@@ -187,6 +257,23 @@ const TABLE = [
     anthropic: ['APIError', 405, 'invalid_request_error'],
     gemini: [405, 'INVALID_ARGUMENT'],
     converse: ['UnknownOperationException', 405],
+  },
+  {
+    error: 'request_timeout',
+    between: { body: 5 },
+    config: 'clientTimeouts: { bodyTotal: 500ms }',
+    openai: ['APIError', 408, 'invalid_request_error', 'request_timeout'],
+    anthropic: ['RequestTimeoutError', 408, 'invalid_request_error'],
+    gemini: [408, 'DEADLINE_EXCEEDED'],
+    converse: ['ModelTimeoutException', 408],
+  },
+  {
+    error: 'upgrade',
+    between: { head: upgrading },
+    openai: ['APIError', 426, 'invalid_request_error', 'websocket_not_supported'],
+    anthropic: ['APIError', 426, 'invalid_request_error'],
+    gemini: [426, 'INVALID_ARGUMENT'],
+    converse: ['ValidationException', 426],
   },
   {
     error: 'too_large',
@@ -231,6 +318,24 @@ const TABLE = [
     converse: ['ModelErrorException', 502],
   },
   {
+    error: 'unavailable',
+    from: null, // nobody listens there
+    openai: ['InternalServerError', 503, 'service_unavailable_error', 'no_healthy_upstream'],
+    anthropic: ['ServiceUnavailableError', 503, 'api_error'],
+    gemini: [503, 'UNAVAILABLE'],
+    converse: ['ServiceUnavailableException', 503],
+    waits: true,
+  },
+  {
+    // The operator's money, not the client's: `budget` itself is for a client's own.
+    error: 'the budget of a provider',
+    from: refuses(402),
+    openai: ['InternalServerError', 503, 'service_unavailable_error', 'no_healthy_upstream'],
+    anthropic: ['ServiceUnavailableError', 503, 'api_error'],
+    gemini: [503, 'UNAVAILABLE'],
+    converse: ['ServiceUnavailableException', 503],
+  },
+  {
     error: 'overloaded',
     from: refuses(503),
     openai: ['InternalServerError', 503, 'service_unavailable_error', 'server_is_overloaded'],
@@ -263,9 +368,11 @@ for (const row of TABLE) {
       test(`${row.error}: ${front.name}, ${how}`, { skip }, async (t) => {
         const { up, weir } = await world(t);
         const a = await up('openai');
-        const w = await weir(a, 'limits: { body: 16KiB }');
+        const at = row.from === null ? { dialect: 'openai', base: 'http://127.0.0.1:1/v1' } : a;
+        const w = await weir(at, 'limits: { body: 16KiB }', row.config ?? '');
         if (row.from) await a.always(row.from);
-        const client = front.client(w, row.with);
+        const to = row.between ? await between(t, w, row.between) : w;
+        const client = front.client(to, row.with);
         const ask = row.ask ?? ((f, c) => f.ask(c, { stream }));
         const e = await caught(ask(front, client, stream));
         assert.deepEqual(
@@ -297,6 +404,49 @@ const TYPES = [
     converse: 'ThrottlingException',
   },
   {
+    type: 'invalid_request_error',
+    code: 'invalid_request',
+    gemini: [400, 'INVALID_ARGUMENT'],
+    converse: 'ValidationException',
+  },
+  {
+    type: 'timeout_error',
+    code: 'timeout',
+    gemini: [504, 'DEADLINE_EXCEEDED'],
+    converse: 'ModelStreamErrorException',
+  },
+  {
+    type: 'authentication_error', // of our key: no news for the client
+    says: 'api_error',
+    code: 'upstream_auth_error',
+    gemini: [503, 'UNAVAILABLE'],
+    converse: 'ModelStreamErrorException',
+  },
+  {
+    type: 'billing_error', // the operator's money
+    says: 'api_error',
+    code: 'no_healthy_upstream',
+    gemini: [503, 'UNAVAILABLE'],
+    converse: 'ServiceUnavailableException',
+  },
+  {
+    type: 'a cut',
+    ends: 'rst',
+    says: 'api_error',
+    code: 'upstream_error',
+    gemini: [503, 'UNAVAILABLE'],
+    converse: 'ModelStreamErrorException',
+  },
+  {
+    type: 'a silence',
+    ends: 5,
+    config: 'timeouts: { idle: 500ms }',
+    says: 'timeout_error',
+    code: 'timeout',
+    gemini: [504, 'DEADLINE_EXCEEDED'],
+    converse: 'ModelStreamErrorException',
+  },
+  {
     type: 'api_error',
     code: 'upstream_error',
     gemini: [503, 'UNAVAILABLE'],
@@ -304,7 +454,8 @@ const TYPES = [
   },
 ];
 
-function broken(type) {
+// `ends`: instead of the event, how the connection goes on.
+function broken(type, ends) {
   const start = {
     type: 'message_start',
     message: {
@@ -327,7 +478,7 @@ function broken(type) {
   const sse = (e) => `event: ${e.type}\ndata: ${JSON.stringify(e)}\n\n`;
   const head = 'HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\n';
   // The words must have left before the error comes: else it has a status, see below.
-  return { raw: [head + list.slice(0, 3).map(sse).join(''), 0.3, sse(list[3])] };
+  return { raw: [head + list.slice(0, 3).map(sse).join(''), 0.3, ends ?? sse(list[3])] };
 }
 
 async function listen(front, client) {
@@ -339,13 +490,13 @@ async function listen(front, client) {
   return { events, error };
 }
 
-for (const { type, code, ...row } of TYPES) {
+for (const { type, code, ends, says = type, config = '', ...row } of TYPES) {
   for (const front of FRONTS) {
     test(`${type} in mid-stream: ${front.name}`, { skip }, async (t) => {
       const { up, weir } = await world(t);
       const a = await up('anthropic');
-      await a.always(broken(type));
-      const { events, error } = await listen(front, front.client(await weir(a)));
+      await a.always(broken(type, ends));
+      const { events, error } = await listen(front, front.client(await weir(a, config)));
       assert.match(JSON.stringify(events), /one/, 'the words before it were lost');
       if (front === responses) {
         // The SDK throws nothing here: the response that failed is its last event.
@@ -367,7 +518,7 @@ for (const { type, code, ...row } of TYPES) {
       }
       assert.equal(error?.constructor.name, 'APIError', String(error));
       if (front === chat) assert.equal(error.code, code);
-      else assert.equal(error.error.error.type, type);
+      else assert.equal(error.error.error.type, says);
     });
   }
 }
