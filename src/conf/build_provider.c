@@ -383,6 +383,13 @@ static void check_counts(struct builder *b, const struct raw_provider *raw,
                    "provider '" STR_FMT "': its language (" STR_FMT
                    ") has no count_tokens that could be asked, so weir counts; remove countTokens",
                    STR_ARG(conf_brief(p->name)), STR_ARG(p->dialect));
+    else if (p->counts_tokens && p->endpoint.n)
+        BUILD_WARN(
+            b, place_of(raw->at.node, "countTokens"),
+            "provider '" STR_FMT
+            "' has one endpoint and no base URL, so its count_tokens can't be asked and weir "
+            "counts; give it a baseURL, or remove countTokens",
+            STR_ARG(conf_brief(p->name)));
 }
 
 static enum rc set_reach(struct builder *b, const struct raw_provider *raw, struct conf_provider *p)

@@ -8,8 +8,9 @@
 #define MODEL_MAX 1024 /* bytes of a name, as written */
 
 /* As Google says it, with the proto's own name of the field. */
-#define WRONG_AT(name) \
-    "Invalid value at 'generation_config." name "' (TYPE_INT32): it must be an integer of at least 1."
+#define WRONG_AT(name)                          \
+    "Invalid value at 'generation_config." name \
+    "' (TYPE_INT32): it must be an integer of at least 1."
 
 /* ---- proto JSON ---------------------------------------------------------------------------------
  */
@@ -149,10 +150,12 @@ enum rc gemini_peek(jval root, const struct front_route *route, struct arena *a,
     content = json_get_lit(body, "contents");
     if (!json_is(content, JSON_ARRAY) && !json_is(content, JSON_OBJECT))
         return json_is_nothing(content)
-                   ? bad(f, "contents", "* GenerateContentRequest.contents: contents is not specified",
+                   ? bad(f, "contents",
+                         "* GenerateContentRequest.contents: contents is not specified",
                          "missing_required_parameter")
                    : bad(f, "contents",
-                         "Invalid value at 'contents': it must be a list of contents, each with its "
+                         "Invalid value at 'contents': it must be a list of contents, each with "
+                         "its "
                          "parts.",
                          "invalid_type");
     for (l = gemini_list_of(content); gemini_list_next(&l, &content); p.messages++)

@@ -14,6 +14,14 @@ static const struct {
     {STR("JVBERi0"), STR("application/pdf")},
 };
 
+/* Sounds apart, for RIFF and others hold both: "UklGR" is a WebP among pictures. */
+static const struct {
+    str head, format;
+} sounds[] = {
+    {STR("UklGR"), STR("wav")},  {STR("SUQz"), STR("mp3")},    {STR("//"), STR("mp3")},
+    {STR("T2dnUw"), STR("ogg")}, {STR("ZkxhQw"), STR("flac")},
+};
+
 void media_of_url(struct ir_media *m, jtext url)
 {
     size_t comma, semi;
@@ -33,6 +41,18 @@ void media_of_url(struct ir_media *m, jtext url)
     m->src = IR_MEDIA_BASE64;
     m->media_type = semi ? str_head(head, semi) : STR_NONE;
     m->data = str_from(url, comma + 1);
+}
+
+void media_of_sound(struct ir_media *m, jtext data, jtext format)
+{
+    media_of_url(m, data);
+    if (m->src == IR_MEDIA_URL && !media_is_web_url(data))
+        m->src = IR_MEDIA_BASE64;
+    for (size_t i = 0; !format.n && !m->media_type.n && i < ARRAY_LEN(sounds); i++)
+        if (m->src == IR_MEDIA_BASE64 && str_has_prefix(m->data, sounds[i].head))
+            m->media_type = sounds[i].format;
+    if (format.n)
+        m->media_type = format;
 }
 
 bool media_is_web_url(jtext url)

@@ -10,6 +10,9 @@
 /* Sort a URL into *m: "data:image/png;base64,…" to media type and base64, anything else to a URL.
  */
 void media_of_url(struct ir_media *m, jtext url);
+/* A sound as Chat's clients give it: base64 with the name of a format ("wav"), or, as Mistral's do,
+ * a URL or base64 alone. Its media_type is a format's name or a type, of what is said or seen. */
+void media_of_sound(struct ir_media *m, jtext data, jtext format);
 bool media_is_web_url(jtext url); /* http: or https: */
 /* Write m as one JSON string: the URL itself, or a data URL built around the payload. `type` is
  * used when m does not know its own. */

@@ -16,6 +16,7 @@
 
 struct part { /* the members of any part, before its type sorts them */
     jtext type, text, refusal;
+    jtext document_url, document_name;
     jval image_url, input_audio, file;
     str cache;
 };
@@ -88,18 +89,31 @@ static enum rc read_file(struct decoding *d, jval v, const struct field_at *at, 
     return RC_OK;
 }
 
+/* {data, format}; Mistral's clients give the data alone. */
 static enum rc read_audio(struct decoding *d, jval v, const struct field_at *at, struct ir_block *b)
 {
     static const struct field rows[] = {
         FIELD(data, FIELD_TEXT, struct audio, data),
         FIELD(format, FIELD_TEXT, struct audio, format),
     };
-    struct audio au = {0};
+    struct audio au = {.data = json_raw(v)};
 
-    TRY(field_walk(d, v, rows, ARRAY_LEN(rows), &au, at));
-    b->media.src = IR_MEDIA_BASE64;
-    b->media.data = au.data;
-    b->media.media_type = au.format; /* "wav", "mp3": a format name, not a media type */
+    if (!json_is(v, JSON_STRING))
+        TRY(field_walk(d, v, rows, ARRAY_LEN(rows), &au, at));
+    if (!au.data.n)
+        return field_bad(d, at, "a sound needs its data", "missing_required_parameter");
+    media_of_sound(&b->media, au.data, au.format);
+    return RC_OK;
+}
+
+/* Mistral's form of a file: {document_url: "https:…" or "data:…", document_name}. */
+static enum rc read_document_url(struct decoding *d, const struct part *p,
+                                 const struct field_at *at, struct ir_block *b)
+{
+    if (!p->document_url.n)
+        return field_bad(d, at, "a document needs its URL", "missing_required_parameter");
+    media_of_url(&b->media, p->document_url);
+    b->media.title = p->document_name;
     return RC_OK;
 }
 
@@ -113,6 +127,8 @@ static enum rc read_part(struct decoding *d, jval v, const struct field_at *at,
         FIELD(image_url, FIELD_VALUE, struct part, image_url),
         FIELD(input_audio, FIELD_VALUE, struct part, input_audio),
         FIELD(file, FIELD_VALUE, struct part, file),
+        FIELD(document_url, FIELD_TEXT, struct part, document_url),
+        FIELD(document_name, FIELD_TEXT, struct part, document_name),
         FIELD(cache_control, FIELD_JSON, struct part, cache),
         FIELD_SKIP(thinking),
     };
@@ -135,6 +151,9 @@ static enum rc read_part(struct decoding *d, jval v, const struct field_at *at,
     } else if (str_eq(p.type, STR("file"))) {
         TRY(add_block(d, tail, IR_DOCUMENT, v, &b));
         TRY(read_file(d, p.file, at, b));
+    } else if (str_eq(p.type, STR("document_url"))) {
+        TRY(add_block(d, tail, IR_DOCUMENT, v, &b));
+        TRY(read_document_url(d, &p, at, b));
     } else if (!p.type.n || str_eq(p.type, STR("text"))) {
         return field_bad(d, at, "a content part needs a type and its content", "invalid_value");
     } else {

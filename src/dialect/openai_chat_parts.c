@@ -214,6 +214,11 @@ static void put_audio(struct chat_writer *cw, const struct ir_media *m)
 {
     struct json_writer *w = &cw->w;
 
+    if (m->src == IR_MEDIA_URL && !cw->ways->document_url) { /* only Mistral fetches sounds */
+        put_text_part(w, STR("[a sound was here, which this model can't fetch]"));
+        chat_lose(cw, STR("input_audio"));
+        return;
+    }
     json_begin_object(w);
     json_key(w, "type");
     json_put_lit(w, "input_audio");

@@ -81,9 +81,8 @@ static enum rc fill_file(struct decoding *d, const struct part *p, const struct 
 static enum rc fill_audio(struct decoding *d, const struct part *p, const struct field_at *at,
                           struct ir_block *b)
 {
-    b->media.src = IR_MEDIA_BASE64;
-    b->media.data = json_raw(json_get_lit(p->audio, "data"));
-    b->media.media_type = json_raw(json_get_lit(p->audio, "format")); /* "wav": a format's name */
+    media_of_sound(&b->media, json_raw(json_get_lit(p->audio, "data")),
+                   json_raw(json_get_lit(p->audio, "format")));
     if (!b->media.data.n)
         return field_bad(d, at, "a sound needs its data", "missing_required_parameter");
     return RC_OK;

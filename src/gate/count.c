@@ -21,7 +21,7 @@ bool count_at_provider(struct call *c)
         conf_resolve(snap, c->key, c->peek.model, &c->found) != RC_OK)
         return false;
     const struct conf_provider *p = &snap->providers[c->found.route->targets[0].provider];
-    if (!p->counts_tokens)
+    if (!p->counts_tokens || p->endpoint.n) /* of one endpoint alone no other is known */
         return false;
     op_find(c);
     const struct op_way *way = c->op ? op_way_of(c->op->row, p->dialect) : NULL;

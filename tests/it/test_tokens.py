@@ -300,3 +300,17 @@ def test_what_the_provider_refuses_is_told(weir, upstream):
     body = {"model": "m", "messages": [{"role": "user", "content": TEXT}]}
     r = http1.call(w.port, "POST", "/v1/messages/count_tokens", body)
     assert r.status == 400 and r.json["error"]["type"] == "invalid_request_error"
+
+
+def test_of_one_endpoint_no_other_is_known(weir, upstream):
+    """An address that is asked as it stands has no count beside it: counted here, and checked."""
+    up = upstream("anthropic", default=says())
+    w = weir(
+        "listen: 127.0.0.1:@PORT@\nproviders:\n"
+        f"  - {{ name: a, dialect: anthropic, api_base_url: 'http://127.0.0.1:{up.port}/generate',"
+        " apiKey: t, models: [up], countTokens: provider }\n"
+        "models:\n  - { name: m, targets: [ { use: a/up } ] }\n"
+    )
+    assert "has one endpoint and no base URL" in w.said()
+    tokens, how = count(w)
+    assert tokens > 0 and how in ("counted", "estimated") and not up.requests

@@ -93,6 +93,46 @@ static void test_its_own_words(void **state)
     drive_fini(&d);
 }
 
+/* What Mistral's clients say shortly: a sound as plain text, a file by its URL. */
+static void test_media_as_its_clients_give_them(void **state)
+{
+    static const struct {
+        const char *part;
+        const struct dialect *to;
+        const char *want;
+    } rows[] = {
+        {"\"input_audio\",\"input_audio\":\"SUQzBAA=\"", &dialect_openai_chat,
+         "{\"data\":\"SUQzBAA=\",\"format\":\"mp3\"}"},
+        {"\"input_audio\",\"input_audio\":\"data:audio/flac;base64,ZkxhQw==\"",
+         &dialect_openai_chat, "{\"data\":\"ZkxhQw==\",\"format\":\"flac\"}"},
+        {"\"input_audio\",\"input_audio\":\"UklGRg==\"", &dialect_mistral,
+         "\"input_audio\":\"UklGRg==\""},
+        {"\"input_audio\",\"input_audio\":{\"data\":\"UklGRg==\",\"format\":\"wav\"}",
+         &dialect_mistral, "\"input_audio\":\"UklGRg==\""},
+        {"\"input_audio\",\"input_audio\":\"https://e.org/a.mp3\"", &dialect_mistral,
+         "\"input_audio\":\"https://e.org/a.mp3\""},
+        {"\"input_audio\",\"input_audio\":\"https://e.org/a.mp3\"", &dialect_gemini,
+         "{\"mimeType\":\"audio/mp3\",\"fileUri\":\"https://e.org/a.mp3\"}"},
+        {"\"input_audio\",\"input_audio\":\"https://e.org/a.mp3\"", &dialect_openai_chat,
+         "[a sound was here, which this model can't fetch]"},
+        {"\"document_url\",\"document_url\":\"https://e.org/a.pdf\",\"document_name\":\"a\"",
+         &dialect_anthropic, "{\"type\":\"url\",\"url\":\"https://e.org/a.pdf\"},\"title\":\"a\""},
+        {"\"document_url\",\"document_url\":\"https://e.org/a.pdf\"", &dialect_mistral,
+         "\"document_url\":\"https://e.org/a.pdf\""},
+    };
+    struct drive d;
+    (void)state;
+    drive_init(&d);
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        str body = arena_strf(&d.arena,
+                              "{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":[{"
+                              "\"type\":%s}]}]}",
+                              rows[i].part);
+        has(drive_request(&d, &dialect_openai_chat, body, rows[i].to, "m"), rows[i].want);
+    }
+    drive_fini(&d);
+}
+
 static void test_errors(void **state)
 {
     static const struct {
@@ -147,8 +187,11 @@ static void test_its_bytes_do_not_pass(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_ids_of_older_models),   cmocka_unit_test(test_calls_of_custom_tools),
-        cmocka_unit_test(test_its_own_words),         cmocka_unit_test(test_errors),
+        cmocka_unit_test(test_ids_of_older_models),
+        cmocka_unit_test(test_calls_of_custom_tools),
+        cmocka_unit_test(test_its_own_words),
+        cmocka_unit_test(test_media_as_its_clients_give_them),
+        cmocka_unit_test(test_errors),
         cmocka_unit_test(test_its_bytes_do_not_pass),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
