@@ -42,6 +42,7 @@ enum rc build_routing(struct builder *b)
     struct conf_routing *r = &b->s->routing;
     r->strategy = (enum conf_strategy)raw->strategy;
     r->fallback = raw->fallback;
+    r->ccr = b->ccr;
     r->attempts = raw->fallback ? raw->attempts : 1;
     r->replay = raw->replay == RAW_REPLAY_ONCE;
     r->weight_response_time = raw->weights.response_time;
@@ -63,9 +64,23 @@ static unsigned needs_of(const struct conf_route *r)
     return asks && r->ntargets > 1 ? ROUTING_NEEDS_SESSION : 0;
 }
 
+/* Any slot: with nothing but `default`, a sub-agent's tag is still to be obeyed and taken out. But
+ * where no file speaks, none is meant. */
+static unsigned needs_of_scenarios(const struct builder *b)
+{
+    const struct conf_route *const *slots = b->s->routing.scenarios;
+    unsigned needs = 0;
+    for (unsigned i = 0; i < CONF_SCENARIO_COUNT && !b->no_file; i++)
+        needs |= slots[i] ? ROUTING_NEEDS_SCENARIO | ROUTING_NEEDS_TRAITS : 0;
+    if (slots[CONF_SCENARIO_LONG_CONTEXT])
+        needs |= ROUTING_NEEDS_TOKENS | ROUTING_NEEDS_SESSION;
+    return needs;
+}
+
 void build_needs(struct builder *b)
 {
     struct conf_routing *r = &b->s->routing;
+    r->needs = needs_of_scenarios(b);
     for (uint32_t i = 0; i < b->s->nmodels; i++)
         r->needs |= needs_of(b->s->models[i]);
 }

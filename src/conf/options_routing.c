@@ -76,8 +76,8 @@ static const struct option scenarios_rows[] = {
      .help = (help_)},
 #include "conf/scenarios.def"
 #undef SCENARIO
-    {"longContextThreshold", OPTION_COUNT, OPTION_LATER, AT(long_context_threshold), "60000", 1,
-     1ull << 32, .help = "tokens from which a prompt is a long one"},
+    {"longContextThreshold", OPTION_COUNT, 0, AT(long_context_threshold), "60000", 1, 1ull << 32,
+     .help = "tokens from which a prompt is a long one"},
 };
 #undef AT
 const struct section option_scenarios = {"routing.scenarios", "Models for kinds of request",

@@ -304,15 +304,17 @@ str conf_alert_scope_name(enum conf_alert_scope v);
 str conf_alert_action_name(enum conf_alert_action v);
 
 /* What must be known of a call, so that a plain configuration works nothing out. */
-#define ROUTING_NEEDS_TRAITS  1u /* what kind of request it is */
-#define ROUTING_NEEDS_TOKENS  2u /* how long its prompt is */
-#define ROUTING_NEEDS_SESSION 4u /* which calls belong together */
+#define ROUTING_NEEDS_TRAITS   1u /* what kind of request it is */
+#define ROUTING_NEEDS_TOKENS   2u /* how long its prompt is */
+#define ROUTING_NEEDS_SESSION  4u /* which calls belong together */
+#define ROUTING_NEEDS_SCENARIO 8u /* scenarios are to be asked */
 
 struct conf_routing {
     enum conf_strategy strategy; /* for models without one */
     struct conf_sticky sticky;   /* the same */
     unsigned needs;              /* ROUTING_NEEDS_*: what some part of the file asks of calls */
     bool fallback;               /* false: one attempt, no other target, no other model */
+    bool ccr;                    /* the file is claude-code-router's: see gate/scenario.c */
     uint32_t attempts;           /* tries of one call, all kinds together */
     bool replay;                 /* send again elsewhere what got no byte of an answer */
     double weight_response_time, weight_error_rate, weight_cost; /* for `balanced` */
@@ -376,7 +378,13 @@ struct snapshot *snapshot_ref(struct snapshot *s);   /* returns s */
 struct snapshot *snapshot_unref(struct snapshot *s); /* returns NULL; accepts NULL */
 
 /* How a name was understood, for logs and `weir explain`. */
-enum conf_how { CONF_BY_MODEL, CONF_BY_PROVIDER, CONF_BY_BARE_NAME, CONF_BY_DEFAULT };
+enum conf_how {
+    CONF_BY_MODEL,
+    CONF_BY_PROVIDER,
+    CONF_BY_BARE_NAME,
+    CONF_BY_DEFAULT,
+    CONF_BY_SCENARIO, /* not by conf_resolve: gate/scenario.c */
+};
 
 /* Where a request's model leads. When it is no named route, `own` describes it and `route` points
  * to it, so the struct must not be copied. Slices point into the snapshot or into the request. */

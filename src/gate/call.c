@@ -366,7 +366,7 @@ bool call_find_route(struct call *c)
     }
     if (call_passes(c)) {
         pass_resolve(c);
-    } else if (conf_resolve(c->gen->snap, c->key, c->peek.model, &c->found) != RC_OK) {
+    } else if (!scenario_resolve(c)) {
         call_fail_unknown_model(c, c->peek.model);
         return false;
     }

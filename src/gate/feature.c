@@ -43,6 +43,12 @@ const struct ir_traits *features_traits(struct call *c)
     return f->has_traits ? &f->traits : NULL;
 }
 
+void features_forget(struct call *c)
+{
+    if (c->features)
+        c->features->asked_traits = c->features->has_traits = false;
+}
+
 /* ---- session */
 
 /* Headers that name a session, the surest first. */
@@ -97,6 +103,10 @@ static void find_session(struct call *c, struct features_session *s)
     for (size_t i = 0; i < ARRAY_LEN(session_headers); i++)
         if (set_session(c, s, SESSION_BY_HEADER, h1_find(c->req->head, session_headers[i])))
             return;
+    jtext user, session;
+    ir_split_user(c->op ? STR_NONE : c->peek.user, &user, &session); /* without decoding it all */
+    if (set_session(c, s, SESSION_BY_BODY, session))
+        return;
     const struct ir_traits *t = features_traits(c);
     if (t && set_session(c, s, SESSION_BY_BODY, t->session))
         return;

@@ -40,5 +40,7 @@ str features_user(struct call *c);
  * where that is clear, by an estimate, counted near it. Never waits. `p` and `model` as whose
  * tokens; NULL and the name that was asked for where nobody is chosen yet. */
 uint64_t features_tokens(struct call *c, const struct conf_provider *p, str model, uint64_t mark);
+/* The request was changed: what was read from it is read again. */
+void features_forget(struct call *c);
 /* What a `sticky` route holds together: hash of session, user, key or header; 0: nothing. */
 uint64_t features_sticky(struct call *c, const struct conf_route *r);

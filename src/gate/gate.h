@@ -13,6 +13,7 @@
 #include "client/client.h"
 #include "conf/snapshot.h"
 #include "gate/board.h"
+#include "gate/sessions.h"
 #include "obs/log.h"
 #include "obs/metric.h"
 #include "price/catalogue.h"
@@ -35,6 +36,7 @@ struct gate_world {
     _Atomic(const char *) tls_error;    /* … and of the last refused certificate */
     _Atomic bool draining;
     struct hash_key recall_key; /* of what is kept for conversations, the same for all workers */
+    struct sessions sessions;   /* how long prompts were */
     _Atomic(struct gate *) gates[GATE_WORKERS_MAX]; /* each set once, by its worker's gate_new */
 };
 

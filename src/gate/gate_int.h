@@ -47,6 +47,19 @@ struct binding {
     msec patience; /* until an answer begins, where another could be had; 0: as long as it takes */
 };
 
+/* How a call's route was found, where it was not by the model's own name. */
+enum routed_kind {
+    ROUTED_BY_MODEL,
+    ROUTED_BY_SCENARIO,
+    ROUTED_BY_SUBAGENT, /* claude-code-router's tag */
+    ROUTED_KINDS,
+};
+
+struct routed {
+    enum routed_kind kind;
+    str name; /* of the scenario; absent where there is none to tell */
+};
+
 /* One generation of the configuration on this worker. */
 struct gen {
     struct snapshot *snap;
@@ -145,6 +158,7 @@ struct call {
     struct ir_request *ir;          /* decoded when a translation needs it */
     struct features *features;      /* what was asked of it (gate/feature.h); NULL: nothing yet */
     const struct conf_route *route; /* where it is now: found.route or one of its fallbacks */
+    struct routed routed_by;
     unsigned next_fallback;
     bool last_resort; /* the route's targets are all broken: to be tried when the fallbacks are */
     enum err why;     /* of the plans that held nobody: what to answer, … */
@@ -394,6 +408,11 @@ void local_answer_json(struct call *c, unsigned status, struct rope *r); /* free
 void models_serve(struct call *c);                                       /* models.c */
 void local_serve(struct call *c); /* c->local, or a token count: answers */
 
+/* scenario.c: which model a kind of request goes to */
+bool scenario_resolve(
+    struct call *c);                /* c->found and c->routed_by; false: nobody knows the model */
+void scenario_note(struct call *c); /* at the end: how long its prompt was */
+
 /* excerpt.c */
 void excerpt_keep(struct call *c,
                   str bytes); /* of the answer under way, as far as a log may tell */
@@ -457,6 +476,7 @@ bool token_renew(struct call *c, enum err kind); /* true: another is worth a try
 /* reply.c. After call_fail the call is over: it must not be touched. */
 bool stream_reply_begin(struct call *c); /* false: the call is over */
 void call_reply_lines(struct call *c, str content_type, struct buf *b);
+str routed_text(const struct call *c); /* "scenario:think"; absent: by the model's name */
 void call_weir_lines(struct call *c, struct buf *b);  /* of those, the ones every reply has */
 void call_fail(struct call *c, const struct fail *f); /* before or after the commit point */
 void call_fail_kind(struct call *c, enum err kind, str message, str code);

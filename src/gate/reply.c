@@ -45,6 +45,23 @@ static str asked_model(const struct call *c)
     return fits ? name : STR_NONE;
 }
 
+str routed_text(const struct call *c)
+{
+    static const struct {
+        str text;
+    } kinds[ROUTED_KINDS] = {
+        [ROUTED_BY_SCENARIO] = {STR("scenario")},
+        [ROUTED_BY_SUBAGENT] = {STR("subagent")},
+    };
+    const struct routed *by = &c->routed_by;
+    if (by->kind == ROUTED_BY_MODEL)
+        return STR_NONE;
+    str kind = kinds[by->kind].text;
+    return by->name.n
+               ? arena_strf(&c->req->arena, STR_FMT ":" STR_FMT, STR_ARG(kind), STR_ARG(by->name))
+               : kind;
+}
+
 /* What stands on each reply, those that reached no provider among them: then the model is the one
  * asked for, once it is known, and no provider is named. */
 void call_weir_lines(struct call *c, struct buf *b)
@@ -63,6 +80,8 @@ void call_weir_lines(struct call *c, struct buf *b)
             h1_write_header(b, STR("x-weir-model"), model);
         own_time_stop(c); /* an answer of ours alone: all of its time was ours */
     }
+    if (c->routed_by.kind != ROUTED_BY_MODEL)
+        h1_write_header(b, STR("x-weir-route"), routed_text(c));
     h1_write_header_u64(b, STR("x-weir-attempts"), c->attempts);
     h1_write_header_u64(b, STR("x-weir-overhead-us"), c->own_us);
 }

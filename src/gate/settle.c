@@ -329,6 +329,9 @@ static void log_call(struct call *c, unsigned status, uint64_t ms)
         WORD(b, ",\"error\":", err_row(c->reply_error)->name);
     if (c->route) {
         TEXT(b, ",\"model\":", c->peek.model);
+        str by = routed_text(c);
+        if (by.n)
+            TEXT(b, ",\"routed_by\":", by);
         if (c->attempts) {
             const struct attempt_record *t = &c->tried[c->attempts - 1];
             TEXT(b, ",\"provider\":", t->provider->name);
@@ -363,6 +366,7 @@ void call_settle(struct call *c, bool gone)
     if (gone)
         c->reply_error = ERR_CLIENT_GONE;
     complete_usage(c);
+    scenario_note(c);
     charge(c);
     if (c->front)
         count_call(c, status, gone, ms);

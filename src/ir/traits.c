@@ -4,7 +4,6 @@
 
 #include "base/check.h"
 
-#define TAG_NAME      "CCR-SUBAGENT-MODEL"
 #define TAG_VALUE_MAX 256 /* bytes: no model has a longer name */
 #define TAG_USER_TURNS                                                                     \
     2              /* the user messages that may hold one: later ones are the user's words \
@@ -123,7 +122,7 @@ static size_t blanks(str text)
 static struct ir_tag tag_at(jtext text, size_t at)
 {
     const struct ir_tag none = {STR_NONE, STR_NONE};
-    const str name = STR(TAG_NAME);
+    const str name = STR(IR_TAG_NAME);
     const size_t open = bracket(str_head(text, at), '<', false);
     const size_t open_end = bracket(str_from(text, at + name.n), '>', true);
     if (!open || !open_end)
@@ -152,7 +151,7 @@ static struct ir_tag tag_at(jtext text, size_t at)
 
 struct ir_tag ir_find_tag(jtext text)
 {
-    size_t at = str_find(text, STR(TAG_NAME));
+    size_t at = str_find(text, STR(IR_TAG_NAME));
     if (at == SIZE_MAX)
         return (struct ir_tag){STR_NONE, STR_NONE};
     return tag_at(text, at);

@@ -23,6 +23,8 @@
 #pragma once
 #include "ir/request.h"
 
+#define IR_TAG_NAME "CCR-SUBAGENT-MODEL"
+
 /* `<CCR-SUBAGENT-MODEL>provider,model</CCR-SUBAGENT-MODEL>`, as claude-code-router's users have
  * their agents write it at the head of a sub-agent's prompt. */
 struct ir_tag {

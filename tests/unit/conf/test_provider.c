@@ -427,7 +427,6 @@ static void ccr_report(void **state)
     static const char *const parts[] = {
         "StatusLine: accepted, not active yet: there is no status line yet",
         "NON_INTERACTIVE_MODE: accepted, not active yet",
-        "Router.think: accepted, not active yet",
         "provider 'vertex' is left out",
         "'vertex,x' is left out, as its provider is",
         "unknown key 'someKeyOfAnotherVersion'",
