@@ -99,7 +99,7 @@ static enum rc read_tool(struct decoding *d, jval v, const struct field_at *at)
     static const struct field rows[] = {
         FIELD(name, FIELD_TEXT, struct ir_tool, name),
         FIELD(description, FIELD_TEXT, struct ir_tool, description),
-        FIELD(input_schema, FIELD_VALUE, struct ir_tool, schema),
+        FIELD(input_schema, FIELD_OBJECT, struct ir_tool, schema),
         FIELD(strict, FIELD_TRI, struct ir_tool, strict),
         FIELD(cache_control, FIELD_JSON, struct ir_tool, cache),
         FIELD_SKIP(type),

@@ -79,12 +79,19 @@ struct spec {
     enum ir_tri strict;
 };
 
+static enum rc read_schema(struct decoding *d, jval v, void *to, const struct field_at *at)
+{
+    static const struct field rows[] = {FIELD(json, FIELD_OBJECT, struct spec, schema)};
+
+    return field_walk(d, v, rows, ARRAY_LEN(rows), to, at);
+}
+
 static enum rc read_spec(struct decoding *d, jval v, const struct field_at *at, struct ir_tool *t)
 {
     static const struct field rows[] = {
         FIELD(name, FIELD_TEXT, struct spec, name),
         FIELD(description, FIELD_TEXT, struct spec, description),
-        FIELD(inputSchema, FIELD_VALUE, struct spec, schema),
+        FIELD_WITH(inputSchema, read_schema),
         FIELD(strict, FIELD_TRI, struct spec, strict),
     };
     struct spec s = {0};
@@ -94,7 +101,7 @@ static enum rc read_spec(struct decoding *d, jval v, const struct field_at *at, 
         return field_bad(d, at, "a tool needs a name", "missing_required_parameter");
     t->name = s.name;
     t->description = s.description;
-    t->schema = json_get_lit(s.schema, "json");
+    t->schema = s.schema;
     t->strict = s.strict;
     return RC_OK;
 }
@@ -105,6 +112,8 @@ static enum rc read_tool(struct decoding *d, jval v, const struct field_at *at,
     jval spec = json_get_lit(v, "toolSpec"), point = json_get_lit(v, "cachePoint");
     struct ir_tool *t;
 
+    if (!json_is(v, JSON_OBJECT))
+        return field_bad(d, at, "must be an object", "invalid_type");
     if (json_is(point, JSON_OBJECT)) {
         if (*last)
             (*last)->cache = bedrock_read_cache(point);

@@ -157,6 +157,11 @@ static enum rc read_value(struct decoding *d, const struct field *f, jval v, voi
     case FIELD_JSON:
         *(str *)(void *)into = json_text(v);
         return RC_OK;
+    case FIELD_OBJECT:
+        if (!json_is(v, JSON_OBJECT))
+            return field_bad(d, at, "must be an object", "invalid_type");
+        *(jval *)(void *)into = v;
+        return RC_OK;
     case FIELD_VALUE:
         *(jval *)(void *)into = v;
         return RC_OK;

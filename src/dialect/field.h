@@ -27,6 +27,7 @@ enum field_type {
     FIELD_TRI,    /* boolean: enum ir_tri */
     FIELD_JSON,   /* anything, as text: str */
     FIELD_VALUE,  /* anything: jval */
+    FIELD_OBJECT, /* an object: jval */
     FIELD_CALL,   /* .call */
     FIELD_KNOWN,  /* read elsewhere, or of no meaning: nothing */
 };

@@ -75,8 +75,8 @@ static enum rc read_function(struct decoding *d, jval v, const struct field_at *
     static const struct field rows[] = {
         FIELD(name, FIELD_TEXT, struct function, name),
         FIELD(description, FIELD_TEXT, struct function, description),
-        FIELD(parameters, FIELD_VALUE, struct function, parameters),
-        FIELD(parametersJsonSchema, FIELD_VALUE, struct function, json_schema),
+        FIELD(parameters, FIELD_OBJECT, struct function, parameters),
+        FIELD(parametersJsonSchema, FIELD_OBJECT, struct function, json_schema),
         FIELD_SKIP(response), /* what it answers: no other language asks */
         FIELD_SKIP(responseJsonSchema),
     };

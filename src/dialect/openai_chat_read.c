@@ -40,7 +40,7 @@ static enum rc read_function(struct decoding *d, jval v, const struct field_at *
     static const struct field rows[] = {
         FIELD(name, FIELD_TEXT, struct ir_tool, name),
         FIELD(description, FIELD_TEXT, struct ir_tool, description),
-        FIELD(parameters, FIELD_VALUE, struct ir_tool, schema),
+        FIELD(parameters, FIELD_OBJECT, struct ir_tool, schema),
         FIELD(strict, FIELD_TRI, struct ir_tool, strict),
         FIELD_SKIP(format), /* of custom tools: stays in raw */
     };

@@ -94,7 +94,7 @@ static enum rc read_own_tool(struct decoding *d, jval v, jtext space, const stru
         FIELD(type, FIELD_TEXT, struct ir_tool, type),
         FIELD(name, FIELD_TEXT, struct ir_tool, name),
         FIELD(description, FIELD_TEXT, struct ir_tool, description),
-        FIELD(parameters, FIELD_VALUE, struct ir_tool, schema),
+        FIELD(parameters, FIELD_OBJECT, struct ir_tool, schema),
         FIELD(strict, FIELD_TRI, struct ir_tool, strict),
         FIELD_SKIP(format),        /* of free-text tools: stays in raw */
         FIELD_SKIP(defer_loading), /* where tools are searched for: here all are told at once */

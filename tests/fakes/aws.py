@@ -72,6 +72,57 @@ def converse(text, tools=(), usage=(7, 5), stop=None):
     return [message(*one) for one in listing]
 
 
+def blocks_of(turn):
+    """The content of a Turn (turns.py), as a body has it."""
+    if turn.thinking:
+        said = {"text": turn.thinking, "signature": turn.signature}
+        yield {"reasoningContent": {"reasoningText": said}}
+    if turn.text:
+        yield {"text": turn.text}
+    for tool in turn.tools:
+        args = json.loads(tool.text or "{}")
+        yield {"toolUse": {"toolUseId": tool.id, "name": tool.name, "input": args}}
+
+
+STOP = {"stop": "end_turn", "length": "max_tokens", "tool_calls": "tool_use"}
+
+
+def turn_usage(turn):
+    return {**usage_of(turn.input, turn.output), "cacheReadInputTokens": turn.cached}
+
+
+def turn_whole(turn):
+    return {
+        "output": {"message": {"role": "assistant", "content": list(blocks_of(turn))}},
+        "stopReason": STOP[turn.finish],
+        "usage": turn_usage(turn),
+        "metrics": {"latencyMs": 1},
+    }
+
+
+def turn_stream(turn, split):
+    """The messages of a Turn: blocks of calls are opened, others begin with their first piece."""
+    listing = [("messageStart", {"role": "assistant", "p": "abcdef"})]
+    for index, block in enumerate(blocks_of(turn)):
+        at = {"contentBlockIndex": index}
+        if "toolUse" in block:
+            use = dict(block["toolUse"])
+            text = json.dumps(use.pop("input"), ensure_ascii=False)
+            listing.append(("contentBlockStart", {**at, "start": {"toolUse": use}}))
+            deltas = [{"toolUse": {"input": p}} for p in split(text, turn.pieces)]
+        elif "text" in block:
+            deltas = [{"text": p} for p in split(block["text"], turn.pieces)]
+        else:
+            said = block["reasoningContent"]["reasoningText"]
+            deltas = [{"reasoningContent": {"text": p}} for p in split(said["text"], turn.pieces)]
+            deltas.append({"reasoningContent": {"signature": said["signature"]}})
+        listing += [("contentBlockDelta", {**at, "delta": delta}) for delta in deltas]
+        listing.append(("contentBlockStop", at))
+    listing.append(("messageStop", {"stopReason": STOP[turn.finish]}))
+    listing.append(("metadata", {"usage": turn_usage(turn), "metrics": {"latencyMs": 1}}))
+    return [message(*one) for one in listing]
+
+
 def usage_of(prompt, output):
     return {"inputTokens": prompt, "outputTokens": output, "totalTokens": prompt + output}
 

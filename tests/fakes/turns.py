@@ -3,7 +3,7 @@
 
 A Turn is the meaning (thinking, text, tool calls, stop, token counts); `chat_*`, `anthropic_*` and
 `responses_*` write it as OpenAI Chat Completions, Anthropic Messages and OpenAI Responses do, streamed
-or whole (others.py as Gemini, Cohere and Ollama do). The shapes follow
+or whole (others.py as Gemini, Cohere and Ollama do, aws.py as Converse). The shapes follow
 recorded traffic, with the turns that trip translators up:
 
   chat       role in the first chunk; with tools, content is null and the first call sits in that
@@ -22,6 +22,7 @@ import itertools
 import json
 from dataclasses import dataclass
 
+import aws
 import others
 import responses
 
@@ -363,6 +364,8 @@ def whole(dialect, turn, model="m"):
         return others.cohere_whole(turn, new_id("c14c80c3-"))
     if dialect == "ollama":
         return others.ollama_whole(turn, model)
+    if dialect == "bedrock":
+        return aws.turn_whole(turn)
     return chat_message(turn, model)  # Mistral has Chat's
 
 
@@ -377,6 +380,8 @@ def stream(dialect, turn, model="m", usage=True):
         return others.cohere_stream(turn, new_id("c14c80c3-"), split, event)
     if dialect == "ollama":
         return others.ollama_stream(turn, model, split, dumps)
+    if dialect == "bedrock":
+        return aws.turn_stream(turn, split)
     if dialect == "mistral":
         usage = chat_usage(turn)
         return others.mistral_stream(turn, model, new_id("cmpl-"), split, event, usage)
@@ -384,7 +389,8 @@ def stream(dialect, turn, model="m", usage=True):
 
 
 def stream_type(dialect):
-    return "application/x-ndjson" if dialect == "ollama" else "text/event-stream; charset=utf-8"
+    kinds = {"ollama": "application/x-ndjson", "bedrock": aws.STREAM}
+    return kinds.get(dialect, "text/event-stream; charset=utf-8")
 
 
 def error(dialect, status, message="it failed", kind=None, code=None):

@@ -70,8 +70,8 @@ class Request:
 
     @property
     def streamed(self):
-        """Whether a stream is asked for: by the body, or by the path, as Gemini's clients do."""
-        if ":streamGenerateContent" in self.target:
+        """Whether a stream is asked for: by the body, or by the path, as Gemini's and AWS's do."""
+        if ":streamGenerateContent" in self.target or self.target.endswith("/converse-stream"):
             return True
         try:
             return bool(self.json.get("stream"))

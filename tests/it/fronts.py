@@ -2,13 +2,15 @@
 """fronts - the client languages: how to ask in each, and how to read what comes back.
 
 They share one interface. `FRONTS` are the two that a test about behaviour runs in; `ALL_FRONTS` adds
-Responses and Gemini, which read whole answers only: theirs are requests, not streams. `read` turns a
-response into an Answer; `assert_error` holds one against the table of errors.
+Responses, Gemini and Converse, for what depends on how requests are read and answers are written. `read`
+turns a response into an Answer; `assert_error` holds one against the table of errors. The readers of
+streams are strict: an event out of order, or one behind the end, is a fault of the test.
 """
 
 import json
 from dataclasses import dataclass, field
 
+import aws
 import http1
 
 
@@ -25,7 +27,10 @@ class Answer:
 
 
 class Front:
-    def path_of(self, model):
+    stream_kind = "text/event-stream"
+
+    def path_of(self, model, stream=False):
+        """Where a request for the model goes; some languages name it, and the form, in the path."""
         return self.path
 
     def auth(self, key):
@@ -38,11 +43,13 @@ class Front:
         self, port, text="hi", model="m", stream=False, key=None, headers=(), tls=None, **fields
     ):
         """Ask one question; the response as it came (see read)."""
-        return self.call(port, self.body(text, model, stream, **fields), key, headers, tls=tls)
+        body = self.body(text, model, stream, **fields)
+        path = self.path_of(model, stream)
+        return http1.call(port, "POST", path, body, self.auth(key) + list(headers), tls=tls)
 
     def read(self, response):
         kind = response.get("content-type") or ""
-        if kind.startswith("text/event-stream"):
+        if kind.startswith(self.stream_kind):
             return self.read_stream(response.body)
         return self.read_whole(response.json)
 
@@ -201,52 +208,186 @@ class Messages(Front):
         return a
 
 
-class Responses(Chat):
+class Responses(Front):
     name, path, dialect = "responses", "/v1/responses", "openai-responses"
 
-    def body(self, text="hi", model="m", tools=()):
+    key_header = Chat.key_header
+
+    def body(self, text="hi", model="m", stream=False, tools=(), **fields):
         body = {"model": model, "store": False, "input": [{"role": "user", "content": text}]}
+        if stream:
+            body["stream"] = True
         if tools:
             body["tools"] = [
                 {"type": "function", "name": n, "parameters": {"type": "object", "properties": {}}}
                 for n in tools
             ]
-        return body
+        return {**body, **fields}
 
     def read_whole(self, got):
-        a = Answer(finish=got["status"], ended=got["status"] == "completed")
+        a = Answer(ended=got["status"] in ("completed", "incomplete"), error=got.get("error"))
         for item in got["output"]:
             if item["type"] == "message":
-                a.text += "".join(part["text"] for part in item["content"])
+                a.text += "".join(p.get("text") or p.get("refusal") or "" for p in item["content"])
+            elif item["type"] == "reasoning":
+                a.thinking += "".join(p["text"] for p in item["summary"])
+            elif item["type"] == "function_call":
+                a.tools.append((item["call_id"], item["name"], json.loads(item["arguments"])))
+        a.finish = "tool_calls" if a.tools else "stop"
+        if got.get("incomplete_details"):
+            why = got["incomplete_details"]["reason"]
+            a.finish = {"max_output_tokens": "length"}.get(why, why)
+        if u := got.get("usage"):
+            a.usage = {"input": u["input_tokens"], "output": u["output_tokens"]}
+        return a
+
+    def read_stream(self, data):
+        """What the deltas add up to must be what the last event says in whole."""
+        a = Answer(events=http1.events(data))
+        for number, (name, text) in enumerate(a.events):
+            assert not a.ended and not a.error, f"an event behind the end: {text!r}"
+            e = json.loads(text)
+            assert name == e["type"] and e["sequence_number"] == number, text
+            if name == "response.output_text.delta":
+                a.text += e["delta"]
+            elif name == "response.reasoning_summary_text.delta":
+                a.thinking += e["delta"]
+            elif name == "response.function_call_arguments.done":
+                a.tools.append(json.loads(e["arguments"]))
+            elif name == "error":
+                a.error = e
+            elif name in ("response.completed", "response.incomplete", "response.failed"):
+                last = self.read_whole(e["response"])
+                if name != "response.failed":
+                    assert (last.text, last.thinking) == (a.text, a.thinking)
+                    assert [args for _, _, args in last.tools] == a.tools
+                a = Answer(**{**vars(last), "events": a.events})
         return a
 
 
 class Gemini(Front):
     name, dialect = "gemini", "gemini"
+    finishes = {"STOP": "stop", "MAX_TOKENS": "length"}
 
-    def path_of(self, model):
-        return f"/v1beta/models/{model}:generateContent"
+    def path_of(self, model, stream=False):
+        how = "streamGenerateContent?alt=sse" if stream else "generateContent"
+        return f"/v1beta/models/{model}:{how}"
 
     def key_header(self, key):
         return ("x-goog-api-key", key)
 
-    def body(self, text="hi", model="m", tools=()):
+    def body(self, text="hi", model="m", stream=False, tools=(), **fields):
         """The model is named by the path alone."""
         body = {"contents": [{"role": "user", "parts": [{"text": text}]}]}
         if tools:
             body["tools"] = [{"functionDeclarations": [{"name": n} for n in tools]}]
-        return body
+        return {**body, **fields}
+
+    def take(self, a, got):
+        """One answer, or one piece of it."""
+        if got.get("error"):
+            a.error = got["error"]
+            return
+        for candidate in got.get("candidates") or ():
+            assert not a.ended, f"said behind the end: {got}"
+            for part in candidate.get("content", {}).get("parts", ()):
+                if "functionCall" in part:
+                    call = part["functionCall"]
+                    a.tools.append((call.get("id"), call["name"], call.get("args", {})))
+                elif part.get("thought"):
+                    a.thinking += part["text"]
+                else:
+                    a.text += part.get("text", "")
+            if finish := candidate.get("finishReason"):
+                a.finish, a.ended = self.finishes.get(finish, finish), True
+                if a.finish == "stop" and a.tools:
+                    a.finish = "tool_calls"  # one word for both
+        if u := got.get("usageMetadata"):
+            output = u.get("candidatesTokenCount", 0) + u.get("thoughtsTokenCount", 0)
+            a.usage = {"input": u["promptTokenCount"], "output": output}
 
     def read_whole(self, got):
-        candidate = got["candidates"][0]
-        finish = candidate["finishReason"]
-        text = "".join(p.get("text", "") for p in candidate["content"]["parts"])
-        return Answer(text, finish=finish, ended=finish == "STOP")
+        a = Answer()
+        self.take(a, got)
+        return a
+
+    def read_stream(self, data):
+        """Google's lines end in CR LF; what passes through ends as it came."""
+        a = Answer(events=http1.events(data.replace(b"\r\n", b"\n")))
+        for name, text in a.events:
+            assert name is None and not a.error, text
+            self.take(a, json.loads(text))
+        return a
+
+
+class Converse(Front):
+    name, dialect = "converse", "bedrock"
+    stream_kind = aws.STREAM
+    finishes = {"end_turn": "stop", "max_tokens": "length", "tool_use": "tool_calls"}
+
+    def path_of(self, model, stream=False):
+        return f"/model/{model}/converse{'-stream' if stream else ''}"
+
+    key_header = Chat.key_header
+
+    def body(self, text="hi", model="m", stream=False, tools=(), **fields):
+        """The model is named by the path alone."""
+        body = {"messages": [{"role": "user", "content": [{"text": text}]}]}
+        if tools:
+            schema = {"json": {"type": "object", "properties": {}}}
+            tools = [{"toolSpec": {"name": n, "inputSchema": schema}} for n in tools]
+            body["toolConfig"] = {"tools": tools}
+        return {**body, **fields}
+
+    @staticmethod
+    def usage(u):
+        cached = (u.get("cacheReadInputTokens") or 0) + (u.get("cacheWriteInputTokens") or 0)
+        return {"input": u["inputTokens"] + cached, "output": u["outputTokens"]}
+
+    def read_whole(self, got):
+        finish = got["stopReason"]
+        a = Answer(finish=self.finishes.get(finish, finish), ended=True)
+        for block in got["output"]["message"]["content"]:
+            a.text += block.get("text") or ""
+            if use := block.get("toolUse"):
+                a.tools.append((use["toolUseId"], use["name"], use["input"]))
+            if thought := block.get("reasoningContent"):
+                a.thinking += (thought.get("reasoningText") or {}).get("text") or ""
+        a.usage = self.usage(got["usage"])
+        return a
+
+    def read_stream(self, data):
+        a, calls, at = Answer(events=list(aws.messages(data))), {}, -1
+        for kind, e in a.events:
+            assert not a.error and not a.ended, f"an event behind the end: {kind}"
+            if kind == "contentBlockStart":
+                assert e["contentBlockIndex"] == at + 1, e
+                at += 1
+                if use := e["start"].get("toolUse"):
+                    calls[at] = [use["toolUseId"], use["name"], ""]
+            elif kind == "contentBlockDelta":
+                delta = e["delta"]
+                assert e["contentBlockIndex"] in (at, at + 1), e
+                at = e["contentBlockIndex"]  # blocks of text begin with their first delta
+                a.text += delta.get("text") or ""
+                a.thinking += (delta.get("reasoningContent") or {}).get("text") or ""
+                if "toolUse" in delta:
+                    calls[at][2] += delta["toolUse"]["input"]
+            elif kind == "messageStop":
+                a.finish = self.finishes.get(e["stopReason"], e["stopReason"])
+            elif kind == "metadata":
+                a.usage = self.usage(e["usage"])
+                a.ended = bool(a.finish)
+            elif kind.endswith("Exception"):
+                a.error = {"type": kind, **e}
+        a.tools = [(i, n, json.loads(t or "{}") if a.ended else t) for i, n, t in calls.values()]
+        return a
 
 
 CHAT, MESSAGES, RESPONSES, GEMINI = Chat(), Messages(), Responses(), Gemini()
+CONVERSE = Converse()
 FRONTS = (CHAT, MESSAGES)
-ALL_FRONTS = (CHAT, MESSAGES, RESPONSES, GEMINI)
+ALL_FRONTS = (CHAT, MESSAGES, RESPONSES, GEMINI, CONVERSE)
 DIALECTS = ("openai", "anthropic")
 
 # RELIABILITY §6: canonical -> (Chat: status, type, code or None for any), (Messages: status, type)
@@ -280,8 +421,23 @@ ERRORS = {
     ),
     "timeout": ((504, "server_error", "timeout"), (504, "timeout_error")),
 }
-# Gemini's own, of those that tests ask of it: canonical -> status, word.
-GEMINI_ERRORS = {"bad_request": (400, "INVALID_ARGUMENT")}
+# Gemini's own, and Converse's, of those that tests ask of them: canonical -> status, word.
+GEMINI_ERRORS = {
+    "bad_request": (400, "INVALID_ARGUMENT"),
+    "not_found": (404, "NOT_FOUND"),
+    "rate_limited": (429, "RESOURCE_EXHAUSTED"),
+    "upstream": (503, "UNAVAILABLE"),
+    "unavailable": (503, "UNAVAILABLE"),
+    "timeout": (504, "DEADLINE_EXCEEDED"),
+}
+CONVERSE_ERRORS = {
+    "bad_request": (400, "ValidationException"),
+    "not_found": (404, "ResourceNotFoundException"),
+    "rate_limited": (429, "ThrottlingException"),
+    "upstream": (502, "ModelErrorException"),
+    "unavailable": (503, "ServiceUnavailableException"),
+    "timeout": (504, "ModelTimeoutException"),
+}
 # Where repeating the same request can't help, the SDKs must be told not to.
 PERMANENT = {
     "bad_request",
@@ -309,10 +465,10 @@ def assert_stream_error(front, answer, canonical):
 def assert_error(front, response, *canonical):
     """The response is one of these errors, whole and in the front's own words."""
     got = response.json
-    assert response.complete, response
+    error = got if front is CONVERSE else got.get("error") or {}
+    assert response.complete and error, response
     assert (response.get("content-type") or "").startswith("application/json"), response
     if front in (CHAT, RESPONSES):
-        error = got["error"]
         assert set(error) >= {"message", "type", "param", "code"}, got
         seen = (response.status, error["type"], error["code"])
         wanted = [ERRORS[c][0] for c in canonical]
@@ -320,14 +476,14 @@ def assert_error(front, response, *canonical):
             c for c, w in zip(canonical, wanted) if seen[:2] == w[:2] and w[2] in (None, seen[2])
         ]
         assert response.get("x-request-id"), response
-    elif front is GEMINI:
-        error = got["error"]
-        assert error["code"] == response.status, got
-        seen = (response.status, error["status"])
-        wanted = [GEMINI_ERRORS[c] for c in canonical]
+    elif front in (GEMINI, CONVERSE):
+        assert front is CONVERSE or error["code"] == response.status, got
+        word = response.get("x-amzn-errortype") if front is CONVERSE else error["status"]
+        table = CONVERSE_ERRORS if front is CONVERSE else GEMINI_ERRORS
+        seen = (response.status, word)
+        wanted = [table[c] for c in canonical]
         hit = [c for c, w in zip(canonical, wanted) if seen == w]
     else:
-        error = got["error"]
         assert got["type"] == "error" and got["request_id"], got
         seen = (response.status, error["type"])
         wanted = [ERRORS[c][1] for c in canonical]

@@ -10,7 +10,17 @@ import pytest
 
 import gateway
 import http1
-from fronts import ALL_FRONTS, CHAT, FRONTS, RESPONSES, assert_error, assert_served
+from fronts import (
+    ALL_FRONTS,
+    CHAT,
+    CONVERSE,
+    FRONTS,
+    GEMINI,
+    MESSAGES,
+    RESPONSES,
+    assert_error,
+    assert_served,
+)
 
 both = pytest.mark.parametrize("front", FRONTS, ids=lambda f: f.name)
 every = pytest.mark.parametrize("front", ALL_FRONTS, ids=lambda f: f.name)
@@ -19,7 +29,7 @@ every = pytest.mark.parametrize("front", ALL_FRONTS, ids=lambda f: f.name)
 @pytest.fixture
 def served(weir, upstream):
     """One gateway, a provider of each dialect: `m` leads to the OpenAI one, `mb` to Anthropic's,
-    `mc` and `md` to those of Responses and Gemini."""
+    `mc`, `md` and `me` to those of Responses, Gemini and Converse."""
 
     class Served:
         ups = [upstream(f.dialect) for f in ALL_FRONTS]
@@ -37,14 +47,14 @@ def served(weir, upstream):
         def same(self, front):
             """The provider that speaks the front's dialect, and the model that leads there."""
             i = ALL_FRONTS.index(front)
-            return self.ups[i], ("m", "mb", "mc", "md")[i]
+            return self.ups[i], ("m", "mb", "mc", "md", "me")[i]
 
     return Served()
 
 
-def refused(served, front, body, code=None):
+def refused(served, front, body, code=None, model="m"):
     hits = served.hits
-    error = assert_error(front, served.send(front, body), "bad_request")
+    error = assert_error(front, served.send(front, body, model), "bad_request")
     if code and front in (CHAT, RESPONSES):
         assert error["code"] == code, error
     assert served.hits == hits
@@ -76,25 +86,35 @@ def test_J1_duplicate_keys(served, front, old, new, where):
     assert where in error["message"] or where in (error.get("param") or ""), error
 
 
-@both
+# Where the conversation stands in each language, and the model where the body names it.
+CONVERSATION = {RESPONSES: "input", GEMINI: "contents"}
+
+
+@every
 def test_J2_keys_of_another_case(served, front):
+    """Members of no meaning: handed on in the same language, and nobody's model or conversation."""
     up, model = served.same(front)
-    body = json.dumps(
-        {**front.body(model=model), "Model": "nothing", "STREAM": True, "Messages": []}
+    odd = {"Model": "nothing", "STREAM": True, "Messages": [], "Input": 1, "CONTENTS": {}}
+    assert_served(
+        front, served.send(front, json.dumps({**front.body(model=model), **odd}), model), "Hello there."
     )
-    assert_served(front, served.send(front, body), "Hello there.")
     got = up.requests[-1].json
-    assert (got["model"], got["Model"], got["STREAM"], got["Messages"]) == (
-        "up",
-        "nothing",
-        True,
-        [],
-    )
-    refused(
-        served,
-        front,
-        json.dumps({("MODEL" if k == "model" else k): v for k, v in front.body().items()}),
-    )
+    assert {k: got[k] for k in odd} == odd and got.get("model", "up") == "up"
+    needed = [CONVERSATION.get(front, "messages")] + ["model"] * ("model" in front.body())
+    for name in needed:
+        body = {(name.upper() if k == name else k): v for k, v in front.body().items()}
+        refused(served, front, json.dumps(body))
+
+
+@every
+def test_J2_keys_of_another_case_are_lost_in_translation(served, front):
+    """Into another language they don't go, and change nothing there."""
+    other = "m" if front is not CHAT else "mb"
+    up = served.a if front is not CHAT else served.b
+    odd = {"Temperature": 0.7, "TOOLS": [1], "Stream": True}
+    r = served.send(front, json.dumps({**front.body(model=other), **odd}), other)
+    assert_served(front, r, "Hello there.")
+    assert not {"temperature", "tools", "stream", *odd} & set(up.requests[-1].json)
 
 
 @every
@@ -167,13 +187,12 @@ def test_J4_strange_characters_survive(served, front):
     assert text.encode() in up.requests[-1].body
 
 
-@both
+@every
 def test_J4_strange_characters_are_valid_when_translated(served, front):
     up = served.b if front is CHAT else served.a
-    body = text_of(front, text="@", model="mb" if front is CHAT else "m").replace(
-        "@", "a\\ud800b\\u0000c"
-    )
-    assert_served(front, served.send(front, body.encode()), "Hello there.")
+    model = "mb" if front is CHAT else "m"
+    body = text_of(front, text="@", model=model).replace("@", "a\\ud800b\\u0000c")
+    assert_served(front, served.send(front, body.encode(), model), "Hello there.")
     sent = json.dumps(up.requests[-1].json, ensure_ascii=False)
     assert ("a\ufffdb" in sent or "a\ud800b" in sent) and b"\x00" not in up.requests[-1].body
 
@@ -205,27 +224,29 @@ def test_J5_an_allowed_depth(served, front):
     assert_served(front, served.send(front, body, model), "Hello there.")
 
 
-@both
+# A part of a message, a message of one part, and the list of tools, where the language has them.
+PART = {RESPONSES: {"type": "input_text", "text": "x"}, GEMINI: {"text": "x"}, CONVERSE: {"text": "x"}}
+
+
+@every
 @pytest.mark.parametrize("what", ["messages", "tools", "parts"])
 def test_J6_counts(served, front, what):
     """Very many members are refused quickly and without much memory."""
     many = 1_000_000
+    body = front.body(tools=("f",))
+    (message,) = body[CONVERSATION.get(front, "messages")]
     if what == "messages":
-        body = text_of(front).replace(
-            '"messages": [', '"messages": [' + '{"role":"user","content":"x"},' * many
-        )
+        listed, many = body[CONVERSATION.get(front, "messages")], many // 2
     elif what == "tools":
-        tool = (
-            '{"type":"function","function":{"name":"f"}},'
-            if front is CHAT
-            else '{"name":"f","input_schema":{}},'
-        )
-        body = text_of(front).replace(
-            '"model"', '"tools": [' + (tool * (many // 4))[:-1] + '], "model"'
-        )
+        listed = body["toolConfig"]["tools"] if front is CONVERSE else body["tools"]
+        listed = listed[0]["functionDeclarations"] if front is GEMINI else listed
+        many //= 1 if front is GEMINI else 4  # whose functions are small
     else:
-        part = '{"type":"text","text":"x"},'
-        body = text_of(front, text="@").replace('"@"', "[" + (part * many)[:-1] + "]")
+        listed = message["parts" if front is GEMINI else "content"] = []
+        listed.append(PART.get(front, {"type": "text", "text": "x"}))
+    one = json.dumps(listed[0], separators=(",", ":"))
+    listed[0] = "@"
+    body = json.dumps(body).replace('"@"', (one + ",") * (many - 1) + one)
     before, started = served.w.rss(), time.monotonic()
     refused(served, front, body)
     assert time.monotonic() - started < (2 if not gateway.sanitized() else 10)
@@ -312,48 +333,121 @@ def test_J9_the_offset_is_right(served, front):
     assert str(at) in error["message"], (at, error)
 
 
-@both
-@pytest.mark.parametrize(
-    "fields",
-    [
+# J13: fields of a wrong type in each language, one a case.
+WRONG = {
+    CHAT: [
         {"stream": "true"},
         {"stream": 1},
         {"max_tokens": 1.5},
         {"max_tokens": "5"},
         {"max_tokens": -1},
+        {"n": 0},
+        {"n": 1.5},
         {"messages": "hi"},
         {"messages": {}},
         {"messages": [7]},
         {"messages": [{"content": "x"}]},
+        {"messages": [{"role": "user", "content": 7}]},
         {"model": 7},
         {"model": ["m"]},
         {"tools": "x"},
-        {"messages": [{"role": "user", "content": 7}]},
+        {"tools": [7]},
+        {"tools": [{"type": "function", "function": {"name": "f", "parameters": "x"}}]},
         {"temperature": "hot"},
     ],
-    ids=str,
-)
-def test_J13_wrong_types(served, front, fields):
-    """Across dialects, where the value must be understood; never a 500, never a wrong guess."""
+    RESPONSES: [
+        {"stream": "true"},
+        {"max_output_tokens": 1.5},
+        {"max_output_tokens": "5"},
+        {"max_output_tokens": -1},
+        {"input": 7},
+        {"input": [7]},
+        {"input": [{"role": "user", "content": 7}]},
+        {"input": [{"type": "function_call_output", "output": "x"}]},
+        {"model": 7},
+        {"tools": "x"},
+        {"tools": [7]},
+        {"tools": [{"type": "function", "name": "f", "parameters": [7]}]},
+        {"instructions": 7},
+        {"temperature": "hot"},
+    ],
+    GEMINI: [
+        {"contents": 7},
+        {"contents": "hi"},
+        {"contents": [7]},
+        {"contents": [{"role": "user", "parts": [7]}]},
+        {"contents": [{"role": "user", "parts": [{"text": 7}]}]},
+        {"generationConfig": 7},
+        {"generationConfig": {"maxOutputTokens": 1.5}},
+        {"generationConfig": {"maxOutputTokens": -1}},
+        {"generationConfig": {"temperature": "hot"}},
+        {"generationConfig": {"stopSequences": 7}},
+        {"systemInstruction": 7},
+        {"tools": "x"},
+        {"tools": [7]},
+        {"tools": [{"functionDeclarations": [{}]}]},
+        {"tools": [{"functionDeclarations": [{"name": "f", "parameters": 7}]}]},
+        {"tools": [{"functionDeclarations": [{"name": "f", "parametersJsonSchema": "x"}]}]},
+    ],
+    CONVERSE: [
+        {"messages": "hi"},
+        {"messages": {}},
+        {"messages": [7]},
+        {"messages": [{"content": [{"text": "x"}]}]},
+        {"messages": [{"role": "user", "content": "x"}]},
+        {"messages": [{"role": "user", "content": [7]}]},
+        {"messages": [{"role": "user", "content": [{"text": 7}]}]},
+        {"inferenceConfig": 7},
+        {"inferenceConfig": {"maxTokens": 1.5}},
+        {"inferenceConfig": {"maxTokens": "5"}},
+        {"inferenceConfig": {"maxTokens": -1}},
+        {"inferenceConfig": {"temperature": "hot"}},
+        {"inferenceConfig": {"stopSequences": 7}},
+        {"system": "x"},
+        {"toolConfig": "x"},
+        {"toolConfig": {"tools": [7]}},
+        {"toolConfig": {"tools": [{"toolSpec": {"name": "f", "inputSchema": 7}}]}},
+        {"toolConfig": {"tools": [{"toolSpec": {"name": "f", "inputSchema": {"json": "x"}}}]}},
+    ],
+}
+WRONG[MESSAGES] = [w for w in WRONG[CHAT] if not w.keys() & {"n", "tools"}] + [
+    {"tools": "x"},
+    {"tools": [7]},
+    {"system": 7},
+    {"max_tokens": None},
+    {"tools": [{"name": "f", "input_schema": 7}]},
+]
+# What may be null, for it means that nothing is said.
+NULLS = {
+    CHAT: "temperature tools stop metadata stream tool_choice top_p n max_tokens response_format",
+    MESSAGES: "temperature tools stop_sequences metadata stream tool_choice top_p system",
+    RESPONSES: "temperature tools instructions metadata stream tool_choice top_p max_output_tokens"
+    " reasoning text previous_response_id include truncation",
+    GEMINI: "systemInstruction generationConfig tools toolConfig safetySettings cachedContent",
+    CONVERSE: "system inferenceConfig toolConfig guardrailConfig additionalModelRequestFields",
+}
+
+
+@every
+def test_J13_wrong_types(served, front):
+    """Across languages, where the value must be understood; never a 500, never a wrong guess."""
     model = "mb" if front is CHAT else "m"
-    refused(served, front, {**front.body(model=model), **fields})
+    for fields in WRONG[front]:
+        try:
+            refused(served, front, {**front.body(model=model), **fields}, model=model)
+        except AssertionError as fault:
+            raise AssertionError(f"{fields}: {fault}") from None
 
 
-@both
+@every
 def test_J13_null_means_absent(served, front):
     model = "mb" if front is CHAT else "m"
-    fields = {
-        "temperature": None,
-        "tools": None,
-        "stop": None,
-        "stop_sequences": None,
-        "metadata": None,
-        "stream": None,
-        "tool_choice": None,
-        "top_p": None,
-        "system": None,
-    }
-    assert_served(front, served.send(front, {**front.body(model=model), **fields}), "Hello there.")
+    fields = dict.fromkeys(NULLS[front].split())
+    r = served.send(front, {**front.body(model=model), **fields}, model)
+    assert_served(front, r, "Hello there.")
+    for name in fields:  # and each alone
+        r = served.send(front, {**front.body(model=model), name: None}, model)
+        assert_served(front, r, "Hello there.")
 
 
 @both
