@@ -35,12 +35,24 @@ struct origin_spec {
     str ca_file;    /* absent: the system's */
     bool tls_no_verify;
     str sni; /* absent: host */
+    /* Who asks is led here by somebody else: all that the host resolves to must be public
+     * (io/addr.h) or stand in `besides`, addresses separated by blanks; else on_fail, with
+     * CLIENT_NOT_PUBLIC. Never with a proxy, which resolves by itself. */
+    bool public_only;
+    str besides;
 };
+
+extern const char CLIENT_NOT_PUBLIC[]; /* exchange_fail.what, compared by its address */
 
 enum rc client_new(struct loop *l, struct client **ret) MUST_CHECK;
 void client_free(struct client *c); /* closes all connections; exchanges must be over */
 /* Find or make. Borrowed; lives as long as the client. NULL: out of memory. */
 struct origin *client_origin(struct client *c, const struct origin_spec *spec);
+/* As client_origin, for hosts that nobody configured and that may be many: the last give of as many
+ * lends closes what is idle and forgets the origin. All exchanges on it must be over by then. Not
+ * to be mixed with client_origin for one spec. */
+struct origin *client_lend(struct client *c, const struct origin_spec *spec);
+void client_give(struct origin *o);
 /* Close idle connections older than their limit: called by the worker's tick, about once a second.
  */
 void client_tick(struct client *c, msec now);

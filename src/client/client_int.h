@@ -82,6 +82,7 @@ struct origin {
     struct tls_slot slot;
     struct list idle, busy; /* idle: the most recently used first */
     unsigned nidle, nbusy;
+    unsigned lent; /* client_lend without its client_give; 0: it lives as long as the client */
 };
 
 /* A TLS context is shared by the origins that trust the same CAs. */

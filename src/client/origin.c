@@ -18,11 +18,20 @@
 #define KEY_MAX (8 * 1024) /* a spec longer than that is no configuration */
 
 /* The parts of the key that are text. */
-enum { PART_HOST, PART_PROXY_HOST, PART_PROXY_AUTH, PART_CA_FILE, PART_SNI, PART_COUNT };
+enum {
+    PART_HOST,
+    PART_PROXY_HOST,
+    PART_PROXY_AUTH,
+    PART_CA_FILE,
+    PART_SNI,
+    PART_BESIDES,
+    PART_COUNT
+};
 
 static str *part_of(struct origin_spec *s, unsigned i)
 {
-    str *const parts[PART_COUNT] = {&s->host, &s->proxy_host, &s->proxy_auth, &s->ca_file, &s->sni};
+    str *const parts[PART_COUNT] = {&s->host,    &s->proxy_host, &s->proxy_auth,
+                                    &s->ca_file, &s->sni,        &s->besides};
     return parts[i];
 }
 
@@ -30,7 +39,8 @@ static str *part_of(struct origin_spec *s, unsigned i)
  * empty one. at[i] is where text i stands. */
 static void make_key(struct buf *b, struct origin_spec *s, size_t at[PART_COUNT])
 {
-    buf_addf(b, "%d%d:%u:%u", s->tls, s->tls_no_verify, s->port, s->proxy_port);
+    CHECK(!s->public_only || !s->proxy_host.p);
+    buf_addf(b, "%d%d%d:%u:%u", s->tls, s->tls_no_verify, s->public_only, s->port, s->proxy_port);
     for (unsigned i = 0; i < PART_COUNT; i++) {
         str part = *part_of(s, i);
         buf_add_char(b, part.p ? ':' : '-');
@@ -101,6 +111,25 @@ static void origin_close(struct origin *o)
     tls_ctx_unref(o->tls);
     mem_free(o->text);
     mem_free(o);
+}
+
+struct origin *client_lend(struct client *c, const struct origin_spec *spec)
+{
+    struct origin *o = client_origin(c, spec);
+    if (o)
+        o->lent++;
+    return o;
+}
+
+/* The key in the table is the origin's own memory: out of there first. */
+void client_give(struct origin *o)
+{
+    CHECK(o->lent > 0);
+    if (--o->lent)
+        return;
+    (void)map_take(&o->client->by_key, origin_key(o));
+    list_remove(&o->link);
+    origin_close(o);
 }
 
 /* ---- TLS */

@@ -13,6 +13,7 @@
  */
 #include "base/mem.h"
 #include "client/client_int.h"
+#include "io/addr.h"
 
 static struct up_conn *conn_of(struct sock *s)
 {
@@ -358,12 +359,19 @@ static void on_dialed(void *arg, enum rc rc, int fd, const char *why)
         start_tls(c);
 }
 
+const char CLIENT_NOT_PUBLIC[] = "its name leads to an address that is not public";
+
 static void on_resolved(struct dns_query *q, enum rc rc, const union dns_addr *addrs, size_t n)
 {
     struct up_conn *c = list_entry(q, struct up_conn, query);
     const struct origin_spec *spec = &c->origin->spec;
     if (rc != RC_OK) {
         up_conn_lost(c, rc, "the name could not be resolved");
+        return;
+    }
+    /* F2: the addresses looked at are those that are dialed; nobody asks again in between. */
+    if (spec->public_only && !addr_all_public(addrs, n, spec->besides)) {
+        up_conn_lost(c, RC_CONNECT, CLIENT_NOT_PUBLIC);
         return;
     }
     c->state = UP_DIAL;

@@ -172,6 +172,61 @@ static void test_u41_next_address(void **state)
     scene_fini(&s);
 }
 
+/* F2: a name of somebody else's choice must lead to public addresses only, with all of them. */
+static size_t public_and_loopback(void *arg, const char *host, union dns_addr addrs[DNS_ADDRS_MAX])
+{
+    (void)arg;
+    (void)host;
+    assert_true(dns_literal(STR("127.0.0.1"), &addrs[0]));
+    assert_true(dns_literal(STR("93.184.216.34"), &addrs[1]));
+    return 2;
+}
+
+static void test_F2_a_name_that_leads_inside(void **state)
+{
+    (void)state;
+    static const char *const hosts[] = {"rebind.example", "127.0.0.1", "localhost"};
+    struct scene s;
+    struct probe p;
+    scene_init(&s);
+    dns_set_resolver(client_dns(s.c), public_and_loopback, NULL);
+    for (size_t i = 0; i < ARRAY_LEN(hosts); i++) {
+        struct origin_spec spec = {
+            .host = str_c(hosts[i]), .port = s.f.port, .public_only = true, .besides = STR("::1")};
+        s.o = client_lend(s.c, &spec);
+        start(&s, &p);
+        fails(&s, &p, RC_CONNECT, EXCHANGE_CONNECT);
+        assert_ptr_equal(p.fail.what, CLIENT_NOT_PUBLIC);
+        client_give(s.o);
+    }
+    assert_int_equal(s.f.nconns, 0); /* not one packet */
+    scene_fini(&s);
+}
+
+/* What the operator names may be reached; a borrowed origin is gone after its last user. */
+static void test_named_addresses_and_borrowed_origins(void **state)
+{
+    (void)state;
+    struct scene s;
+    scene_init(&s);
+    s.f.reply = OK_HELLO;
+    struct origin_spec spec = {.host = STR("127.0.0.1"),
+                               .port = s.f.port,
+                               .public_only = true,
+                               .besides = STR("10.0.0.7 127.0.0.1")};
+    s.o = client_lend(s.c, &spec);
+    assert_ptr_equal(client_lend(s.c, &spec), s.o);
+    assert_false(scene_hello(&s));
+    client_give(s.o);
+    assert_true(scene_hello(&s)); /* the other user's: its connection is kept */
+    client_give(s.o);
+    s.o = client_lend(s.c, &spec);
+    assert_false(scene_hello(&s));
+    assert_int_equal(s.f.nconns, 2);
+    client_give(s.o);
+    scene_fini(&s);
+}
+
 /* ---- before the first byte */
 
 static void close_at_once(struct fake_conn *c)
@@ -725,6 +780,8 @@ int main(void)
         cmocka_unit_test(test_u2_black_hole),
         cmocka_unit_test(test_u39_no_name),
         cmocka_unit_test(test_u41_next_address),
+        cmocka_unit_test(test_F2_a_name_that_leads_inside),
+        cmocka_unit_test(test_named_addresses_and_borrowed_origins),
         cmocka_unit_test(test_u4_fresh_dies),
         cmocka_unit_test(test_u5_idle_race),
         cmocka_unit_test(test_u5_only_once),
