@@ -397,6 +397,7 @@ enum rc conf_build(struct builder *b)
     build_limits(b);
     build_log(b);
     TRY(build_catalogue(b));
+    TRY(build_fetch(b, &b->raw->fetch_images, &b->fetch));
     TRY(build_providers(b)); /* after the timeouts, which are theirs where they say nothing */
     TRY(build_routes(b));    /* names of providers become indices */
     TRY(build_alerts(b));    /* which watch both */

@@ -22,6 +22,7 @@ struct builder {
     str dir;      /* of the file; relative paths are meant from here */
     bool ccr;     /* a claude-code-router file: what it got wrong is forgiven, with a warning */
     bool no_file; /* nothing was written, so nothing can be a slip: defaults come from keys */
+    const struct conf_fetch *fetch;  /* the file's fetchImages, for providers without their own */
     struct conf_provider *providers; /* s->providers while it is being filled */
 };
 
@@ -105,6 +106,10 @@ const char *build_header_fault(str name, str value);
 /* build_oauth.c: tokens instead of a key; *ret NULL: none are asked for. */
 enum rc build_oauth(struct builder *b, const struct raw_provider *raw,
                     const struct conf_oauth **ret) MUST_CHECK;
+
+/* build_fetch.c: where images are fetched from; *ret NULL: nowhere. */
+enum rc build_fetch(struct builder *b, const struct raw_texts *list,
+                    const struct conf_fetch **ret) MUST_CHECK;
 
 /* build_transform.c: what `n` (a list, or one entry; NULL: nothing) asks for, added to *to. */
 enum rc build_transforms(struct builder *b, const struct conf_node *n,

@@ -395,6 +395,9 @@ static void check_counts(struct builder *b, const struct raw_provider *raw,
 static enum rc set_reach(struct builder *b, const struct raw_provider *raw, struct conf_provider *p)
 {
     TRY(build_proxy(b, raw, &p->origin, &p->proxy));
+    p->fetch = b->fetch;
+    if (raw->fetch_images.node)
+        TRY(build_fetch(b, &raw->fetch_images, &p->fetch));
     if (raw->ca_file.n)
         p->ca_file = build_readable(b, place_of(raw->at.node, "caFile"), "caFile", raw->ca_file);
     else if (b->raw->ca_file.n)

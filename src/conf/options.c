@@ -112,6 +112,10 @@ static const struct option limits_rows[] = {
      .help =
          "memory in which each worker keeps answers and conversations for /v1/responses/{id} and "
          "previous_response_id; the oldest go first, each after a day; 0 keeps none"},
+    {"image", OPTION_BYTES, 0, AT(image), "10MiB", 1024, 64ull << 20,
+     .help = "longest image or PDF that is fetched (`fetchImages`)"},
+    {"images", OPTION_BYTES, 0, AT(images), "32MiB", 1024, 64ull << 20,
+     .help = "all that are fetched for one call"},
 };
 #undef AT
 
@@ -279,6 +283,8 @@ static const struct option provider_rows[] = {
     {"proxy", OPTION_SECRET, 0, AT(proxy),
      .help = "`http://[user:password@]host:port`, or `none` for no proxy at all"},
     {"caFile", OPTION_TEXT, 0, AT(ca_file), .help = "PEM file of the authorities trusted for it"},
+    {"fetchImages", OPTION_TEXTS, 0, AT(fetch_images),
+     .help = "as the file's `fetchImages`, instead of it; `[]` fetches none"},
     {"tlsVerify", OPTION_BOOL, 0, AT(tls_verify), "true",
      .help = "false trusts any certificate: for tests only"},
     {"transforms", OPTION_RAW, 0, AT(transforms),
@@ -411,6 +417,10 @@ static const struct option root_rows[] = {
              "NO_PROXY of the environment when left out; `none` for none"},
     {"caFile", OPTION_TEXT, 0, AT(ca_file),
      .help = "PEM file of the authorities trusted for providers; the system's when left out"},
+    {"fetchImages", OPTION_TEXTS, 0, AT(fetch_images),
+     .help =
+         "hosts from which weir fetches images and PDFs that a client names by their URL, where "
+         "the provider wants the bytes, see [images](images.md); none when left out"},
 
     {"Providers", OPTION_SECTIONS, OPTION_CCR, AT(ccr.providers), .sub = &option_provider,
      .help = "as providers"},

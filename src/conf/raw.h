@@ -18,7 +18,7 @@ struct raw_tls {
 
 struct raw_limits {
     struct raw_at at;
-    uint64_t body, body_rate, responses;
+    uint64_t body, body_rate, responses, image, images;
     uint32_t connections;
 };
 
@@ -101,6 +101,7 @@ struct raw_provider {
     struct raw_list headers; /* raw_pair */
     struct raw_list aws;     /* raw_aws */
     struct raw_quirks quirks;
+    struct raw_texts fetch_images;
     uint32_t auth, count_tokens;
     bool enabled, tls_verify;
     const struct conf_node *transforms, *transformer, *tokenizer;
@@ -222,6 +223,7 @@ struct raw_root {
     struct raw_log log;
     struct secret proxy;
     str ca_file;
+    struct raw_texts fetch_images;
     struct raw_list providers; /* raw_provider */
     struct raw_list models;    /* raw_model */
     struct raw_routing routing;

@@ -27,6 +27,7 @@
 #include "conf/transform.h"
 
 struct conf_oauth;
+struct conf_fetch;
 struct conf_node; /* conf/node.h: raw parts that a later layer interprets */
 
 #define CONF_SHA256      32
@@ -223,6 +224,7 @@ struct conf_provider {
     uint32_t prices_line, prices_column; /* … and where the file names it */
     const struct conf_header *headers;   /* set on every request, after ours */
     const struct conf_proxy *proxy;      /* NULL: direct */
+    const struct conf_fetch *fetch; /* where its images are fetched from (conf/fetch.h); NULL */
     struct conf_transforms transforms;
     str serves; /* beginnings of model names known to be its own, separated by blanks */
     str region;

@@ -12,6 +12,7 @@
  * wrong provider, let a stranger in, read behind a text, or end every call; ASSERT for the rest.
  */
 #include "conf/build_int.h"
+#include "conf/fetch.h"
 
 /* Absent, or fit for a C function. */
 static bool is_terminated(str s)
@@ -57,6 +58,7 @@ static void verify_provider(const struct snapshot *s, uint32_t i)
            (p->base_path.p[0] == '/' && p->base_path.p[p->base_path.n - 1] != '/'));
     ASSERT(!p->endpoint.p || p->endpoint.p[0] == '/');
     CHECK(timeouts_are_set(&p->timeouts));
+    CHECK(!p->fetch || (p->fetch->n && p->fetch->one && is_terminated(p->fetch->ca_file)));
     /* an empty key would be sent as "Bearer ", and answered with a 401 for each call */
     for (uint32_t k = 0; k < p->nkeys; k++)
         CHECK(secret_is_set(&p->keys[k]));

@@ -99,11 +99,11 @@ static void request_headers(const struct back_call *c, header_fn fn, void *ctx)
 {
     str version = c->opts->api_version.n ? c->opts->api_version : STR(VERSION);
 
-    if (c->same && c->client_version.n)
+    if (c->client_version.n)
         version = c->client_version;
     dialect_put_auth(c, AUTH_X_API_KEY, fn, ctx);
     fn(ctx, STR("anthropic-version"), version);
-    if (c->same && c->client_beta.n)
+    if (c->client_beta.n)
         fn(ctx, STR("anthropic-beta"), c->client_beta);
     fn(ctx, STR("accept"), c->stream ? STR("text/event-stream") : STR("application/json"));
 }

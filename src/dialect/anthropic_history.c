@@ -86,6 +86,10 @@ static void put_image(struct anthropic_writer *aw, const struct ir_block *b)
                  STR("image.file_id"));
         return;
     }
+    if (media_refuses_url(aw->c->opts, IR_IMAGE, m)) {
+        put_note(aw, STR("[an image was here that this model can't fetch]"), STR("image.url"));
+        return;
+    }
     if (m->detail.n && !str_eq(m->detail, STR("auto")))
         anthropic_lose(aw, STR("image.detail"));
     begin(aw, STR("image"));
@@ -153,6 +157,10 @@ static void put_document(struct anthropic_writer *aw, const struct ir_block *b)
     if (m->src == IR_MEDIA_FILE_ID && !own_words(aw)) {
         put_note(aw, STR("[a document was here that only its own provider can read]"),
                  STR("document.file_id"));
+        return;
+    }
+    if (media_refuses_url(aw->c->opts, IR_DOCUMENT, m)) {
+        put_note(aw, STR("[a document was here that this model can't fetch]"), STR("document.url"));
         return;
     }
     begin(aw, STR("document"));

@@ -49,6 +49,7 @@ struct anthropic_writer {
 struct anthropic_envelope {
     str version; /* "bedrock-2023-05-31" */
     bool stream; /* `stream` stays in the body */
+    str betas;   /* the member that names them, JSON text; absent: none, or not in the body */
 };
 
 /* anthropic_write.c */

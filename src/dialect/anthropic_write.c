@@ -450,6 +450,10 @@ static void put_head(struct anthropic_writer *aw)
     if (e) {
         json_key(w, "anthropic_version");
         json_put_raw_str(w, e->version);
+        if (e->betas.n) {
+            json_key(w, "anthropic_beta");
+            json_put_text(w, e->betas);
+        }
     } else {
         json_key(w, "model");
         json_put_str(w, aw->c->model);

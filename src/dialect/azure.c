@@ -81,6 +81,7 @@ static const struct dialect_back chat_back = {
     .request_headers = request_headers,
     .encode_request = chat_encode_request,
     .splice_request = chat_splice_request,
+    .wants_bytes = chat_wants_bytes,
     .decode_body = chat_decode_body,
     .decoder_size = CHAT_DECODER_SIZE,
     .decoder_init = chat_decoder_init,

@@ -156,6 +156,7 @@ static const struct dialect_back back = {
     .sign = aws_sign,
     .encode_request = bedrock_encode_request,
     .splice_request = splice_request,
+    .wants_bytes = bedrock_wants_bytes,
     .decode_body = bedrock_decode_body,
     .decoder_size = BEDROCK_DECODER_SIZE,
     .decoder_init = bedrock_decoder_init,

@@ -77,6 +77,7 @@ void bedrock_put_text(struct bedrock_writer *bw, jtext text); /* nothing when bl
 void bedrock_put_note(struct bedrock_writer *bw, str text, str loss);
 
 /* bedrock_media.c */
+bool bedrock_wants_bytes(const struct ir_block *b); /* dialect_back.wants_bytes */
 void bedrock_put_image(struct bedrock_writer *bw, const struct ir_block *b);
 void bedrock_put_document(struct bedrock_writer *bw, const struct ir_block *b);
 

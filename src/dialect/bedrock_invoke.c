@@ -38,16 +38,6 @@ static void request_headers(const struct back_call *c, header_fn fn, void *ctx)
     fn(ctx, STR("accept"), c->stream ? frame_type(FRAME_AWS) : STR("application/json"));
 }
 
-static enum rc encode_request(const struct ir_request *r, const struct back_call *c,
-                              struct arena *a, struct rope *out, struct ir_lossy *lossy,
-                              struct fail *f)
-{
-    static const struct anthropic_envelope envelope = {.version = STR(VERSION)};
-
-    (void)f;
-    return anthropic_encode_enveloped(r, c, &envelope, a, out, lossy);
-}
-
 /* Betas that Bedrock knows, and what it calls them; any other name is a 400 for the whole request.
  * Source: AWS, "Anthropic Claude Messages API", anthropic_beta. */
 static const struct {
@@ -69,8 +59,8 @@ static const struct {
     {STR("tool-search-tool-2025-10-19"), STR("tool-search-tool-2025-10-19")},
 };
 
-/* The header "a, b" as the member "anthropic_beta":["a","b"]; nothing when none is known. */
-static void add_betas(struct buf *to, str list)
+/* The header "a, b" as a list: `open`, a","b"]. Nothing when none is known. */
+static void add_betas(struct buf *to, str open, str list)
 {
     bool any = false;
 
@@ -80,7 +70,7 @@ static void add_betas(struct buf *to, str list)
         for (size_t i = 0; i < ARRAY_LEN(betas); i++) {
             if (!str_eq(beta, betas[i].beta))
                 continue;
-            buf_add(to, any ? STR(",\"") : STR(",\"anthropic_beta\":[\""));
+            buf_add(to, any ? STR(",\"") : open);
             buf_add(to, betas[i].as);
             buf_add_char(to, '"');
             any = true;
@@ -88,6 +78,34 @@ static void add_betas(struct buf *to, str list)
     }
     if (any)
         buf_add_char(to, ']');
+}
+
+#define BETAS_ROOM(c) ((c)->client_beta.n * 4 + 128) /* a name may become a longer one */
+
+/* A client of Bedrock's own way says them in the body, where they stay. */
+static bool names_betas(const struct ir_request *r)
+{
+    for (const struct ir_field *u = r->unknown; u; u = u->next)
+        if (str_eq(u->name, STR("anthropic_beta")))
+            return true;
+    return false;
+}
+
+static enum rc encode_request(const struct ir_request *r, const struct back_call *c,
+                              struct arena *a, struct rope *out, struct ir_lossy *lossy,
+                              struct fail *f)
+{
+    struct anthropic_envelope envelope = {.version = STR(VERSION)};
+    size_t cap = BETAS_ROOM(c);
+    struct buf b = {.p = arena_alloc(a, cap), .cap = cap, .max = cap};
+
+    (void)f;
+    if (!b.p)
+        return RC_NOMEM;
+    if (!names_betas(r))
+        add_betas(&b, STR("[\""), c->client_beta);
+    envelope.betas = buf_str(&b);
+    return anthropic_encode_enveloped(r, c, &envelope, a, out, lossy);
 }
 
 /* What the path says, and what Bedrock refuses: those are lost. */
@@ -116,7 +134,7 @@ static bool is_cut(void *ctx, jval key, jval value)
 static enum rc splice_request(jval root, const struct back_call *c, struct arena *a,
                               struct rope *out)
 {
-    size_t cap = c->client_beta.n * 4 + 128; /* a name may become a longer one */
+    size_t cap = BETAS_ROOM(c);
     struct buf b = {.p = arena_alloc(a, cap), .cap = cap, .max = cap};
     struct back_call call = *c;
     struct splice s;
@@ -125,7 +143,7 @@ static enum rc splice_request(jval root, const struct back_call *c, struct arena
         return RC_NOMEM;
     buf_lit(&b, "\"anthropic_version\":\"" VERSION "\"");
     if (!json_has(json_get_lit(root, "anthropic_beta")))
-        add_betas(&b, c->client_beta);
+        add_betas(&b, STR(",\"anthropic_beta\":[\""), c->client_beta);
     splice_init(&s, root);
     splice_into(&s, root, buf_str(&b), a); /* before what is cut at the same place */
     splice_cut(&s, root, is_cut, &call);

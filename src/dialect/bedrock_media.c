@@ -17,6 +17,12 @@ static bool is_servers(const struct ir_media *m)
     return m->src == IR_MEDIA_URL || m->src == IR_MEDIA_FILE_ID;
 }
 
+/* Converse reads bytes and its own S3, nothing of the web. */
+bool bedrock_wants_bytes(const struct ir_block *b)
+{
+    return b->media.src == IR_MEDIA_URL;
+}
+
 /* The format word of a media type; absent: none that Converse knows. */
 struct format {
     str type, word;

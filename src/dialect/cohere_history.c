@@ -146,6 +146,11 @@ static void put_image(struct cohere_writer *cw, const struct ir_media *m)
         cohere_lose(cw, STR("image.file_id"));
         return;
     }
+    if (media_refuses_url(cw->c->opts, IR_IMAGE, m)) {
+        put_text_part(w, STR("[an image was here that this model can't fetch]"));
+        cohere_lose(cw, STR("image.url"));
+        return;
+    }
     json_begin_object(w);
     json_key(w, "type");
     json_put_lit(w, "image_url");

@@ -264,8 +264,8 @@ struct back_call {
     bool same;              /* the client speaks this dialect: its bytes are spliced */
     str key;                /* credential; absent: none */
     str query;              /* what the configuration appends to the path, without '?'; or absent */
-    str client_version;     /* same: the client's anthropic-version; or absent */
-    str client_beta;        /* same: its anthropic-beta; or absent */
+    str client_version;     /* of the family's own clients: anthropic-version; or absent */
+    str client_beta;        /* … and anthropic-beta; or absent */
     struct ir_lossy *lossy; /* same: what splicing had to cut; or NULL */
     struct back_aws aws;
 };
@@ -311,6 +311,9 @@ struct dialect_back {
     enum rc (*splice_request)(jval root, const struct back_call *c, struct arena *a,
                               struct rope *out) MUST_CHECK;
 
+    /* Of an image or document that stands at a URL: this language can say only its bytes, and would
+     * (media_wants_bytes). NULL: it can say the URL, or nothing at all. */
+    bool (*wants_bytes)(const struct ir_block *b);
     bool splice_cuts; /* splice_request leaves out what opts->refused names */
 
     /* A whole 200 body to events. An error inside it comes as IR_EV_ERROR; anything that is no

@@ -98,6 +98,7 @@ static const struct dialect_back back = {
     .request_headers = request_headers,
     .encode_request = gemini_encode_request,
     .splice_request = gemini_splice_request,
+    .wants_bytes = gemini_wants_bytes,
     .decode_body = gemini_decode_body,
     .decoder_size = GEMINI_DECODER_SIZE,
     .decoder_init = gemini_decoder_init,

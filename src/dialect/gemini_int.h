@@ -103,6 +103,7 @@ void gemini_put_text(struct gemini_writer *gw, jtext text, jtext sealed);
 void gemini_put_note(struct gemini_writer *gw, str text, str loss);
 /* A block that neither a signature nor a call is tied to; of others nothing. */
 void gemini_put_block(struct gemini_writer *gw, const struct ir_block *b);
+bool gemini_wants_bytes(const struct ir_block *b); /* dialect_back.wants_bytes */
 void gemini_put_blocks(struct gemini_writer *gw, const struct ir_block *b); /* and the next … */
 
 /* gemini_history.c */

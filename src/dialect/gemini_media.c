@@ -60,8 +60,15 @@ void gemini_put_member(struct json_writer *w, str key, jtext text)
     json_put_raw_str(w, text);
 }
 
-/* "inlineData" or "fileData" with its object: the one member of a part. Gemini fetches a URL itself
- * where it can (the gateway never does). */
+/* Google fetches by https, and wants to be told the type; the gateway fetches where it may. */
+bool gemini_wants_bytes(const struct ir_block *b)
+{
+    return !str_has_prefix_nocase(b->media.data, STR("https:")) ||
+           (!b->media.media_type.n && !type_of_url(b->media.data).n);
+}
+
+/* "inlineData" or "fileData" with its object: the one member of a part. A URL is Google's to fetch.
+ */
 static void put_data(struct gemini_writer *gw, const struct ir_media *m, str type)
 {
     struct json_writer *w = &gw->w;
@@ -102,6 +109,11 @@ static void put_image(struct gemini_writer *gw, const struct ir_media *m)
                         STR("image.file_id"));
         return;
     }
+    if (media_refuses_url(gw->c->opts, IR_IMAGE, m)) {
+        gemini_put_note(gw, STR("[an image was here that this model can't fetch]"),
+                        STR("image.url"));
+        return;
+    }
     if (m->detail.n && !str_eq(m->detail, STR("auto")))
         gemini_lose(gw, STR("image.detail"));
     put_data(gw, m, image_type(m));
@@ -113,6 +125,11 @@ static void put_document(struct gemini_writer *gw, const struct ir_media *m)
     if (m->src == IR_MEDIA_FILE_ID && !own_words(gw)) {
         gemini_put_note(gw, STR("[a document was here that only its own provider can read]"),
                         STR("document.file_id"));
+        return;
+    }
+    if (media_refuses_url(gw->c->opts, IR_DOCUMENT, m)) {
+        gemini_put_note(gw, STR("[a document was here that this model can't fetch]"),
+                        STR("document.url"));
         return;
     }
     if (str_find(m->citations, STR("true")) != SIZE_MAX)

@@ -60,6 +60,23 @@ bool media_is_web_url(jtext url)
     return str_has_prefix_nocase(url, STR("https:")) || str_has_prefix_nocase(url, STR("http:"));
 }
 
+bool media_refuses_url(const struct dialect_opts *opts, enum ir_kind kind, const struct ir_media *m)
+{
+    uint64_t bit = kind == IR_IMAGE ? REFUSES(IMAGE_URL) : REFUSES(DOCUMENT_URL);
+
+    return m->src == IR_MEDIA_URL && (opts->refused & bit);
+}
+
+bool media_wants_bytes(const struct dialect_back *back, const struct dialect_opts *opts,
+                       const struct ir_block *b)
+{
+    if ((b->kind != IR_IMAGE && b->kind != IR_DOCUMENT) || b->media.src != IR_MEDIA_URL ||
+        !media_is_web_url(b->media.data) || (opts->refused & REFUSES(PARTS)))
+        return false;
+    return media_refuses_url(opts, b->kind, &b->media) ||
+           (back->wants_bytes && back->wants_bytes(b));
+}
+
 void media_put_url(struct json_writer *w, const struct ir_media *m, str type)
 {
     if (m->src != IR_MEDIA_BASE64) {

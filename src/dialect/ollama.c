@@ -30,6 +30,7 @@ static const struct dialect_back back = {
     .request_path = request_path,
     .request_headers = request_headers,
     .encode_request = ollama_encode_request,
+    .wants_bytes = ollama_wants_bytes,
     .decode_body = ollama_decode_body,
     .decoder_size = OLLAMA_DECODER_SIZE,
     .decoder_init = ollama_decoder_init,

@@ -33,6 +33,12 @@ static bool is_picture(const struct ir_block *b)
     return b->kind == IR_IMAGE && b->media.src == IR_MEDIA_BASE64;
 }
 
+/* A server of one's own fetches nothing; files it can't read at all. */
+bool ollama_wants_bytes(const struct ir_block *b)
+{
+    return b->kind == IR_IMAGE;
+}
+
 /* What stands in the text for a block that can't be shown. Absent: the block is none of these. */
 static str absence(struct ollama_writer *ow, const struct ir_block *b)
 {

@@ -24,6 +24,7 @@ enum rc ollama_encode_request(const struct ir_request *r, const struct back_call
                               struct arena *a, struct rope *out, struct ir_lossy *lossy,
                               struct fail *f) MUST_CHECK;
 void ollama_put_messages(struct ollama_writer *ow);
+bool ollama_wants_bytes(const struct ir_block *b); /* dialect_back.wants_bytes */
 
 #define OLLAMA_DECODER_SIZE 64 /* checked against the struct in ollama_feed.c */
 void ollama_decoder_init(void *state, bool client_usage);

@@ -104,6 +104,7 @@ static const struct dialect_back back = {
     .request_headers = request_headers,
     .encode_request = chat_encode_request,
     .splice_request = chat_splice_request,
+    .wants_bytes = chat_wants_bytes,
     .splice_cuts = true,
     .decode_body = chat_decode_body,
     .decoder_size = CHAT_DECODER_SIZE,

@@ -78,6 +78,7 @@ bool chat_is_media(const struct ir_block *b);
 bool chat_has_text(const struct ir_block *list);
 /* A document's title and context, each with a blank line behind it, into an open string. */
 void chat_add_about(struct json_writer *w, const struct ir_media *m);
+bool chat_wants_bytes(const struct ir_block *b); /* dialect_back.wants_bytes */
 /* Add the block's text to an open string, with `gap` before it; false when it is empty. */
 bool chat_add_text(struct json_writer *w, const struct ir_block *b, str gap);
 void chat_put_part(struct chat_writer *cw, const struct ir_block *b);

@@ -82,6 +82,11 @@ static void put_image(struct chat_writer *cw, const struct ir_media *m)
         chat_lose(cw, STR("image.file_id"));
         return;
     }
+    if (media_refuses_url(cw->c->opts, IR_IMAGE, m)) {
+        put_text_part(w, STR("[an image was here that this model can't fetch]"));
+        chat_lose(cw, STR("image.url"));
+        return;
+    }
     json_begin_object(w);
     json_key(w, "type");
     json_put_lit(w, "image_url");
@@ -95,6 +100,12 @@ static void put_image(struct chat_writer *cw, const struct ir_media *m)
     }
     json_end(w);
     json_end(w);
+}
+
+/* Pictures are fetched by the provider, files are not. */
+bool chat_wants_bytes(const struct ir_block *b)
+{
+    return b->kind == IR_DOCUMENT;
 }
 
 /* Mistral's form of a file: fetched from the web, or given as a data URL. */

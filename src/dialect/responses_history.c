@@ -53,6 +53,10 @@ static void put_image(struct responses_writer *rw, const struct ir_media *m)
                  STR("image.file_id"));
         return;
     }
+    if (media_refuses_url(rw->c->opts, IR_IMAGE, m)) {
+        put_note(rw, STR("[an image was here that this model can't fetch]"), STR("image.url"));
+        return;
+    }
     begin_typed(rw, STR("input_image"));
     if (m->src == IR_MEDIA_FILE_ID) {
         json_key(w, "file_id");
@@ -136,7 +140,11 @@ static void put_document(struct responses_writer *rw, const struct ir_media *m)
     case IR_MEDIA_URL:
     case IR_MEDIA_BASE64:
         put_about(rw, m);
-        put_file(rw, m);
+        if (media_refuses_url(rw->c->opts, IR_DOCUMENT, m))
+            put_note(rw, STR("[a document was here that this model can't fetch]"),
+                     STR("document.url"));
+        else
+            put_file(rw, m);
         break;
     }
 }

@@ -51,6 +51,7 @@ static const struct dialect_back back = {
     .request_headers = request_headers,
     .encode_request = gemini_encode_request,
     .splice_request = gemini_splice_request,
+    .wants_bytes = gemini_wants_bytes,
     .decode_body = gemini_decode_body,
     .decoder_size = GEMINI_DECODER_SIZE,
     .decoder_init = gemini_decoder_init,
@@ -122,7 +123,7 @@ static void put_betas(str list, header_fn fn, void *ctx)
 static void claude_headers(const struct back_call *c, header_fn fn, void *ctx)
 {
     dialect_put_auth(c, AUTH_BEARER, fn, ctx);
-    if (c->same && c->client_beta.n)
+    if (c->client_beta.n)
         put_betas(c->client_beta, fn, ctx);
     fn(ctx, STR("accept"), c->stream ? STR("text/event-stream") : STR("application/json"));
 }

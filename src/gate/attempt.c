@@ -161,6 +161,15 @@ static bool tell_conversation(struct call *c)
     return true;
 }
 
+/* What must be had before the request can be written: the bytes of images, an access token. */
+static enum step gather_needs(struct call *c)
+{
+    enum step images = c->op ? STEP_NEXT : images_fetch(c);
+    if (images != STEP_NEXT)
+        return images;
+    return token_await(c) ? STEP_WAIT : STEP_NEXT;
+}
+
 static enum step start(struct call *c)
 {
     c->phase = CALL_SENDING;
@@ -181,8 +190,9 @@ static enum step start(struct call *c)
         demo_start(c);
         return STEP_WAIT;
     }
-    if (token_await(c))
-        return STEP_WAIT;
+    enum step had = gather_needs(c);
+    if (had != STEP_NEXT)
+        return had;
     if (!wire_write(c))
         return STEP_DONE;
     attempt_begin(c);

@@ -97,6 +97,7 @@ void call_release(struct call *c)
     wire_return_answer(c);
     wire_give(g, c->wire);
     c->wire = NULL;
+    images_release(c); /* the wire's body referred to them */
     if (call_passes(c))
         pass_stop(c);
     frame_fini(&c->frames);

@@ -9,6 +9,7 @@
 #include "gate/gate_int.h"
 
 #include "base/mem.h"
+#include "client/download.h"
 
 #define TICK_MS    1000
 #define LINES_MAX  (32u << 10)
@@ -288,6 +289,8 @@ void gate_close(struct gate *g)
         oauth_close(g->oauths[i]);
     client_free(g->client);
     g->client = NULL;
+    downloads_free(g->downloads);
+    g->downloads = NULL;
     alarms_free(g->alarms);
     g->alarms = NULL;
 }

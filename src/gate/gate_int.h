@@ -117,7 +117,9 @@ struct gate_tokens {
 };
 
 struct demo;
+struct downloads;
 struct features;
+struct images;
 
 struct pass;
 
@@ -187,6 +189,7 @@ struct call {
     unsigned remedies;              /* that transforms ask for: enum conf_remedy */
     struct oauth_waiter token_wait; /* for a provider's access token */
     bool token_renewed;             /* one was refused, and another fetched */
+    struct images *images;          /* fetched for it (images.c); NULL: none was asked for */
     struct alarm alarm;             /* a wait before a retry, or for the end of a message */
     struct alarm keepalive;         /* pings in a silent stream */
     bool record_open;               /* the last of `tried` has not ended */
@@ -272,6 +275,7 @@ struct gate {
     uint64_t id_high, id_low;
     bool draining;
     struct gate_tokens tokens;
+    struct downloads *downloads; /* NULL: none was needed yet */
 };
 
 /* wire.c */
@@ -285,6 +289,14 @@ bool wire_write(struct call *c);       /* c->wire and c->x.iov; false: the call 
 bool decode_canonical(struct call *c); /* c->ir; false: the call is over */
 bool decode_quietly(struct call *c,
                     struct fail *f); /* c->ir; false: nothing has happened, see *f */
+
+/* c->opts of this candidate, without what was learned meanwhile. */
+void usual_opts(struct call *c);
+
+/* images.c: the bytes of what the client names by its URL, before the request is written. WAIT:
+ * attempt_resume follows later; DONE: the call is over. */
+enum step images_fetch(struct call *c);
+void images_release(struct call *c); /* nothing refers to them any more */
 
 /* What is known of the candidate's model; NULL: no memory. */
 struct known *known_of_candidate(struct call *c);

@@ -120,7 +120,7 @@ struct known *known_of_attempt(struct call *c)
 
 /* c->opts without what was learned meanwhile: patterns of model names are matched once a model and
  * generation, not once a call. */
-static void usual_opts(struct call *c)
+void usual_opts(struct call *c)
 {
     struct known *k = known_of_candidate(c);
     if (k && k->has_opts) {
@@ -170,7 +170,7 @@ static struct back_call back_call_of(struct call *c)
         .query = p->query,
         .key = p->nkeys ? secret_reveal(&p->keys[c->cand->key]) : token_of(c),
     };
-    if (c->same) {
+    if (dialect_is_same(c->front, c->bind->dialect)) { /* also where it is written anew */
         bc.client_version = h1_find(c->req->head, STR("anthropic-version"));
         bc.client_beta = h1_find(c->req->head, STR("anthropic-beta"));
     }

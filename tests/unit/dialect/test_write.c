@@ -157,11 +157,10 @@ static void test_headers(void **state)
     headers(&dialect_anthropic, &c,
             "x-api-key: k\nanthropic-version: 2023-06-01\naccept: text/event-stream\n");
     c.stream = false;
-    c.client_version = STR("2026-10-21");
-    c.client_beta = STR("a,b");
     headers(&dialect_anthropic, &c, /* another dialect's client: none of its headers */
             "x-api-key: k\nanthropic-version: 2023-06-01\naccept: application/json\n");
-    c.same = true;
+    c.client_version = STR("2026-10-21");
+    c.client_beta = STR("a,b");
     o.auth = AUTH_BEARER;
     headers(&dialect_anthropic, &c,
             "authorization: Bearer k\nanthropic-version: 2026-10-21\nanthropic-beta: a,b\n"
