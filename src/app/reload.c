@@ -181,6 +181,24 @@ static void follow_url(struct process *p)
         on_fetch_clock(&p->fetch_clock);
 }
 
+/* ---- projects' routing, and whose sessions are whose */
+
+static void on_projects_clock(struct timer *t)
+{
+    struct process *p =
+        (struct process *)(void *)((char *)t - offsetof(struct process, projects_clock));
+    projects_look(p); /* may reload */
+    if (p->snap->routing.projects_dir.n)
+        timer_set(t, loop_now(p->loop) + PROJECTS_LOOK_MS);
+}
+
+static void follow_projects(struct process *p)
+{
+    projects_follow(p);
+    if (p->snap->routing.projects_dir.n)
+        timer_set(&p->projects_clock, loop_now(p->loop));
+}
+
 /* ---- both */
 
 static void take(struct process *p, struct snapshot *next, struct catalogue *models,
@@ -210,6 +228,7 @@ static void take(struct process *p, struct snapshot *next, struct catalogue *mod
         follow_url(p);
     } else if (p->fetch && next->catalogue_url.text.n)
         on_fetch_clock(&p->fetch_clock); /* who asks for all anew means this too */
+    follow_projects(p);
     atomic_store(&p->world.reload_error, NULL);
 }
 
@@ -266,6 +285,8 @@ void reload_watch(struct process *p)
     secure_watch(p);
     timer_init(&p->fetch_clock, p->loop, on_fetch_clock);
     follow_url(p);
+    timer_init(&p->projects_clock, p->loop, on_projects_clock);
+    follow_projects(p);
 }
 
 void reload_close(struct process *p)
@@ -275,6 +296,7 @@ void reload_close(struct process *p)
     secure_close(p);
     fetch_free(p->fetch);
     timer_close(&p->fetch_clock, NULL);
+    timer_close(&p->projects_clock, NULL);
 }
 
 /* ---- start and end */

@@ -12,6 +12,7 @@
 #include "app/command.h"
 #include "app/fetch.h"
 #include "app/models.h"
+#include "app/projects.h"
 #include "app/ranks.h"
 #include "app/worker.h"
 #include "io/signal.h"
@@ -40,6 +41,8 @@ struct process {
     struct catalogue *fetched;           /* the last good one of the snapshot's URL; or NULL */
     struct fetch *fetch;                 /* NULL: no URL was ever given */
     struct timer fetch_clock;
+    struct projects projects;
+    struct timer projects_clock;
     uint64_t generation;
     struct alerts *alerts;
     struct gate_world world;

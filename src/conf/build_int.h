@@ -39,6 +39,11 @@ enum rc build_alerts(struct builder *b) MUST_CHECK; /* build_alert.c */
 /* build_routing.c, for build_routes: the settings of `routing` that are no names of models, before
  * those; what `stickyBy` says (*to stays where it says nothing); and what it all needs, at the end.
  */
+struct routes; /* build_route.c: while names are being resolved */
+/* One scenario: *ret stays where it names nothing, or nothing that is known (noted). */
+enum rc build_slot(struct routes *x, const struct raw_slot *slot, const struct raw_texts *list,
+                   const struct conf_route **ret) MUST_CHECK;
+enum rc build_projects(struct builder *b, struct routes *x) MUST_CHECK; /* build_projects.c */
 enum rc build_routing(struct builder *b) MUST_CHECK;
 enum rc build_sticky(struct builder *b, struct place at, str text,
                      struct conf_sticky *to) MUST_CHECK;

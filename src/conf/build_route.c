@@ -267,15 +267,13 @@ static const struct raw_slot *slot_of(const struct raw_root *raw, enum conf_scen
     return own->use.n ? own : &raw->ccr.router.slot[i];
 }
 
-static enum rc build_scenario(struct routes *x, enum conf_scenario i)
+enum rc build_slot(struct routes *x, const struct raw_slot *slot, const struct raw_texts *list,
+                   const struct conf_route **ret)
 {
     struct builder *b = x->b;
-    const struct raw_slot *slot = slot_of(b->raw, i);
-    const struct raw_texts *list =
-        slot->fallback.n ? &slot->fallback : &b->raw->ccr.fallback.list[i];
+    struct conf_route *route;
     if (!slot->use.n)
         return RC_OK;
-    struct conf_route *route;
     TRY(find_route(x, place_of(slot->at.node, "use"), slot->use, &route));
     if (!route)
         return RC_OK;
@@ -288,8 +286,16 @@ static enum rc build_scenario(struct routes *x, enum conf_scenario i)
         TRY(build_fallback(x, list, copy));
         route = copy;
     }
-    b->s->routing.scenarios[i] = route;
+    *ret = route;
     return RC_OK;
+}
+
+static enum rc build_scenario(struct routes *x, enum conf_scenario i)
+{
+    const struct raw_slot *slot = slot_of(x->b->raw, i);
+    const struct raw_texts *ccr = &x->b->raw->ccr.fallback.list[i];
+    return build_slot(x, slot, slot->fallback.n ? &slot->fallback : ccr,
+                      &x->b->s->routing.scenarios[i]);
 }
 
 /* Without a file, the first provider's best known model answers what nobody else would. */
@@ -395,6 +401,7 @@ static enum rc build_all(struct routes *x)
         TRY(build_scenario(x, (enum conf_scenario)i));
     if (b->no_file)
         TRY(default_scenario(b));
+    TRY(build_projects(b, x));
     if (conf_report_failed(b->report))
         return RC_OK;
     for (uint32_t i = 0; i < b->s->nproviders; i++)

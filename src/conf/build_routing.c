@@ -66,11 +66,10 @@ static unsigned needs_of(const struct conf_route *r)
 
 /* Any slot: with nothing but `default`, a sub-agent's tag is still to be obeyed and taken out. But
  * where no file speaks, none is meant. */
-static unsigned needs_of_scenarios(const struct builder *b)
+static unsigned needs_of_scenarios(const struct conf_route *const *slots)
 {
-    const struct conf_route *const *slots = b->s->routing.scenarios;
     unsigned needs = 0;
-    for (unsigned i = 0; i < CONF_SCENARIO_COUNT && !b->no_file; i++)
+    for (unsigned i = 0; i < CONF_SCENARIO_COUNT; i++)
         needs |= slots[i] ? ROUTING_NEEDS_SCENARIO | ROUTING_NEEDS_TRAITS : 0;
     if (slots[CONF_SCENARIO_LONG_CONTEXT])
         needs |= ROUTING_NEEDS_TOKENS | ROUTING_NEEDS_SESSION;
@@ -80,7 +79,9 @@ static unsigned needs_of_scenarios(const struct builder *b)
 void build_needs(struct builder *b)
 {
     struct conf_routing *r = &b->s->routing;
-    r->needs = needs_of_scenarios(b);
+    r->needs = b->no_file ? 0 : needs_of_scenarios(r->scenarios);
+    for (uint32_t i = 0; i < r->nprojects; i++)
+        r->needs |= ROUTING_NEEDS_SESSION | needs_of_scenarios(r->projects[i].scenarios);
     for (uint32_t i = 0; i < b->s->nmodels; i++)
         r->needs |= needs_of(b->s->models[i]);
 }

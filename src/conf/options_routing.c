@@ -125,6 +125,10 @@ static const struct option routing_rows[] = {
      .help = "a request that was sent and got no byte of an answer"},
     {"scenarios", OPTION_SECTION, 0, AT(scenarios), .sub = &option_scenarios,
      .help = "models for kinds of request"},
+    {"projects", OPTION_TEXT, 0, AT(projects),
+     .help =
+         "folder with scenarios of projects and sessions of Claude Code, as claude-code-router's; "
+         "`~/.claude-code-router` in its files, `none` or left out: nowhere"},
     {"rules", OPTION_RAW, OPTION_LATER, AT(rules), .help = "conditions and what to do then"},
 };
 #undef AT

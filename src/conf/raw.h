@@ -149,7 +149,7 @@ struct raw_weights {
 struct raw_routing {
     struct raw_at at;
     uint32_t strategy, replay, attempts;
-    str sticky_by;
+    str sticky_by, projects;
     struct raw_weights weights;
     bool fallback;
     struct raw_scenarios scenarios;

@@ -305,6 +305,17 @@ str conf_alert_metric_name(enum conf_alert_metric v);
 str conf_alert_scope_name(enum conf_alert_scope v);
 str conf_alert_action_name(enum conf_alert_action v);
 
+/* Scenarios of one project, or of one session of Claude Code, in the place of the whole set
+ * (build_projects.c). What is not set there is not set. */
+struct conf_project {
+    str name;    /* as Claude Code names the folder of its conversations */
+    str session; /* absent: the project's every session */
+    uint64_t long_context_threshold;
+    const struct conf_route *scenarios[CONF_SCENARIO_COUNT];
+};
+
+#define CONF_PROJECTS_MAX 128 /* files of both kinds */
+
 /* What must be known of a call, so that a plain configuration works nothing out. */
 #define ROUTING_NEEDS_TRAITS   1u /* what kind of request it is */
 #define ROUTING_NEEDS_TOKENS   2u /* how long its prompt is */
@@ -322,7 +333,11 @@ struct conf_routing {
     double weight_response_time, weight_error_rate, weight_cost; /* for `balanced` */
     uint64_t long_context_threshold;                             /* tokens */
     const struct conf_route *scenarios[CONF_SCENARIO_COUNT];     /* NULL: not set */
-    const struct conf_node *rules;                               /* raw; NULL */
+    str projects_dir; /* where projects' routing is looked for; absent: nowhere. NUL behind both */
+    str sessions_dir; /* where Claude Code keeps its conversations, a folder a project */
+    const struct conf_project *projects;
+    uint32_t nprojects;
+    const struct conf_node *rules; /* raw; NULL */
 };
 
 struct conf_log {

@@ -65,13 +65,11 @@ static const str session_headers[] = {
     STR("x-claude-session-id"), /* as claude-code-router 3 reads it */
 };
 
-static const struct hash_key everywhere = {0x7765697273657373, 0x696f6e2e6b657930};
-
 /* One key's sessions are not another's, whatever they are named. */
 static uint64_t hash_for(const struct call *c, str text)
 {
-    const uint64_t own = c->key ? hash_bytes(everywhere, c->key->name) : 0;
-    const uint64_t h = hash_bytes(everywhere, text) ^ (own << 1 | own >> 63);
+    const uint64_t own = c->key ? sessions_hash(c->key->name) : 0;
+    const uint64_t h = sessions_hash(text) ^ (own << 1 | own >> 63);
     return h ? h : 1;
 }
 
@@ -91,9 +89,8 @@ static void by_prompt(struct call *c, const struct ir_traits *t, struct features
     char *digits = arena_alloc(&c->req->arena, 16);
     if (!digits || !t->first_user.n)
         return;
-    uint64_t h = hash_bytes(everywhere, str_head(t->system, PROMPT_MAX));
-    h = h * UINT64_C(0x9e3779b97f4a7c15) +
-        hash_bytes(everywhere, str_head(t->first_user, PROMPT_MAX));
+    uint64_t h = sessions_hash(str_head(t->system, PROMPT_MAX));
+    h = h * UINT64_C(0x9e3779b97f4a7c15) + sessions_hash(str_head(t->first_user, PROMPT_MAX));
     fmt_hex64(digits, h);
     set_session(c, s, SESSION_BY_PROMPT, str_of(digits, 16));
 }

@@ -36,7 +36,8 @@ struct gate_world {
     _Atomic(const char *) tls_error;    /* … and of the last refused certificate */
     _Atomic bool draining;
     struct hash_key recall_key; /* of what is kept for conversations, the same for all workers */
-    struct sessions sessions;   /* how long prompts were */
+    struct sessions sessions;   /* how long their last prompts were */
+    struct sessions projects;   /* sessions_tag of the project they belong to */
     _Atomic(struct gate *) gates[GATE_WORKERS_MAX]; /* each set once, by its worker's gate_new */
 };
 

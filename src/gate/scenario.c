@@ -124,10 +124,34 @@ static const struct conf_found *find_tagged(struct call *c)
 
 /* ---- facts */
 
-/* One route for each scenario that is set and that this caller may call. */
-static void slots_for(const struct call *c, const struct conf_route *slots[CONF_SCENARIO_COUNT])
+/* The scenarios of this call's session, else of its project; NULL: the configuration's own count. A
+ * session has to be named by the client: what stands for one elsewhere is known to no disk. */
+static const struct conf_project *project_of(struct call *c)
 {
-    const struct conf_route *const *set = c->gen->snap->routing.scenarios;
+    const struct conf_routing *r = &c->gen->snap->routing;
+    const struct conf_project *found = NULL;
+    if (!r->nprojects)
+        return NULL;
+    const struct features_session *s = features_session(c);
+    if (s->by != SESSION_BY_HEADER && s->by != SESSION_BY_BODY)
+        return NULL;
+    const uint64_t tag = sessions_find(&c->gate->set.world->projects, sessions_hash(s->text));
+    for (uint32_t i = 0; i < r->nprojects; i++) {
+        const struct conf_project *p = &r->projects[i];
+        if (p->session.n && str_eq(p->session, s->text))
+            return p;
+        if (!p->session.n && tag && tag == sessions_tag(p->name))
+            found = p;
+    }
+    return found;
+}
+
+/* One route for each scenario that is set and that this caller may call. */
+static void slots_for(const struct call *c, const struct conf_project *project,
+                      const struct conf_route *slots[CONF_SCENARIO_COUNT])
+{
+    const struct conf_route *const *set =
+        project ? project->scenarios : c->gen->snap->routing.scenarios;
     for (unsigned i = 0; i < CONF_SCENARIO_COUNT; i++)
         slots[i] = set[i] && conf_key_allows(c->key, set[i]) ? set[i] : NULL;
 }
@@ -158,18 +182,18 @@ static bool is_blind(struct call *c, const struct conf_target *t)
     return k && k->card.knows_can && !(k->card.can >> CARD_BIT_VISION & 1);
 }
 
-static bool is_long(struct call *c, const struct conf_target *t)
+static bool is_long(struct call *c, const struct conf_target *t, uint64_t threshold)
 {
     const struct snapshot *snap = c->gen->snap;
-    const uint64_t last = sessions_last(&c->gate->set.world->sessions, features_session(c)->hash);
-    const uint64_t from = scenario_long_from(snap->routing.long_context_threshold, last);
+    const uint64_t last = sessions_find(&c->gate->set.world->sessions, features_session(c)->hash);
+    const uint64_t from = scenario_long_from(threshold, last);
     const struct conf_provider *p = t ? &snap->providers[t->provider] : NULL;
     return features_tokens(c, p, t ? t->model : c->peek.model, from) > from;
 }
 
-static void gather(struct call *c, bool known, scenario_slots slots, struct scenario_facts *f)
+static void gather(struct call *c, const struct conf_target *t, scenario_slots slots,
+                   uint64_t threshold, struct scenario_facts *f)
 {
-    const struct conf_target *t = usual_target(c, known);
     *f = (struct scenario_facts){.model = c->peek.model, .thinks = c->peek.thinks};
     if (slots[CONF_SCENARIO_IMAGE] && c->peek.has_images) {
         const struct ir_traits *traits = features_traits(c);
@@ -181,7 +205,7 @@ static void gather(struct call *c, bool known, scenario_slots slots, struct scen
         f->web_search = !traits || traits->web_search; /* Codex declares one that may not search */
     }
     if (slots[CONF_SCENARIO_LONG_CONTEXT] && !f->images_now && !f->images_blind)
-        f->is_long = is_long(c, t);
+        f->is_long = is_long(c, t, threshold);
 }
 
 /* ---- the choice */
@@ -212,16 +236,19 @@ static void lend_fallback(struct call *c, scenario_slots slots)
     c->found.route = &c->found.own;
 }
 
-/* The model that was asked for, or the default's. */
-static void go_usual(struct call *c, scenario_slots slots)
+/* The model that was asked for, or the default's. False: nobody knows it. */
+static bool go_usual(struct call *c, bool known, scenario_slots slots)
 {
     const bool claudes = c->front && str_eq(c->front->name, STR("anthropic"));
-    if (c->found.how == CONF_BY_BARE_NAME && c->gen->snap->routing.ccr && claudes &&
-        slots[CONF_SCENARIO_DEFAULT])
+    const bool habit = c->found.how == CONF_BY_BARE_NAME && claudes && c->gen->snap->routing.ccr;
+    const bool unknown = !known || c->found.how == CONF_BY_DEFAULT;
+    if (slots[CONF_SCENARIO_DEFAULT] && (unknown || habit)) {
         go_by_slot(c, slots, CONF_SCENARIO_DEFAULT);
-    else if (c->found.how == CONF_BY_DEFAULT)
-        c->routed_by =
-            (struct routed){ROUTED_BY_SCENARIO, conf_scenario_name(CONF_SCENARIO_DEFAULT)};
+        return true;
+    }
+    if (known && unknown) /* of a project that has no default of its own */
+        go_by(c, c->found.route, ROUTED_BY_SCENARIO, conf_scenario_name(CONF_SCENARIO_DEFAULT));
+    return known;
 }
 
 bool scenario_resolve(struct call *c)
@@ -232,13 +259,16 @@ bool scenario_resolve(struct call *c)
     struct scenario_facts facts;
     if (!(snap->routing.needs & ROUTING_NEEDS_SCENARIO) || c->op)
         return known;
-    slots_for(c, slots);
+    const struct conf_project *project = project_of(c);
+    slots_for(c, project, slots);
     const struct conf_found *tagged = find_tagged(c);
     if (known && is_explicit(&c->found, slots)) {
         lend_fallback(c, slots);
         return true;
     }
-    gather(c, known, slots, &facts);
+    gather(c, usual_target(c, known), slots,
+           project ? project->long_context_threshold : snap->routing.long_context_threshold,
+           &facts);
     facts.subagent = tagged != NULL;
     const struct scenario_choice choice = scenario_choose(&facts, slots);
     switch (choice.kind) {
@@ -250,11 +280,9 @@ bool scenario_resolve(struct call *c)
         lend_fallback(c, slots);
         return true;
     case SCENARIO_NONE:
-        if (known)
-            go_usual(c, slots);
-        return known;
+        break;
     }
-    return known;
+    return go_usual(c, known, slots);
 }
 
 void scenario_note(struct call *c)

@@ -320,11 +320,13 @@ def ccr_file(ups, port, router, **more):
 def ccr(upstream, tmp_path):
     made = []
 
-    def make(router, names=SLOTS + ("other",), dialect="anthropic", **more):
+    def make(router, names=SLOTS + ("other",), dialect="anthropic", prepare=None, **more):
         ups = {n: upstream(dialect, default=says(Turn(text=n))) for n in names}
         port = gateway.free_port()
         folder = tmp_path / f"ccr{len(made)}"
         folder.mkdir()
+        if prepare:
+            prepare(folder)
         text = ccr_file(ups, port, router, **more)
         made.append(gateway.Gateway(folder, text, name="config.json", port=port))
         return made[-1], ups
@@ -400,3 +402,52 @@ def test_captured_requests(weir, upstream):
         r = http1.call(world.w.port, got["method"], got["path"], got["body"], headers)
         assert world.served(r) == expected, name
         assert world.said == f"scenario:{expected}"
+
+
+# ---- projects and sessions
+
+
+def in_session(session):
+    return {**MESSAGES.body(), "metadata": {"user_id": f"user_1_account__session_{session}"}}
+
+
+def write(path, value):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(value if isinstance(value, str) else json.dumps(value))
+
+
+def test_ccr_projects_and_sessions(ccr):
+    """§1.5: a project's Router stands in the place of the whole one, a session's before it. New
+    sessions are found, changed files are read, a broken one is left out and said."""
+
+    def prepare(folder):
+        routing = folder / ".claude-code-router/-home-me-proj"
+        write(routing / "config.json", {"Router": {"default": "other,Up", "background": "image,Up"}})
+        write(routing / "s2.json", {"Router": {"default": "think,Up"}})
+        write(routing / "note.json", {"no": "router"})
+        write(folder / ".claude-code-router/broken/config.json", '{"Router": {"default": "nobody,x"}}')
+        write(folder / ".claude/projects/-home-me-proj/s1.jsonl", "{}")
+        write(folder / ".claude/projects/-home-me-proj/s2.jsonl", "{}")
+        write(folder / ".claude/projects/-home-me-else/s3.jsonl", "{}")
+
+    w, ups = ccr({"default": "default,Up", "background": "background,Up"}, prepare=prepare)
+    assert "broken/config.json" in w.said() and "left out" in w.said()
+
+    def ask(session, model="claude-sonnet-4-5"):
+        return ask_ccr(w, in_session(session), model)
+
+    gateway.until(lambda: ask("s1") == "other", 10, "the first look at the sessions")
+    assert ask("s1", "claude-haiku-4-5") == "image"
+    assert ask("s2") == "think"
+    assert ask("s2", "claude-haiku-4-5") == "think"  # its Router has no other
+    assert ask("s3") == "default" and ask("s3", "claude-haiku-4-5") == "background"
+    assert ask("s1", "longContext,Up") == "longContext"
+    write(w.folder / ".claude/projects/-home-me-proj/s4.jsonl", "{}")
+    gateway.until(lambda: ask("s4") == "other", 10, "a new session is found")
+    routing = w.folder / ".claude-code-router/-home-me-proj"
+    write(routing / "config.json", {"Router": {"default": "webSearch,Up"}})
+    gateway.until(lambda: ask("s1") == "webSearch", 10, "the changed file is read")
+    (routing / "s2.json").unlink()
+    gateway.until(lambda: ask("s2") == "webSearch", 10, "the session's own file is gone")
+    write(w.folder / ".claude-code-router/-home-me-else/config.json", {"Router": {"default": "think,Up"}})
+    gateway.until(lambda: ask("s3") == "think", 10, "a new project is found")
