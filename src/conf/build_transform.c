@@ -106,7 +106,7 @@ static enum rc wrong_kind(struct entry *x, const struct conf_node *n, const char
     return RC_OK;
 }
 
-/* {path: value, …}: set, default, atMost, rename. */
+/* {path: value, …}: set, replace, default, atMost, rename. */
 static enum rc read_map(struct entry *x, const struct conf_node *n, enum json_edit_op op)
 {
     if (n->kind != CONF_MAP)
@@ -129,6 +129,11 @@ static enum rc read_map(struct entry *x, const struct conf_node *n, enum json_ed
 static enum rc read_set(struct entry *x, const struct conf_node *n)
 {
     return read_map(x, n, JSON_EDIT_SET);
+}
+
+static enum rc read_replace(struct entry *x, const struct conf_node *n)
+{
+    return read_map(x, n, JSON_EDIT_REPLACE);
 }
 
 static enum rc read_default(struct entry *x, const struct conf_node *n)
@@ -214,9 +219,9 @@ static const struct {
     const char *name;
     enum rc (*read)(struct entry *x, const struct conf_node *n);
 } keys[] = {
-    {"models", read_models},   {"set", read_set},       {"default", read_default},
-    {"atMost", read_at_most},  {"rename", read_rename}, {"delete", read_delete},
-    {"headers", read_headers},
+    {"models", read_models},   {"set", read_set},         {"replace", read_replace},
+    {"default", read_default}, {"atMost", read_at_most},  {"rename", read_rename},
+    {"delete", read_delete},   {"headers", read_headers},
 };
 
 /* Edits of claude-code-router's transformers. VALUE: the option of that name; absent, the row has

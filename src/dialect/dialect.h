@@ -49,7 +49,8 @@ enum dialect_effort {
     EFFORT_THINKING /* thinking:{type}, GLM, Kimi, Doubao */,
     EFFORT_ENABLE /* enable_thinking and thinking_budget, Qwen */,
     EFFORT_BOTH /* thinking:{type} and reasoning_effort, DeepSeek */,
-    EFFORT_SWITCH /* reasoning_effort: "high" or "none", Mistral */
+    EFFORT_SWITCH /* reasoning_effort: "high" or "none", Mistral */,
+    EFFORT_EITHER /* thinking:{type} and enable_thinking, for whoever knows one of them */
 };
 /* How earlier thoughts go back to a Chat provider. AUTO: as reasoning_content. */
 enum dialect_replay {

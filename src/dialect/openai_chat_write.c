@@ -110,6 +110,9 @@ static void put_reasoning(struct chat_writer *cw)
         json_key(w, "reasoning_effort");
         json_put_raw_str(w, on ? STR("high") : STR("none"));
         break;
+    case EFFORT_EITHER:
+        put_thinking(w, on);
+        __attribute__((fallthrough));
     case EFFORT_ENABLE:
         json_key(w, "enable_thinking");
         json_put_bool(w, on);

@@ -160,7 +160,7 @@ static struct back_call back_call_of(struct call *c)
     if (!c->opts.default_max_tokens && !c->same)
         c->opts.default_max_tokens = usual_max_tokens(c);
     if (c->remedies & CONF_REMEDY_ENABLE_THINKING)
-        c->opts.effort = EFFORT_ENABLE;
+        c->opts.effort = EFFORT_EITHER;
     struct back_call bc = {
         .opts = &c->opts,
         .model = c->cand->target->model,

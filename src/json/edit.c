@@ -186,6 +186,7 @@ static void apply(struct editing *ed, jval parent, jval v)
 {
     switch (ed->e->op) {
     case JSON_EDIT_SET:
+    case JSON_EDIT_REPLACE:
         replace(ed, v, ed->e->value);
         break;
     case JSON_EDIT_DEFAULT:

@@ -3,11 +3,14 @@
  * json_edit - changes to a JSON text that an operator declared: set, default, at most, rename,
  * delete, by path.
  *
- *     set     temperature        0.2                       the value is exchanged or added
- *     default provider.order     ["a","b"]                 only where nothing (or null) stands; of
- * two objects the missing members, all the way down at most max_tokens         8192 a larger number
- * is lowered rename  max_tokens         max_completion_tokens     where the new name is free, else
- * the old one goes delete  messages[*].content[*].cache_control
+ *     set      temperature      0.2            the value is exchanged or added
+ *     replace  temperature      0.2            only where something stands
+ *     default  provider.order   ["a","b"]      only where nothing (or null) stands; of two objects
+ *                                              the missing members, all the way down
+ *     at most  max_tokens       8192           a larger number is lowered
+ *     rename   max_tokens       max_completion_tokens
+ *                                              where the new name is free, else the old one goes
+ *     delete   messages[*].content[*].cache_control
  *
  * A path is keys and places: `a.b` a member of a member, `a[0]` an element, `a[*]` each element,
  * `a.*` each member, `**` this value and every value below it, `["odd.key"]` any key. `set` and
@@ -23,6 +26,7 @@
 
 enum json_edit_op {
     JSON_EDIT_SET,
+    JSON_EDIT_REPLACE,
     JSON_EDIT_DEFAULT,
     JSON_EDIT_AT_MOST,
     JSON_EDIT_RENAME,

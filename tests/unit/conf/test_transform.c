@@ -6,7 +6,7 @@
 /* "set temperature 0.2; rename a b; [m1,m2] header x y; remedies 4", entry by entry. */
 static void print_transforms(struct buf *to, const struct conf_transforms *all)
 {
-    static const char *const ops[] = {"set", "default", "atMost", "rename", "delete"};
+    static const char *const ops[] = {"set", "replace", "default", "atMost", "rename", "delete"};
     for (uint32_t i = 0; i < all->n; i++) {
         const struct conf_transform *t = &all->v[i];
         for (uint32_t k = 0; k < t->nmodels; k++)
@@ -59,7 +59,8 @@ static void as_written(void **state)
         {"[ { models: [\"qwen*\", q], set: { a: 1.0 } }, thinkTag ]",
          "[qwen*] [q] set a 1.0; remedies 1; "},
         {"[ { models: m, maxtoken: { max_tokens: 5 } } ]",
-         "[m] atMost max_tokens 5; atMost max_completion_tokens 5; atMost max_output_tokens 5; "},
+         "[m] atMost max_tokens 5; atMost max_completion_tokens 5; atMost max_output_tokens 5; "
+         "atMost generationConfig.maxOutputTokens 5; atMost inferenceConfig.maxTokens 5; "},
         {"~", ""},
         {"[ [openrouter, { provider: { only: [x] }, a.b: 01 }], ~ ]",
          "set provider {\"only\":[\"x\"]}; set a.b \"01\"; "},
@@ -75,11 +76,15 @@ static void transformers(void **state)
     static const struct row rows[] = {
         {"\"use\": [\"OpenAI\"]", ""},
         {"\"use\": [[\"maxtoken\", {\"max_tokens\": 9}]]",
-         "atMost max_tokens 9; atMost max_completion_tokens 9; atMost max_output_tokens 9; "},
+         "atMost max_tokens 9; atMost max_completion_tokens 9; atMost max_output_tokens 9; "
+         "atMost generationConfig.maxOutputTokens 9; atMost inferenceConfig.maxTokens 9; "},
         {"\"use\": [\"maxtoken\"]", ""},
         {"\"use\": [\"MaxCompletionTokens\"]", "rename max_tokens max_completion_tokens; "},
         {"\"use\": [[\"sampling\", {\"temperature\": 0.1, \"top_k\": 3}]]",
          "set temperature 0.1; set top_k 3; "},
+        {"\"use\": [[\"sampling\", {\"max_tokens\": 5}]]",
+         "replace max_tokens 5; replace max_completion_tokens 5; replace max_output_tokens 5; "
+         "replace generationConfig.maxOutputTokens 5; "},
         {"\"use\": [[\"customparams\", {\"a\": {\"b\": 1}}]]", "default a {\"b\":1}; "},
         {"\"use\": [[\"openrouter\", {\"provider\": {\"order\": [\"x\"]}}]]",
          "set provider {\"order\":[\"x\"]}; "},
@@ -87,7 +92,8 @@ static void transformers(void **state)
         {"\"use\": [\"deepseek\"]", "atMost max_tokens 8192; "},
         {"\"use\": [\"groq\"]", "delete **.cache_control ; delete tools.**.$schema ; "},
         {"\"use\": [\"cerebras\"]", "delete reasoning ; "},
-        {"\"use\": [\"cleancache\"]", "delete messages.**.cache_control ; "},
+        {"\"use\": [\"cleancache\"]",
+         "delete messages.**.cache_control ; delete system.**.cache_control ; "},
         {"\"use\": [\"streamoptions\"]", ""},
         {"\"use\": [\"reasoning\"]", "remedies 32; "},
         {"\"use\": [[\"reasoning\", {\"enable\": true}]]", "remedies 32; "},

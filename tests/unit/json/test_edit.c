@@ -57,6 +57,19 @@ static void test_set(void **state)
     each_row(JSON_EDIT_SET, rows, sizeof(rows) / sizeof(*rows));
 }
 
+static void test_replace(void **state)
+{
+    static const struct row rows[] = {
+        {"{}", "a", "1", "{}"},
+        {"{\"a\":2}", "a", "1", "{\"a\":1}"},
+        {"{\"a\":null}", "a", "1", "{\"a\":1}"},
+        {"{\"a\":{\"b\":2}}", "a.b", "1", "{\"a\":{\"b\":1}}"},
+        {"{\"a\":{}}", "a.b", "1", "{\"a\":{}}"},
+    };
+    (void)state;
+    each_row(JSON_EDIT_REPLACE, rows, sizeof(rows) / sizeof(*rows));
+}
+
 static void test_default(void **state)
 {
     static const struct row rows[] = {
@@ -200,6 +213,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_set),
+        cmocka_unit_test(test_replace),
         cmocka_unit_test(test_default),
         cmocka_unit_test(test_at_most),
         cmocka_unit_test(test_rename),
