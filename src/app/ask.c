@@ -41,11 +41,11 @@ static int dial(const struct conf_listen *l)
 }
 
 /* The admin key of the configuration goes before the caller's own: it is what shows the details. */
-static void write_request(const struct snapshot *s, const char *path, struct buf *b)
+static void write_request(const struct snapshot *s, const char *path, str json, struct buf *b)
 {
     const char *env = getenv("WEIR_API_KEY");
     str key = s->has_admin_key ? secret_reveal(&s->admin_plain) : env ? str_c(env) : STR_NONE;
-    buf_lit(b, "GET ");
+    buf_add(b, json.p ? STR("POST ") : STR("GET "));
     buf_add(b, str_c(path));
     buf_lit(b, " HTTP/1.0\r\nhost: localhost\r\n");
     if (key.n) {
@@ -53,7 +53,22 @@ static void write_request(const struct snapshot *s, const char *path, struct buf
         buf_add(b, key);
         buf_lit(b, "\r\n");
     }
+    if (json.p)
+        buf_addf(b, "content-type: application/json\r\ncontent-length: %zu\r\n", json.n);
     buf_lit(b, "\r\n");
+    buf_add(b, json);
+}
+
+/* As much as there is, though a socket may take less at a time. */
+static bool write_all(int fd, str text)
+{
+    while (text.n) {
+        ssize_t n = write(fd, text.p, text.n);
+        if (n <= 0)
+            return false;
+        text = str_from(text, (size_t)n);
+    }
+    return true;
 }
 
 static enum rc read_answer(int fd, struct buf *to)
@@ -69,27 +84,38 @@ static enum rc read_answer(int fd, struct buf *to)
     }
     str all = buf_str(to);
     size_t head = str_find(all, STR("\r\n\r\n"));
-    if (head == SIZE_MAX || !str_has_prefix(all, STR("HTTP/1.1 2")))
+    if (head == SIZE_MAX)
         return RC_PROTOCOL;
+    const bool good = str_has_prefix(all, STR("HTTP/1.1 2"));
     buf_consume(to, head + 4);
-    return RC_OK;
+    return good ? RC_OK : RC_PROTOCOL;
 }
 
-enum rc ask_gateway(const struct snapshot *s, const char *path, struct buf *to)
+static enum rc ask(const struct snapshot *s, const char *path, str json, struct buf *to)
 {
-    struct buf request = BUF_INIT(8192);
+    struct buf request = BUF_INIT(8192 + json.n);
     if (s->tls.cert_file.n)
         return RC_UNSUPPORTED;
     int fd = dial(&s->listens[0]);
     if (fd < 0)
         return RC_CONNECT;
-    write_request(s, path, &request);
+    write_request(s, path, json, &request);
     str text = buf_str(&request);
     enum rc rc =
         RC_IO; /* also for a key that is too long: half a request would be answered with 400 */
-    if (!request.failed && write(fd, text.p, text.n) == (ssize_t)text.n)
+    if (!request.failed && write_all(fd, text))
         rc = read_answer(fd, to);
     buf_fini(&request);
     close(fd);
     return rc;
+}
+
+enum rc ask_gateway(const struct snapshot *s, const char *path, struct buf *to)
+{
+    return ask(s, path, STR_NONE, to);
+}
+
+enum rc ask_gateway_json(const struct snapshot *s, const char *path, str json, struct buf *to)
+{
+    return ask(s, path, json, to);
 }

@@ -25,6 +25,11 @@ struct options {
     char **rest; /* behind the options, or behind "--"; NULL at the end */
 };
 
+/* Take one of these options at argv[0]: how many words it was; 0: unknown; -1: its value is
+ * missing. For commands with options of their own, which stand in `rest` with all that follows
+ * them. */
+int options_take(struct options *o, char **argv);
+
 struct command {
     const char *name;
     const char *args;    /* "[--daemon]" */

@@ -56,9 +56,7 @@ static const struct option_row option_rows[] = {
     {"--json", offsetof(struct options, json), false},
 };
 
-/* Take one option at argv[i]. Returns how many words it took; 0: unknown; -1: its value is missing.
- */
-static int take_option(struct options *o, char **argv)
+int options_take(struct options *o, char **argv)
 {
     for (size_t i = 0; i < ARRAY_LEN(option_rows); i++) {
         const struct option_row *r = &option_rows[i];
@@ -97,7 +95,7 @@ static int run(const struct command *c, char **argv)
             argv++;
             break;
         }
-        int n = take_option(&o, argv);
+        int n = options_take(&o, argv);
         if (n < 0)
             return wrong_use(c, "a value is missing after", *argv);
         if (n == 0 && c->takes_rest)

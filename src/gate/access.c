@@ -115,6 +115,19 @@ static void recognise_admin(struct call *c)
     c->admin = digest_eq(s->admin_sha256, sha, CONF_SHA256);
 }
 
+/* A29: where there is no admin key, the API answers this machine alone, under its own name: a page
+ * whose name was bound to this address must not read it. */
+static bool admit_local(struct call *c)
+{
+    if (request_peer_is_loopback(c->req) && is_loopback_name(h1_get(c->req->head, H1_HOST)))
+        return true;
+    return refuse(
+        c, ERR_FORBIDDEN,
+        STR("Without an admin key this answers callers on the gateway's own machine only. "
+            "Set admin: { key: … } in the configuration."),
+        STR_NONE);
+}
+
 /* A29: a client's key is no admin's (F5), and an admin's opens no model. */
 static bool admit_admin(struct call *c)
 {
@@ -236,6 +249,25 @@ static bool admit_call(struct call *c)
     return true;
 }
 
+/* Who it is, as the path wants to know. */
+static bool admit_caller(struct call *c)
+{
+    const struct local_endpoint *e = c->local;
+    if (e && local_is_admins(e) && c->gen->snap->has_admin_key)
+        return admit_admin(c);
+    return e && local_is_api(e) ? admit_local(c) : authenticate(c);
+}
+
+static bool admit_to_ours(struct call *c)
+{
+    const struct h1_head *h = c->req->head;
+    if (h->method == H1_POST && local_takes_body(c->local))
+        return body_is_welcome(c);
+    if (h->method != H1_GET && h->method != H1_HEAD)
+        return refuse(c, ERR_METHOD, STR("Use GET here."), STR_NONE);
+    return true;
+}
+
 bool access_admit(struct call *c)
 {
     const struct h1_head *h = c->req->head;
@@ -248,14 +280,11 @@ bool access_admit(struct call *c)
         recognise(c); /* some of it shows more to those it knows */
         return true;
     }
-    if (c->local && local_is_admins(c->local) && c->gen->snap->has_admin_key ? !admit_admin(c)
-                                                                             : !authenticate(c))
+    if (!admit_caller(c))
         return false;
     if (c->front)
         return admit_call(c);
     if (!c->local)
         return refuse(c, ERR_NOT_FOUND, STR("There is nothing at this path."), STR("not_found"));
-    if (h->method != H1_GET && h->method != H1_HEAD)
-        return refuse(c, ERR_METHOD, STR("Use GET here."), STR_NONE);
-    return true;
+    return admit_to_ours(c);
 }

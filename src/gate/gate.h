@@ -78,4 +78,11 @@ void gate_end_calls(struct gate *g);
 /* Close everything; handles close while the loop runs on. */
 void gate_close(struct gate *g);
 unsigned gate_calls(const struct gate *g); /* in flight */
+
+struct fail;
+/* Where a request would go now, and why, as JSON onto `to`; nothing is sent. `question` is the body
+ * of POST /api/v1/explain, `query` what its path has behind '?'. RC_SYNTAX: *f says what is wrong
+ * with the question, its text in `a`. RC_NOMEM. */
+enum rc gate_explain(struct gate *g, str question, str query, struct arena *a, struct buf *to,
+                     struct fail *f) MUST_CHECK;
 struct server *gate_server(struct gate *g);

@@ -237,6 +237,7 @@ struct call {
     unsigned reply_status;
     enum err reply_error;               /* ERR_COUNT: none */
     const struct local_endpoint *local; /* the path is ours: no provider is asked */
+    struct explain *shadow;             /* it is only asked about (explain.c): nothing is sent */
     bool counting;                      /* waits for the token ranks */
     bool counted;
 
@@ -416,14 +417,21 @@ struct local_endpoint;
 const struct local_endpoint *local_find(str path);     /* NULL: none */
 bool local_takes_name(const struct local_endpoint *e); /* the path ends in a name of any kind */
 bool local_is_admins(const struct local_endpoint *e);  /* where there is an admin key: its alone */
+bool local_takes_body(const struct local_endpoint *e); /* POST besides GET */
+bool local_is_api(const struct local_endpoint *e); /* without an admin key: this machine's alone */
 void local_answer_json(struct call *c, unsigned status, struct rope *r); /* frees the rope */
-void models_serve(struct call *c);                                       /* models.c */
+void local_answer_text(struct call *c, unsigned status, str type, struct buf *body); /* too */
+void models_serve(struct call *c);                                                   /* models.c */
 void local_serve(struct call *c); /* c->local, or a token count: answers */
 
 /* scenario.c: which model a kind of request goes to */
 bool scenario_resolve(
     struct call *c);                /* c->found and c->routed_by; false: nobody knows the model */
 void scenario_note(struct call *c); /* at the end: how long its prompt was */
+
+/* explain.c */
+void explain_serve(struct call *c);
+void explain_fail(struct call *c, const struct fail *f); /* of a shadow, instead of an answer */
 
 /* excerpt.c */
 void excerpt_keep(struct call *c,

@@ -15,6 +15,8 @@ struct local_endpoint {
     str path; /* with a slash at its end: whatever stands below, as one name */
     void (*serve)(struct call *c);
     bool admins; /* figures of everyone's calls: where there is an admin key, for its holder */
+    bool api;    /* and where there is none, for callers on this machine */
+    bool posts;  /* takes a body */
 };
 
 #define BODY_MAX (4u << 20)
@@ -29,6 +31,11 @@ static void answer(struct call *c, unsigned status, str type, struct buf *body)
     buf_lit(&c->gate->lines, "cache-control: no-store\r\n");
     reply_text(c->req, c->reply_status, buf_str(&c->gate->lines),
                ok ? text : STR("out of memory\n"));
+}
+
+void local_answer_text(struct call *c, unsigned status, str type, struct buf *body)
+{
+    answer(c, status, type, body);
 }
 
 void local_answer_json(struct call *c, unsigned status, struct rope *r)
@@ -265,6 +272,7 @@ static const struct local_endpoint endpoints[] = {
     {STR("/"), serve_root},
     {STR("/api/tags"), models_serve},
     {STR("/api/v1/alerts"), alerts_serve, .admins = true},
+    {STR("/api/v1/explain"), explain_serve, .admins = true, .api = true, .posts = true},
     {STR("/health"), serve_health},
     {STR("/livez"), serve_livez},
     {STR("/metrics"), serve_metrics, .admins = true},
@@ -301,6 +309,16 @@ bool local_takes_name(const struct local_endpoint *e)
 bool local_is_admins(const struct local_endpoint *e)
 {
     return e->admins;
+}
+
+bool local_is_api(const struct local_endpoint *e)
+{
+    return e->api;
+}
+
+bool local_takes_body(const struct local_endpoint *e)
+{
+    return e->posts;
 }
 
 void local_serve(struct call *c)

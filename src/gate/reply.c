@@ -21,6 +21,7 @@ static const struct dialect_front *words_of(const struct call *c)
         {STR("/v1/messages"), STR("anthropic")},
         {STR("/v1beta/"), STR("gemini")},
         {STR("/api/"), STR("ollama")},
+        {STR("/api/v1/"), STR("openai")}, /* ours */
     };
     if (c->front && c->front->front)
         return c->front->front;
@@ -188,6 +189,10 @@ static uint64_t usual_wait(struct call *c, enum err kind)
 void call_fail(struct call *c, const struct fail *f)
 {
     struct fail said = *f;
+    if (c->shadow) {
+        explain_fail(c, f);
+        return;
+    }
     CHECK(!c->answered && c->phase != CALL_OVER);
     alarm_stop(c->gate->alarms, &c->alarm);
     if (said.retry_after_ms)

@@ -254,15 +254,15 @@ static bool can_serve(struct route_state *s, const struct snapshot *snap,
         if (!known)
             continue;
         can |= state_of(&c, now) <= HEALTH_HALF_OPEN;
-        if (!(needs & STRATEGY_FIGURES) && can && !trace)
+        if (!(needs & STRATEGY_FIGURES) && can)
             return true;
         figures_add(&all, &c.health->figures, now);
     }
-    trace_target(trace, t, can ? REASON_FITS : why);
     ret->seen = figures_read(&all, now);
     ret->last = all.begun;
     ret->in_flight = all.in_flight;
     ret->news = all.news > 0;
+    trace_target(trace, ret, can ? REASON_FITS : why);
     return can;
 }
 
@@ -298,7 +298,8 @@ static uint32_t rank(struct route_state *s, const struct snapshot *snap, const s
                      const struct plan_ask *ask, msec now, struct contender *c)
 {
     const uint32_t most = r->ntargets < TARGETS_MAX ? r->ntargets : TARGETS_MAX;
-    const unsigned needs = strategy_needs(r->strategy);
+    const unsigned needs =
+        strategy_needs(r->strategy) | (ask->trace ? STRATEGY_FIGURES | STRATEGY_COST : 0);
     uint32_t n = 0;
     for (uint32_t i = 0; i < most; i++) {
         c[n] = (struct contender){

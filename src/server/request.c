@@ -58,7 +58,7 @@ str request_peer(struct request *r)
 {
     struct sockaddr_storage a;
     char text[INET6_ADDRSTRLEN] = "";
-    if (!sock_peer(&r->conn->sock, &a))
+    if (!r->conn || !sock_peer(&r->conn->sock, &a)) /* one that is only asked about has no conn */
         return STR("");
     const void *ip = a.ss_family == AF_INET6 ? (const void *)&((struct sockaddr_in6 *)&a)->sin6_addr
                                              : &((struct sockaddr_in *)&a)->sin_addr;
@@ -70,7 +70,7 @@ str request_peer(struct request *r)
 bool request_peer_is_loopback(const struct request *r)
 {
     struct sockaddr_storage a;
-    if (!sock_peer(&r->conn->sock, &a))
+    if (!r->conn || !sock_peer(&r->conn->sock, &a))
         return false;
     if (a.ss_family == AF_INET6) {
         const struct in6_addr *v6 = &((const struct sockaddr_in6 *)&a)->sin6_addr;

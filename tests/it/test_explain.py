@@ -1,0 +1,166 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is said of where a request goes: POST /api/v1/explain and `weir explain`."""
+
+import json
+import subprocess
+
+import gateway
+import http1
+from fronts import CHAT
+from turns import Turn
+from upstream import refuses, says
+
+A, B, C = Turn(text="This is a."), Turn(text="This is b."), Turn(text="This is c.")
+
+
+def two_and_a_reserve(a, b, c, strategy="priority"):
+    """m: a and b; where both fail, n: c."""
+    text = gateway.config(a, b, c)
+    head = text.split("models:\n")[0] if "models:\n" in text else text[: text.index("\nmodels:") + 1]
+    return (
+        head
+        + f"""models:
+  - name: m
+    targets: [ {{ use: a/up, weight: 3 }}, {{ use: b/up }} ]
+    strategy: {strategy}
+    fallback: [ n ]
+  - {{ name: n, targets: [ {{ use: c/up }} ] }}
+"""
+    )
+
+
+def ask(w, question, path="/api/v1/explain", key=None):
+    headers = [("authorization", f"Bearer {key}")] if key else []
+    body = question if isinstance(question, bytes) else json.dumps(question).encode()
+    headers.append(("content-type", "application/json"))
+    return http1.call(w.port, "POST", path, body, headers)
+
+
+def steps(r):
+    assert r.status == 200, r.body
+    return [(s["provider"], s["model"], s["fallback"]) for s in r.json["plan"]]
+
+
+def run(w, *words, stdin=None):
+    done = subprocess.run(
+        [str(gateway.binary()), "explain", "--config", str(w.conf), *words],
+        env=gateway.environment(w.folder),
+        input=stdin,
+        capture_output=True,
+        text=True,
+        timeout=20,
+    )
+    assert not gateway.SANITIZER.search(done.stderr), done.stderr
+    return done
+
+
+def test_the_plan_and_why(weir, upstream):
+    ups = [upstream(default=says(t)) for t in (A, B, C)]
+    w = weir(two_and_a_reserve(*ups))
+    r = ask(w, {"model": "m", "tokens": 1000, "tools": True})
+    assert steps(r) == [("a", "up", False), ("b", "up", False), ("c", "up", True)]
+    assert r.json["resolved"]["route"] == "m" and r.json["fallbacks"] == ["n"]
+    assert 1000 <= r.json["request"]["prompt_tokens"] < 1100
+    assert [c["reason"] for c in r.json["candidates"]] == ["fits"] * 3
+    assert "priority" in r.json["plan"][0]["why"]
+    assert sum(up.hits for up in ups) == 0  # nothing was sent
+    w.stop()
+    assert not [line for line in w.log() if line.get("path") == "/api/v1/explain"]
+
+
+def test_what_was_learned_is_told(weir, upstream):
+    """A limited target is left out with its reason and its time; the figures are those of the calls."""
+    a = upstream(default=refuses(429, headers=[("retry-after", "30")]))
+    b, c = upstream(default=says(B)), upstream(default=says(C))
+    w = weir(two_and_a_reserve(a, b, c))
+    assert http1.call(w.port, "POST", CHAT.path, CHAT.body()).status == 200
+    r = ask(w, {"model": "m"})
+    assert steps(r) == [("b", "up", False), ("c", "up", True)]
+    left = r.json["candidates"][0]
+    assert not left["eligible"] and left["reason"] == "cooling"
+    assert 20000 < left["keys"][0]["ready_in_ms"] <= 30000
+    served = r.json["candidates"][1]
+    assert served["figures"]["samples"] == 1 and served["expected"]["ttft_ms"] is not None
+    said = run(w, "--model", "m")
+    assert said.returncode == 0 and "left out" in said.stdout and "cooling" in said.stdout
+
+
+def test_asking_takes_no_turn(weir, upstream):
+    """What is told is what the next call does, however often it is asked."""
+    ups = [upstream(default=says(t)) for t in (A, B, C)]
+    w = weir(two_and_a_reserve(*ups, strategy="weighted_round_robin"))
+    for _ in range(12):
+        told = [steps(ask(w, {"model": "m"}))[0][0] for _ in range(3)]
+        served = http1.call(w.port, "POST", CHAT.path, CHAT.body()).get("x-weir-provider")
+        assert told == [served] * 3
+    assert ups[0].hits == 9 and ups[1].hits == 3
+
+
+def test_a_clients_own_body(weir, upstream, front):
+    """Of every front, as it would be sent; its words are guessed where no path says them."""
+    ups = [upstream(default=says(t)) for t in (A, B, C)]
+    w = weir(two_and_a_reserve(*ups))
+    body = front.body("m")
+    body = body if isinstance(body, dict) else json.loads(body)
+    r = ask(w, {"path": front.path, "headers": {"x-tag": "beta"}, "body": body})
+    assert steps(r)[0] == ("a", "up", False)
+    assert r.json["request"]["path"] == front.path
+    r = ask(w, body)
+    assert steps(r)[0] == ("a", "up", False)
+
+
+def test_what_cannot_be_served(weir, upstream):
+    w = weir(two_and_a_reserve(*[upstream() for _ in range(3)]))
+    r = ask(w, {"model": "mm"})
+    assert r.status == 200 and r.json["error"]["status"] == 404 and r.json["plan"] == []
+    for bad in (
+        b"{",
+        b"[]",
+        b"{}",
+        b'{"modle":"m"}',
+        b'{"model":"m","front":"klingon"}',
+        b'{"model":"m","headers":{"x":"a\\r\\nb: c"}}',
+        b'{"model":"m","path":"no slash"}',
+        b'{"model":"m","tokens":99999999999}',
+        b'{"model":"m","key":"nobody"}',
+        b'{"model":"m","path":"/providers/a/x"}',
+    ):
+        r = ask(w, bad)
+        assert 400 <= r.status < 500 and r.json["error"]["message"], (bad, r.body)
+    assert http1.call(w.port, "PUT", "/api/v1/explain").status == 405
+
+
+def test_A29_explain_is_the_admins(weir, upstream):
+    keys = "keys: [ { name: t, key: client-key, models: [n] } ]\n"
+    ups = [upstream() for _ in range(3)]
+    w = weir(two_and_a_reserve(*ups) + keys + "admin: { key: admin-secret }\n")
+    assert ask(w, {"model": "m"}).status == 401
+    assert ask(w, {"model": "m"}, key="client-key").status == 403
+    assert len(steps(ask(w, {"model": "m"}, key="admin-secret"))) == 3
+    # As the holder of a key would see it.
+    r = ask(w, {"model": "m", "key": "t"}, key="admin-secret")
+    assert r.json["error"]["status"] == 404
+    assert len(steps(ask(w, {"model": "n", "key": "t"}, key="admin-secret"))) == 1
+    assert "client-key" not in r.text and run(w, "--model", "m").returncode == 0
+    # Without an admin key: this machine alone, under its own name, with no other's page.
+    w = weir(two_and_a_reserve(*ups) + keys)
+    assert len(steps(ask(w, {"model": "m"}))) == 3
+    foreign = b"POST /api/v1/explain HTTP/1.1\r\nhost: evil.example\r\ncontent-length: 0\r\n\r\n"
+    with http1.Conn(w.port) as conn:
+        conn.send(foreign)
+        assert conn.response().status == 403
+
+
+def test_the_command_without_a_gateway(weir, upstream):
+    ups = [upstream() for _ in range(3)]
+    w = weir(two_and_a_reserve(*ups))
+    w.stop()
+    said = run(w, "--model", "m", "--tokens", "2k", "--header", "x-tag: beta", "--json")
+    assert said.returncode == 0 and "no weir runs" in said.stderr
+    assert [s["provider"] for s in json.loads(said.stdout)["plan"]] == ["a", "b", "c"]
+    said = run(w, "-", stdin='{"model":"n","messages":[{"role":"user","content":"x"}]}')
+    assert said.returncode == 0 and "c/up" in said.stdout
+    for words in ([], ["--nix"], ["--model"], ["--model", "m", "--tokens", "many"], ["/nowhere"]):
+        assert run(w, *words).returncode == 2, words
+    assert run(w, "--model", "m", "--front", "klingon").returncode == 1
+    assert sum(up.hits for up in ups) == 0
