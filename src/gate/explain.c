@@ -110,12 +110,14 @@ static void plan_route(struct explain *e, const struct conf_route *r)
     struct rand dice = c->gate->rand; /* a copy: the next real plan must not be another one */
     struct plan_ask ask;
     c->route = r;
-    call_ask(c, &ask);
+    call_ask(c, r, &ask);
     ask.rand = &dice;
     ask.trace = &to->trace;
     to->route = r;
     to->trace.arena = &c->req->arena;
     plan_explain(&to->plan, &c->gate->route, c->gen->snap, r, &ask, loop_now(c->gate->loop));
+    if (c->keeper && !c->continued) /* as attempt.c: who keeps the conversation goes first */
+        plan_prefer(&to->plan, c->keeper);
     for (uint32_t i = 0; i < ARRAY_LEN(to->usd); i++)
         to->usd[i] = i < to->trace.n ? ask.usd(ask.arg, &r->targets[i], to->trace.tokens) : -1;
 }
