@@ -42,6 +42,7 @@ struct explain {
     struct call *call;
     bool failed;
     struct fail fail; /* what the client would be told, before anything is sent */
+    bool last_resort; /* the fallbacks go before the route's own targets */
     unsigned nroutes;
     struct explain_route routes[EXPLAIN_ROUTES_MAX];
 };

@@ -239,12 +239,11 @@ static void write_plan(const struct explain *e, struct json_writer *w)
 {
     const struct conf_routing *routing = &e->call->gen->snap->routing;
     struct steps s = {.most = routing->fallback ? routing->attempts : 1};
-    const bool last_resort = e->nroutes > 1 && e->routes[0].plan.panic;
     json_key(w, "plan");
     json_begin_array(w);
-    for (unsigned i = last_resort; i < e->nroutes; i++)
+    for (unsigned i = e->last_resort; i < e->nroutes; i++)
         write_plan_of(e, &e->routes[i], &s, w);
-    if (last_resort)
+    if (e->last_resort)
         write_plan_of(e, &e->routes[0], &s, w);
     json_end(w);
 }
@@ -263,7 +262,7 @@ static void write_routes(const struct explain *e, struct json_writer *w)
         json_key(w, "explores");
         json_put_bool(w, r->trace.explored);
         json_key(w, "last_resort");
-        json_put_bool(w, r->plan.panic);
+        json_put_bool(w, r->plan.panic || (r == &e->routes[0] && e->last_resort));
         if (r->plan.n == 0) {
             key_text(w, "error", err_row(r->plan.why)->name);
             json_key(w, "ready_in_ms");

@@ -262,7 +262,8 @@ static bool can_serve(struct route_state *s, const struct snapshot *snap,
     ret->last = all.begun;
     ret->in_flight = all.in_flight;
     ret->news = all.news > 0;
-    trace_target(trace, ret, can ? REASON_FITS : why);
+    trace_seen(trace, ret);
+    trace_target(trace, t, can ? REASON_FITS : why);
     return can;
 }
 

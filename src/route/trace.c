@@ -45,15 +45,20 @@ static struct trace_target *row_of(struct plan_trace *t, const struct conf_targe
     return i < t->n ? &t->targets[i] : NULL;
 }
 
-void trace_target(struct plan_trace *t, const struct contender *c, enum plan_reason why)
+void trace_target(struct plan_trace *t, const struct conf_target *target, enum plan_reason why)
+{
+    struct trace_target *row = t ? row_of(t, target) : NULL;
+    if (row && row->why == REASON_FITS)
+        row->why = why;
+}
+
+void trace_seen(struct plan_trace *t, const struct contender *c)
 {
     struct trace_target *row = t ? row_of(t, c->target) : NULL;
     if (!row)
         return;
     row->as = *c;
     row->first_ms = c->seen.first_ms;
-    if (row->why == REASON_FITS)
-        row->why = why;
 }
 
 void trace_key(struct plan_trace *t, const struct candidate *c, enum plan_reason why, msec now)
