@@ -313,7 +313,8 @@ void explain_write(const struct explain *e, struct json_writer *w)
     if (e->nroutes) {
         json_key(w, "resolved");
         json_begin_object(w);
-        key_text(w, "by", how_name(c->found.how));
+        str by = routed_text(c); /* "scenario:think"; absent: by the name alone */
+        key_text(w, "by", by.n ? by : how_name(c->found.how));
         key_text(w, "route", c->found.route->name);
         json_end(w);
     }
