@@ -107,7 +107,7 @@ def turn_stream(turn, split):
         at = {"contentBlockIndex": index}
         if "toolUse" in block:
             use = dict(block["toolUse"])
-            text = json.dumps(use.pop("input"), ensure_ascii=False)
+            text = json.dumps(use.pop("input"))
             listing.append(("contentBlockStart", {**at, "start": {"toolUse": use}}))
             deltas = [{"toolUse": {"input": p}} for p in split(text, turn.pieces)]
         elif "text" in block:

@@ -20,6 +20,7 @@ own, for agents tell a repeated message from a new one by it.
 
 import itertools
 import json
+import re
 from dataclasses import dataclass
 
 import aws
@@ -27,6 +28,7 @@ import others
 import responses
 
 _numbers = itertools.count(1)
+HALVES = re.compile("[\ud800-\udfff]")
 
 
 def new_id(prefix):
@@ -34,7 +36,10 @@ def new_id(prefix):
 
 
 def dumps(value):
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    if HALVES.search(text):  # which UTF-8 can't hold
+        text = json.dumps(value, separators=(",", ":"))
+    return text
 
 
 @dataclass(frozen=True)
