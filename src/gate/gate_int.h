@@ -207,6 +207,7 @@ struct call {
     struct buf held;  /* prelude of a stream, until its first content */
     struct buf whole; /* a body that is read to its end */
     struct ir_collect *collect;
+    unsigned ids;                 /* made for calls that the provider gave none */
     struct recall_gather *gather; /* reasoning before a tool call, to be kept; NULL: none yet */
     bool restored, recalled;      /* kept reasoning was looked for; some was put back into `ir` */
     struct ir_chain *chain;       /* filters of the operator's; NULL: none */

@@ -88,10 +88,33 @@ static void learn(struct call *c, const struct ir_event *ev)
     }
 }
 
+/* Gemini, and some that imitate others, give a call no id. A client of another language needs one
+ * for its result, and the thought before the call is found by it in the next turn (ir/recall.h): so
+ * it is made here, once for all that read the event. Without memory each encoder makes its own. */
+static void give_id(struct call *c, struct ir_event *ev)
+{
+    str id =
+        arena_strf(&c->req->arena, "call_" STR_FMT "_%u", STR_ARG(str_from(c->id, 4)), ++c->ids);
+    if (id.p)
+        ev->open.id = id;
+}
+
+static bool lacks_id(const struct call *c, const struct ir_event *ev)
+{
+    return ev->type == IR_EV_BLOCK_START && ev->kind == IR_TOOL_USE && !ev->open.id.n && !c->same &&
+           !str_eq(c->front->family, STR("gemini")); /* whose clients know calls by their names */
+}
+
 /* To where the client's form needs it. What a filter holds back is no content yet. */
 static void deliver(void *ctx, const struct ir_event *ev)
 {
     struct call *c = ctx;
+    struct ir_event with_id;
+    if (lacks_id(c, ev)) {
+        with_id = *ev;
+        give_id(c, &with_id);
+        ev = &with_id;
+    }
     if (!c->content && ir_event_is_content(ev))
         attempt_content(c);
     if (c->peek.has_tools)

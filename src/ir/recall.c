@@ -255,14 +255,73 @@ static const struct ir_block *first_call(const struct ir_message *m)
     return b;
 }
 
-/* Does the turn have any reasoning of its own left? */
-static bool has_thoughts(const struct ir_message *m)
+/* Is any of the turn's reasoning still sealed? Then the client keeps what it must. */
+static bool is_sealed(const struct ir_message *m)
 {
     for (const struct ir_block *b = m->blocks; b; b = b->next)
-        if (b->kind == IR_THINKING || b->kind == IR_REDACTED ||
+        if (b->kind == IR_REDACTED || (b->kind == IR_THINKING && b->thinking.signature.n) ||
             (b->kind == IR_TOOL_USE && b->use.sealed.n))
             return true;
     return false;
+}
+
+static bool has_words(const struct ir_message *m)
+{
+    for (const struct ir_block *b = m->blocks; b; b = b->next)
+        if (b->kind == IR_THINKING)
+            return true;
+    return false;
+}
+
+static bool holds_seal(jval thoughts)
+{
+    struct json_iter it = json_iter(thoughts);
+    while (json_next(&it))
+        if (json_has(json_get_lit(it.val, "s")) || json_has(json_get_lit(it.val, "x")) ||
+            json_has(json_get_lit(it.val, "d")))
+            return true;
+    return false;
+}
+
+/* Without blanks at either end, line ends among them. */
+static str without_blanks(str s)
+{
+    static const char blanks[] = " \t\r\n";
+    while (s.n && memchr(blanks, s.p[0], sizeof(blanks) - 1))
+        s = str_from(s, 1);
+    while (s.n && memchr(blanks, s.p[s.n - 1], sizeof(blanks) - 1))
+        s.n--;
+    return s;
+}
+
+/* Are the turn's own thoughts those that are kept, word for word? An escape may be spelt in another
+ * way, what was two thoughts is one to a client of Chat, and blanks at the ends are trimmed by
+ * some. Without memory they are not. */
+static bool same_words(const struct ir_message *m, jval thoughts)
+{
+    struct buf own = BUF_INIT(RECALL_ENTRY_MAX), kept = BUF_INIT(RECALL_ENTRY_MAX);
+    struct json_iter it = json_iter(thoughts);
+    bool ok = true;
+    for (const struct ir_block *b = m->blocks; b && ok; b = b->next)
+        if (b->kind == IR_THINKING)
+            ok = json_unescape(&own, b->thinking.text) == RC_OK;
+    while (ok && json_next(&it))
+        ok = json_unescape(&kept, json_raw(json_get_lit(it.val, "t"))) == RC_OK;
+    ok = ok && str_eq(without_blanks(buf_str(&own)), without_blanks(buf_str(&kept)));
+    buf_fini(&own);
+    buf_fini(&kept);
+    return ok;
+}
+
+static void drop_words(struct ir_message *m)
+{
+    struct ir_block **at = &m->blocks;
+    while (*at)
+        if ((*at)->kind == IR_THINKING)
+            *at = (*at)->next;
+        else
+            at = &(*at)->next;
+    m->tail = at;
 }
 
 static void give_seal(struct ir_message *m, jtext id, jtext seal)
@@ -273,15 +332,11 @@ static void give_seal(struct ir_message *m, jtext id, jtext seal)
 }
 
 /* Put what `thoughts` tells before the turn's own blocks. */
-static enum rc give_thoughts(struct ir_message *m, str thoughts, struct arena *a)
+static enum rc give_thoughts(struct ir_message *m, jval thoughts, struct arena *a)
 {
     struct ir_block *first = NULL, **tail = &first;
-    struct json_doc *doc = arena_new(a, struct json_doc);
-    str copy = arena_dup(a, thoughts);
+    struct json_iter it = json_iter(thoughts);
     uint64_t what;
-    if (!doc || !copy.p || json_parse(a, copy, doc, NULL) != RC_OK)
-        return RC_NOMEM;
-    struct json_iter it = json_iter(json_root(doc));
     while (json_next(&it)) {
         jval v = it.val;
         if (json_u64(json_get_lit(v, "r"), &what) != RC_OK)
@@ -310,12 +365,21 @@ enum rc recall_restore(const struct recall *r, struct hash_key key, uint64_t sco
     *ret = 0;
     for (struct ir_message *m = q->messages; m; m = m->next) {
         const struct ir_block *call = m->role == IR_ASSISTANT ? first_call(m) : NULL;
-        if (!call || has_thoughts(m))
+        if (!call || is_sealed(m))
             continue;
         str thoughts = recall_get(r, recall_key(key, scope, call->use.id, call->use.name), now);
         if (!thoughts.n)
             continue;
-        TRY(give_thoughts(m, thoughts, a));
+        struct json_doc *doc = arena_new(a, struct json_doc);
+        str copy = arena_dup(a, thoughts);
+        if (!doc || !copy.p || json_parse(a, copy, doc, NULL) != RC_OK)
+            return RC_NOMEM;
+        if (has_words(m)) {
+            if (!holds_seal(json_root(doc)) || !same_words(m, json_root(doc)))
+                continue; /* the client's own words are believed */
+            drop_words(m);
+        }
+        TRY(give_thoughts(m, json_root(doc), a));
         ++*ret;
     }
     return RC_OK;

@@ -9,7 +9,8 @@
  *
  *     gather    events of an answer -> "thoughts", JSON text, if it thought and called
  *     put, get  a store of such texts by key: bounded in bytes and in age, the oldest go first
- *     restore   puts them into a decoded request, where the client has none
+ *     restore   puts them into a decoded request, where the client has none; or has their words
+ *               but not the seal that its language has no place for, and a provider must have back
  *
  * A key is a hash of whose conversation it is (recall_scope) and of the call. Tool ids alone would
  * not do: some servers count them from 0 in every conversation, and one client's thoughts must

@@ -5,8 +5,8 @@ import json
 
 import pytest
 from fronts import CHAT, MESSAGES, assert_served
-from turns import Tool, Turn
-from upstream import says
+from turns import Tool, Turn, event
+from upstream import events, says
 
 THINKS = Turn(thinking="I must look.", signature="c2ln", tools=(Tool("call_1", "look", {"at": "it"}),))
 DONE = Turn(text="It is there.")
@@ -61,6 +61,54 @@ def test_claude_gets_its_signed_thoughts_back(weir, upstream, stream):
         "signature": "c2ln",
     }
     assert turn["content"][1]["type"] == "tool_use"
+
+
+def sealed_by_gemini(x):
+    """As Gemini answers: the call has no id, and a seal that must come back with it."""
+    parts = [
+        {"text": "I must look.\n\n", "thought": True},
+        {"functionCall": {"name": "look", "args": {"at": "it"}}, "thoughtSignature": "c2VhbA=="},
+    ]
+    candidate = {"content": {"role": "model", "parts": parts}, "finishReason": "STOP"}
+    body = {"candidates": [candidate], "usageMetadata": {"promptTokenCount": 1}}
+    if x.request.streamed:
+        events([event(body)])(x)
+    else:
+        x.reply(200, body)
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize("words", [None, "I must look.", "My own words."])
+def test_gemini_gets_its_seal_back(weir, upstream, words, stream):
+    """From a client that has no place for it, by the id that was made for the call; also where the
+    client keeps the words of the thought, but not where it puts words of its own in their place."""
+    up = upstream("gemini", sealed_by_gemini, says(DONE))
+    w = weir(up)
+    got = CHAT.read(CHAT.ask(w.port, "where?", tools=["look"], stream=stream))
+    ((call, _, _),) = got.tools
+    messages = forgetful(CHAT)
+    messages[1]["tool_calls"][0]["id"] = messages[2]["tool_call_id"] = call
+    if words:
+        messages[1]["reasoning_content"] = words
+    assert_served(CHAT, CHAT.ask(w.port, tools=["look"], stream=stream, messages=messages), DONE.text)
+    parts = up.requests[1].json["contents"][1]["parts"]
+    seals = [p.get("thoughtSignature") for p in parts if "functionCall" in p]
+    assert seals == [None if words == "My own words." else "c2VhbA=="], parts
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_client_that_keeps_words_but_no_signature(weir, upstream, stream):
+    """Chat has a place for the words alone: Claude gets both back."""
+    up = upstream("anthropic", says(THINKS), says(DONE))
+    w = weir(up)
+    more = {"reasoning_effort": "high", "max_tokens": 20000, "stream": stream}
+    assert CHAT.ask(w.port, "where?", tools=["look"], **more).status == 200
+    messages = forgetful(CHAT)
+    messages[1]["reasoning_content"] = THINKS.thinking
+    assert CHAT.ask(w.port, tools=["look"], messages=messages, **more).status == 200
+    turn = [m for m in up.requests[1].json["messages"] if m["role"] == "assistant"][0]
+    assert [b["type"] for b in turn["content"]] == ["thinking", "tool_use"]
+    assert turn["content"][0]["signature"] == "c2ln"
 
 
 def test_claude_s_own_clients_are_left_alone(weir, upstream):

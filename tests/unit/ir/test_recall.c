@@ -127,6 +127,42 @@ static void test_put_back(void **state)
     tear_down(&f);
 }
 
+/* A client of Chat has the words and no place for the seal: it gets its own words back, sealed.
+ * Other words are believed; so are words that nobody sealed. */
+static void test_words_without_their_seal(void **state)
+{
+    static const struct {
+        const char *signature, *words;
+        unsigned restored;
+    } rows[] = {
+        {"sig", "caf\u00e9", 1},   {"sig", "  caf\\u00e9\\n", 1}, /* spelt otherwise, trimmed */
+        {"sig", "other words", 0}, {"sig", "caf", 0},
+        {"", "caf\u00e9", 0},
+    };
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct fixture f;
+        set_up(&f);
+        thought(&f, "caf\u00e9", rows[i].signature);
+        call(&f, "c1", NULL);
+        user(&f, "go");
+        keep(&f, "team");
+        struct ir_message *m = ir_add_message(&f.arena, &f.tail, IR_ASSISTANT);
+        ir_add_block(&f.arena, &m->tail, IR_THINKING)->thinking.text = str_c(rows[i].words);
+        struct ir_block *b = ir_add_block(&f.arena, &m->tail, IR_TOOL_USE);
+        b->use.id = STR("c1");
+        b->use.name = STR("look");
+        assert_int_equal(restore(&f, "team", 2000), rows[i].restored);
+        assert_int_equal(m->blocks->kind, IR_THINKING);
+        assert_int_equal(m->blocks->next->kind, IR_TOOL_USE); /* one thought, not two */
+        if (rows[i].restored)
+            assert_str(m->blocks->thinking.signature, "sig");
+        else
+            assert_int_equal(m->blocks->thinking.signature.n, 0);
+        tear_down(&f);
+    }
+}
+
 /* One client's thoughts never reach another, nor another conversation of the same. */
 static void test_only_in_its_conversation(void **state)
 {
@@ -219,8 +255,11 @@ static void test_no_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_put_back),         cmocka_unit_test(test_only_in_its_conversation),
-        cmocka_unit_test(test_what_is_not_kept), cmocka_unit_test(test_bounds),
+        cmocka_unit_test(test_put_back),
+        cmocka_unit_test(test_words_without_their_seal),
+        cmocka_unit_test(test_only_in_its_conversation),
+        cmocka_unit_test(test_what_is_not_kept),
+        cmocka_unit_test(test_bounds),
         cmocka_unit_test(test_no_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
