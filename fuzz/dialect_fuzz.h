@@ -16,6 +16,7 @@
 #include <stdlib.h>
 
 #include "dialect/quirk.h"
+#include "ir/traits.h"
 #include "json/write.h"
 
 #define FUZZ_ARENA (64u << 20)
@@ -315,6 +316,18 @@ static inline void fuzz_splice(const struct dialect *dialect, jval root)
     }
 }
 
+/* What routing reads of it; a tag, and the value within it. */
+static inline void fuzz_traits(const struct ir_request *r)
+{
+    struct ir_traits t;
+    ir_traits_read(r, &t);
+    const struct ir_tag *tag = &t.subagent;
+    CHECK(!t.images_now || t.images);
+    if (tag->whole.p)
+        CHECK(tag->value.p >= tag->whole.p &&
+              tag->value.p + tag->value.n <= tag->whole.p + tag->whole.n);
+}
+
 /* `from`: whose client it is; its own, or any front's. */
 static inline void fuzz_request(const struct dialect *dialect, const struct dialect *from, str in)
 {
@@ -327,6 +340,8 @@ static inline void fuzz_request(const struct dialect *dialect, const struct dial
     if (json_parse(&a, in, &doc, NULL) == RC_OK) {
         enum rc rc = from->front->decode_request(json_root(&doc), &route, &a, &r, &f);
         CHECK(rc == RC_OK || rc == RC_SYNTAX || rc == RC_NOMEM);
+        if (rc == RC_OK)
+            fuzz_traits(&r);
         if (rc == RC_OK && from != dialect) {
             fuzz_translate(&r, dialect, "mistral-small-latest");
         } else if (rc == RC_OK) {

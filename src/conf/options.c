@@ -449,7 +449,7 @@ static const struct option root_rows[] = {
     CCR_IGNORED("NON_INTERACTIVE_MODE", "set it in the agent's own environment"),
     CCR_IGNORED("CLAUDE_PATH", "set it in the environment of `weir code`"),
     CCR_IGNORED("ANTHROPIC_SMALL_FAST_MODEL", "set it in the agent's own environment"),
-    CCR_IGNORED("forceUseImageAgent", "images go where the request goes"),
+    CCR_IGNORED("forceUseImageAgent", "pictures go to the scenario `image` itself"),
     CCR_IGNORED("StatusLine", "there is no status line yet"),
 };
 #undef AT

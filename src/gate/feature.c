@@ -95,6 +95,13 @@ static void by_prompt(struct call *c, const struct ir_traits *t, struct features
     set_session(c, s, SESSION_BY_PROMPT, str_of(digits, 16));
 }
 
+/* A Responses client's `conversation`: an id, or an object with one. */
+static str conversation_of(jval root)
+{
+    const jval c = json_get_lit(root, "conversation");
+    return json_is(c, JSON_OBJECT) ? json_raw(json_get_lit(c, "id")) : json_raw(c);
+}
+
 static void find_session(struct call *c, struct features_session *s)
 {
     for (size_t i = 0; i < ARRAY_LEN(session_headers); i++)
@@ -109,6 +116,8 @@ static void find_session(struct call *c, struct features_session *s)
         return;
     if (t)
         by_prompt(c, t, s);
+    else if (!c->op && c->front) /* OpenAI keeps the messages, and only between equal languages */
+        set_session(c, s, SESSION_BY_BODY, conversation_of(json_root(&c->doc)));
 }
 
 const struct features_session *features_session(struct call *c)

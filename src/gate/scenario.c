@@ -36,6 +36,8 @@ static uint32_t around(const struct json_doc *d, uint32_t at)
 /* The text that the tag stands in. Absent: it is none of this document's. */
 static jval text_with(const struct json_doc *d, jtext tag)
 {
+    if (tag.p < d->src) /* a text that a decoder put together */
+        return JVAL_NONE;
     const size_t at = (size_t)(tag.p - d->src);
     for (uint32_t i = 0; i < d->count; i++) {
         const struct json_node *n = &d->nodes[i];
@@ -219,7 +221,7 @@ static void go_by(struct call *c, const struct conf_route *r, enum routed_kind k
 
 static void go_by_slot(struct call *c, scenario_slots slots, enum conf_scenario which)
 {
-    CHECK(slots[which]);
+    CHECK(which < CONF_SCENARIO_COUNT && slots[which]); /* else the call would go nowhere */
     go_by(c, slots[which], ROUTED_BY_SCENARIO, conf_scenario_name(which));
 }
 

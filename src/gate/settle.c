@@ -111,6 +111,8 @@ static void count_call(struct call *c, unsigned status, bool gone, uint64_t ms)
         metric_count(m, LOSSY);
     if (c->committed && c->route != c->found.route)
         metric_count(m, FALLBACKS);
+    if (c->routed_by.kind != ROUTED_BY_MODEL)
+        metric_count(m, SCENARIOS);
     if (c->counted)
         metric_add(&m->in_flight, (uint64_t)-1);
     if (c->stream_out)

@@ -223,6 +223,18 @@ def test_sticky_by_what_the_client_says(weir, upstream):
         assert len(homes) == 1
 
 
+def test_sticky_by_a_conversation_of_openais(weir, upstream):
+    """Its messages are kept there, so each turn is another text."""
+    ups = [upstream("openai-responses", default=says(A)) for _ in range(3)]
+    w = weir(sticky(*ups))
+    for n in range(8):
+        homes = set()
+        for i in range(4):
+            body = {"model": "m", "input": f"turn {i}", "conversation": f"conv_{n}"}
+            homes.add(served_by(http1.call(w.port, "POST", "/v1/responses", body)))
+        assert len(homes) == 1
+
+
 def test_sticky_by_header_and_user(weir, upstream):
     ups = [upstream(default=says(A)) for _ in range(3)]
     w = weir(sticky(*ups, by="header:x-tenant"))

@@ -95,6 +95,47 @@ static void test_weight_zero_is_a_reserve(void **unused)
     }
 }
 
+static char home_of(const struct conf_route *r, uint64_t session)
+{
+    struct plan p;
+    const struct plan_ask with = {.rand = &dice, .session = session};
+    plan_build(&p, &state, &snap, r, &with, 1000);
+    const char name = p.c[0].provider->name.p[0];
+    plan_release(&p);
+    return name;
+}
+
+/* A session's home is a provider of that name, wherever the file puts it; one that is taken out
+ * moves its own sessions and no others. */
+static void test_sticky_goes_by_names(void **unused)
+{
+    (void)unused;
+    struct conf_target t[] = {{0, 1, STR("m")}, {1, 1, STR("m")}, {2, 1, STR("m")}};
+    struct conf_target turned[] = {{2, 1, STR("m")}, {0, 1, STR("m")}, {1, 1, STR("m")}};
+    struct conf_route r = ROUTE(t);
+    char homes[300];
+    unsigned of_b = 0, moved = 0;
+    r.strategy = CONF_STRATEGY_STICKY;
+    for (unsigned i = 0; i < 300; i++) {
+        homes[i] = home_of(&r, i * 0x9e3779b97f4a7c15 + 1);
+        of_b += homes[i] == 'b';
+    }
+    assert_in_range(of_b, 70, 130);
+    struct conf_provider swapped = providers[0];
+    providers[0] = providers[2], providers[2] = swapped;
+    snap.generation++;
+    r.targets = turned;
+    for (unsigned i = 0; i < 300; i++)
+        assert_int_equal(home_of(&r, i * 0x9e3779b97f4a7c15 + 1), homes[i]);
+    r.ntargets = 2; /* without b, which stands last in this order */
+    for (unsigned i = 0; i < 300; i++) {
+        const char home = home_of(&r, i * 0x9e3779b97f4a7c15 + 1);
+        moved += home != homes[i];
+        assert_true(home == homes[i] || homes[i] == 'b');
+    }
+    assert_int_equal(moved, of_b);
+}
+
 static void test_keys_take_turns(void **unused)
 {
     (void)unused;
@@ -364,6 +405,7 @@ int main(void)
         TEST(test_records_are_found_again),
         TEST(test_smooth),
         TEST(test_weight_zero_is_a_reserve),
+        TEST(test_sticky_goes_by_names),
         TEST(test_keys_take_turns),
         TEST(test_u11_cooling),
         TEST(test_u18_refused_credential),
