@@ -362,7 +362,7 @@ LEFT_OUT = {  # recorded as protocol buffers: enumerations are numbers, which no
     "vertex/text-gemini-2-5-pro",
 }
 # No answers to a question in one go.
-OTHER_CALLS = re.compile(r"count_?tokens|/batches|/compact|/input_tokens|/api/generate|/v1/chat$", re.I)
+OTHER_CALLS = re.compile(r"count_?tokens|/batches|:batch|/compact|/input_tokens|/api/generate|/v1/chat$", re.I)
 
 
 def values_of(form, body):

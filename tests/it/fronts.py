@@ -256,11 +256,12 @@ class Responses(Front):
                 a.tools.append(json.loads(e["arguments"]))
             elif name == "error":
                 a.error = e
-            elif name in ("response.completed", "response.incomplete", "response.failed"):
+            elif name == "response.failed":
+                a.error = e["response"]["error"]
+            elif name in ("response.completed", "response.incomplete"):
                 last = self.read_whole(e["response"])
-                if name != "response.failed":
-                    assert (last.text, last.thinking) == (a.text, a.thinking)
-                    assert [args for _, _, args in last.tools] == a.tools
+                assert (last.text, last.thinking) == (a.text, a.thinking)
+                assert [args for _, _, args in last.tools] == a.tools
                 a = Answer(**{**vars(last), "events": a.events})
         return a
 
@@ -427,6 +428,7 @@ GEMINI_ERRORS = {
     "not_found": (404, "NOT_FOUND"),
     "rate_limited": (429, "RESOURCE_EXHAUSTED"),
     "upstream": (503, "UNAVAILABLE"),
+    "overloaded": (503, "UNAVAILABLE"),
     "unavailable": (503, "UNAVAILABLE"),
     "timeout": (504, "DEADLINE_EXCEEDED"),
 }
@@ -437,6 +439,12 @@ CONVERSE_ERRORS = {
     "upstream": (502, "ModelErrorException"),
     "unavailable": (503, "ServiceUnavailableException"),
     "timeout": (504, "ModelTimeoutException"),
+}
+CONVERSE_EXCEPTIONS = {  # inside a stream
+    "rate_limited": "throttlingException",
+    "upstream": "modelStreamErrorException",
+    "overloaded": "serviceUnavailableException",
+    "timeout": "modelStreamErrorException",
 }
 # Where repeating the same request can't help, the SDKs must be told not to.
 PERMANENT = {
@@ -456,8 +464,14 @@ def assert_stream_error(front, answer, canonical):
     """An error inside a stream: in the dialect's form, of that kind, and no proper end after it."""
     assert answer.error, f"no error event in {answer.events[-4:]}"
     row = ERRORS[canonical]
-    want = row[0][1] if front is CHAT else row[1][1]
-    assert answer.error["type"] == want, answer.error
+    field, want = {
+        CHAT: ("type", row[0][1]),
+        MESSAGES: ("type", row[1][1]),
+        RESPONSES: ("code", row[0][2]),
+        GEMINI: ("status", GEMINI_ERRORS[canonical][1]),
+        CONVERSE: ("type", CONVERSE_EXCEPTIONS[canonical]),
+    }[front]
+    assert answer.error[field] == want, answer.error
     assert answer.error["message"]
     assert not answer.ended, f"a proper end after an error: {answer.events[-3:]}"
 

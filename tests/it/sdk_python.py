@@ -335,7 +335,8 @@ class Gemini:
         for chunk in chunks:
             if usage := chunk.usage_metadata:
                 output = (usage.candidates_token_count or 0) + (usage.thoughts_token_count or 0)
-                said.usage = (usage.prompt_token_count, output)
+                prompt = usage.prompt_token_count or 0
+                said.usage = (prompt + (usage.tool_use_prompt_token_count or 0), output)
             candidate = chunk.candidates[0] if chunk.candidates else None
             for part in candidate and candidate.content and candidate.content.parts or ():
                 if part.function_call:

@@ -12,7 +12,15 @@ import pytest
 
 import http1
 from agent import text_of
-from fronts import CHAT, FRONTS, MESSAGES, assert_error, assert_served, assert_stream_error
+from fronts import (
+    ALL_FRONTS,
+    CHAT,
+    FRONTS,
+    MESSAGES,
+    assert_error,
+    assert_served,
+    assert_stream_error,
+)
 from turns import Tool, Turn, anthropic_usage, dumps, error, event, prelude, whole
 from turns import stream as stream_of
 from upstream import CLOSE, RST, drips, events, raw, says
@@ -20,7 +28,7 @@ from upstream import CLOSE, RST, drips, events, raw, says
 A, B = Turn(text="This is the text of provider a."), Turn(text="This is b.")
 PAIRS = [
     pytest.param(f, b, id=f"{f.name}-{b}")
-    for f, b in itertools.product(FRONTS, ("openai", "anthropic"))
+    for f, b in itertools.product(ALL_FRONTS, ("openai", "anthropic"))
 ]
 crossed = pytest.mark.parametrize("front,back", PAIRS)
 
@@ -60,7 +68,8 @@ def breaking(back, tail, framing, seen):
 def ask_and_see(front, w, seen):
     """Ask for a stream, set `seen` when some of its text is here, read on to the end."""
     with http1.Conn(w.port) as conn:
-        conn.request("POST", front.path, front.body(stream=True), front.auth(None))
+        path = front.path_of("m", True)
+        conn.request("POST", path, front.body(stream=True), front.auth(None))
         while A.text[:4].encode() not in conn.buffer and conn.more():
             pass
         seen.set()
