@@ -41,22 +41,13 @@ struct anthropic_stream {
 _Static_assert(sizeof(struct anthropic_stream) <= ANTHROPIC_STREAM_SIZE,
                "ANTHROPIC_STREAM_SIZE is too small");
 
-/* Copy what fits whole. */
-static uint16_t keep(char *to, size_t cap, str s)
-{
-    if (s.n > cap || !s.n)
-        return 0;
-    memcpy(to, s.p, s.n);
-    return (uint16_t)s.n;
-}
-
 void anthropic_stream_init(void *state, const struct front_opts *o)
 {
     struct anthropic_stream *st = state;
 
     *st = (struct anthropic_stream){.estimate = o->input_estimate};
-    st->own_n = keep(st->own_id, ID_MAX, o->id);
-    st->model_n = keep(st->model, MODEL_MAX, o->model);
+    st->own_n = dialect_keep(st->own_id, ID_MAX, o->id);
+    st->model_n = dialect_keep(st->model, MODEL_MAX, o->model);
 }
 
 /* ---- start --------------------------------------------------------------------------------------
@@ -64,9 +55,9 @@ void anthropic_stream_init(void *state, const struct front_opts *o)
 
 static void take_start(struct anthropic_stream *st, const struct ir_event *ev)
 {
-    uint16_t n = keep(st->model, MODEL_MAX, ev->start.model);
+    uint16_t n = dialect_keep(st->model, MODEL_MAX, ev->start.model);
 
-    st->id_n = keep(st->id, ID_MAX, ev->start.id);
+    st->id_n = dialect_keep(st->id, ID_MAX, ev->start.id);
     if (n)
         st->model_n = n;
 }
@@ -289,8 +280,8 @@ str anthropic_stop_word(enum ir_finish f, bool refused)
 static void hold_finish(struct anthropic_stream *st, const struct ir_event *ev)
 {
     st->finish = ev->finish.reason;
-    st->sequence_n = keep(st->sequence, SEQUENCE_MAX, ev->finish.sequence);
-    st->details_n = keep(st->details, DETAILS_MAX, ev->finish.details);
+    st->sequence_n = dialect_keep(st->sequence, SEQUENCE_MAX, ev->finish.sequence);
+    st->details_n = dialect_keep(st->details, DETAILS_MAX, ev->finish.details);
 }
 
 static void say_end(struct anthropic_stream *st, struct buf *out)

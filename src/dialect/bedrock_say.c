@@ -34,21 +34,12 @@ struct bedrock_stream {
 _Static_assert(sizeof(struct bedrock_stream) <= BEDROCK_STREAM_SIZE,
                "BEDROCK_STREAM_SIZE is too small");
 
-/* Copy what fits whole. */
-static uint16_t keep(char *to, size_t cap, str s)
-{
-    if (s.n > cap || !s.n)
-        return 0;
-    memcpy(to, s.p, s.n);
-    return (uint16_t)s.n;
-}
-
 void bedrock_stream_init(void *state, const struct front_opts *o)
 {
     struct bedrock_stream *st = state;
 
     *st = (struct bedrock_stream){0};
-    st->own_n = keep(st->own_id, OWN_ID_MAX, o->id);
+    st->own_n = dialect_keep(st->own_id, OWN_ID_MAX, o->id);
 }
 
 /* ---- messages ----------------------------------------------------------------------------------
@@ -329,7 +320,7 @@ void bedrock_encode_event(void *state, const struct ir_event *ev, struct buf *ou
         break;
     case IR_EV_FINISH:
         st->finish = ev->finish.reason;
-        st->sequence_n = keep(st->sequence, SEQUENCE_MAX, ev->finish.sequence);
+        st->sequence_n = dialect_keep(st->sequence, SEQUENCE_MAX, ev->finish.sequence);
         break;
     case IR_EV_PING:
         break;

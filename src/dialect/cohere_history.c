@@ -12,6 +12,7 @@
  * stood.
  */
 #include "dialect/cohere_int.h"
+#include "dialect/kin.h"
 #include "dialect/media.h"
 #include "dialect/search_result.h"
 
@@ -126,45 +127,6 @@ void cohere_put_documents(struct cohere_writer *cw)
 
 /* ---- content ------------------------------------------------------------------------------------
  */
-
-static void put_text_part(struct json_writer *w, jtext text)
-{
-    json_begin_object(w);
-    json_key(w, "type");
-    json_put_lit(w, "text");
-    json_key(w, "text");
-    json_put_raw_str(w, text);
-    json_end(w);
-}
-
-static void put_image(struct cohere_writer *cw, const struct ir_media *m)
-{
-    struct json_writer *w = &cw->w;
-
-    if (m->src == IR_MEDIA_FILE_ID) {
-        put_text_part(w, STR("[an image was here that only its own provider can read]"));
-        cohere_lose(cw, STR("image.file_id"));
-        return;
-    }
-    if (media_refuses_url(cw->c->opts, IR_IMAGE, m)) {
-        put_text_part(w, STR("[an image was here that this model can't fetch]"));
-        cohere_lose(cw, STR("image.url"));
-        return;
-    }
-    json_begin_object(w);
-    json_key(w, "type");
-    json_put_lit(w, "image_url");
-    json_key(w, "image_url");
-    json_begin_object(w);
-    json_key(w, "url");
-    media_put_url(w, m, STR("image/png"));
-    if (m->detail.n) {
-        json_key(w, "detail");
-        json_put_raw_str(w, m->detail);
-    }
-    json_end(w);
-    json_end(w);
-}
 
 /* Text of one block onto an open string; what has none leaves a note. */
 static void add_text(struct cohere_writer *cw, const struct ir_block *b, bool *any);
@@ -288,7 +250,7 @@ static void put_content(struct cohere_writer *cw, const struct ir_block *b)
 
         one.next = NULL;
         if (b->kind == IR_IMAGE) {
-            put_image(cw, &b->media);
+            kin_put_image(&cw->w, &b->media, cw->c->opts, cw->lossy);
         } else if (says_something(b)) {
             json_begin_object(&cw->w);
             json_key(&cw->w, "type");
@@ -358,7 +320,7 @@ static void put_thoughts(struct cohere_writer *cw, const struct ir_block *b, boo
             json_put_raw_str(w, b->thinking.text);
             json_end(w);
         } else if (text && (b->kind == IR_TEXT || b->kind == IR_REFUSAL) && b->text.text.n) {
-            put_text_part(w, b->text.text);
+            kin_put_text(w, b->text.text);
         } else if (b->kind == IR_OPAQUE) {
             cohere_lose(cw, b->opaque.type);
         }

@@ -12,10 +12,10 @@
  */
 #include "base/num.h"
 #include "dialect/cohere_int.h"
+#include "dialect/kin.h"
 #include "dialect/seal.h"
 
-#define STOP_MAX     5 /* the API's own limit */
-#define EMPTY_SCHEMA "{\"type\":\"object\",\"properties\":{}}"
+#define STOP_MAX 5 /* the API's own limit */
 
 void cohere_lose(struct cohere_writer *cw, str name)
 {
@@ -123,19 +123,7 @@ static void put_tool(struct cohere_writer *cw, const struct ir_tool *t)
 {
     struct json_writer *w = &cw->w;
 
-    json_begin_object(w);
-    json_key(w, "type");
-    json_put_lit(w, "function");
-    json_key(w, "function");
-    json_begin_object(w);
-    json_key(w, "name");
-    json_put_raw_str(w, t->name);
-    if (t->description.n) {
-        json_key(w, "description");
-        json_put_raw_str(w, t->description);
-    }
-    json_key(w, "parameters");
-    json_put_text(w, json_is(t->schema, JSON_OBJECT) ? json_text(t->schema) : STR(EMPTY_SCHEMA));
+    kin_open_function(w, t);
     json_end(w);
     json_end(w);
     if (t->cache.n)

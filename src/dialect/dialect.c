@@ -49,6 +49,15 @@ bool dialect_is_same(const struct dialect *front, const struct dialect *back)
            (str_eq(front->family, back->family) && back->back && back->back->splice_request);
 }
 
+uint16_t dialect_keep(char *to, size_t cap, str s)
+{
+    ASSERT(cap <= UINT16_MAX); /* its length must fit */
+    if (s.n > cap || !s.n)
+        return 0;
+    memcpy(to, s.p, s.n);
+    return (uint16_t)s.n;
+}
+
 void dialect_add_line(struct buf *out, str json)
 {
     while (json.n) {

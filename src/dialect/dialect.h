@@ -339,6 +339,9 @@ struct dialect_back {
 };
 
 /* For the dialects' own slots. */
+/* Into an encoder's state, which outlives the event: a text that fits whole is copied, and its
+ * length returned; else, and for what is absent, 0. */
+uint16_t dialect_keep(char *to, size_t cap, str s);
 /* Append JSON text that may be spread over lines, for an event must be one: line ends, which stand
  * between tokens only, become blanks. */
 void dialect_add_line(struct buf *out, str json);

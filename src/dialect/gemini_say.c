@@ -47,22 +47,13 @@ _Static_assert(sizeof(struct gemini_stream) <= GEMINI_STREAM_SIZE,
                "GEMINI_STREAM_SIZE is too small");
 _Static_assert(ID_MAX + MODEL_MAX + 40 <= TAIL_MAX, "the tail of a chunk must fit whole");
 
-/* Copy what fits whole. */
-static uint16_t keep(char *to, size_t cap, str s)
-{
-    if (s.n > cap || !s.n)
-        return 0;
-    memcpy(to, s.p, s.n);
-    return (uint16_t)s.n;
-}
-
 static void stream_init(void *state, const struct front_opts *o, bool array)
 {
     struct gemini_stream *st = state;
 
     *st = (struct gemini_stream){.arena = o->arena, .array = array};
-    st->own_n = keep(st->own_id, ID_MAX, o->id);
-    st->model_n = keep(st->model, MODEL_MAX, o->model);
+    st->own_n = dialect_keep(st->own_id, ID_MAX, o->id);
+    st->model_n = dialect_keep(st->model, MODEL_MAX, o->model);
 }
 
 void gemini_stream_init(void *state, const struct front_opts *o)

@@ -6,6 +6,7 @@
  * pictures, files or kept cache markers among it, an array of parts. What has no words in Chat is
  * named in the lossy set.
  */
+#include "dialect/kin.h"
 #include "dialect/media.h"
 #include "dialect/openai_chat_int.h"
 #include "dialect/search_result.h"
@@ -60,47 +61,8 @@ bool chat_add_text(struct json_writer *w, const struct ir_block *b, str gap)
     return true;
 }
 
-static void put_text_part(struct json_writer *w, jtext text)
-{
-    json_begin_object(w);
-    json_key(w, "type");
-    json_put_lit(w, "text");
-    json_key(w, "text");
-    json_put_raw_str(w, text);
-    json_end(w);
-}
-
 /* ---- media --------------------------------------------------------------------------------------
  */
-
-static void put_image(struct chat_writer *cw, const struct ir_media *m)
-{
-    struct json_writer *w = &cw->w;
-
-    if (m->src == IR_MEDIA_FILE_ID) {
-        put_text_part(w, STR("[an image was here that only its own provider can read]"));
-        chat_lose(cw, STR("image.file_id"));
-        return;
-    }
-    if (media_refuses_url(cw->c->opts, IR_IMAGE, m)) {
-        put_text_part(w, STR("[an image was here that this model can't fetch]"));
-        chat_lose(cw, STR("image.url"));
-        return;
-    }
-    json_begin_object(w);
-    json_key(w, "type");
-    json_put_lit(w, "image_url");
-    json_key(w, "image_url");
-    json_begin_object(w);
-    json_key(w, "url");
-    media_put_url(w, m, STR("image/png"));
-    if (m->detail.n) {
-        json_key(w, "detail");
-        json_put_raw_str(w, m->detail);
-    }
-    json_end(w);
-    json_end(w);
-}
 
 /* Pictures are fetched by the provider, files are not. */
 bool chat_wants_bytes(const struct ir_block *b)
@@ -189,7 +151,7 @@ static void put_document(struct chat_writer *cw, const struct ir_media *m)
             put_file(cw, m);
             break;
         }
-        put_text_part(&cw->w, STR("[a document was here that only its own provider can read]"));
+        kin_put_text(&cw->w, STR("[a document was here that only its own provider can read]"));
         chat_lose(cw, STR("document.file_id"));
         break;
     case IR_MEDIA_TEXT:
@@ -226,7 +188,7 @@ static void put_audio(struct chat_writer *cw, const struct ir_media *m)
     struct json_writer *w = &cw->w;
 
     if (m->src == IR_MEDIA_URL && !cw->ways->document_url) { /* only Mistral fetches sounds */
-        put_text_part(w, STR("[a sound was here, which this model can't fetch]"));
+        kin_put_text(w, STR("[a sound was here, which this model can't fetch]"));
         chat_lose(cw, STR("input_audio"));
         return;
     }
@@ -260,10 +222,10 @@ static void put_opaque(struct chat_writer *cw, const struct ir_block *b)
         chat_lose(cw, b->opaque.type);
         return;
     }
-    put_text_part(&cw->w, found.title);
-    put_text_part(&cw->w, found.source);
+    kin_put_text(&cw->w, found.title);
+    kin_put_text(&cw->w, found.source);
     while (json_next(&found.content))
-        put_text_part(&cw->w, json_raw(json_get_lit(found.content.val, "text")));
+        kin_put_text(&cw->w, json_raw(json_get_lit(found.content.val, "text")));
 }
 
 void chat_put_part(struct chat_writer *cw, const struct ir_block *b)
@@ -285,7 +247,7 @@ void chat_put_part(struct chat_writer *cw, const struct ir_block *b)
         json_end(w);
         break;
     case IR_IMAGE:
-        put_image(cw, &b->media);
+        kin_put_image(&cw->w, &b->media, cw->c->opts, cw->lossy);
         break;
     case IR_DOCUMENT:
         put_document(cw, &b->media);
@@ -385,7 +347,7 @@ void chat_put_thinking_parts(struct chat_writer *cw, const struct ir_block *b)
             json_put_lit(w, "thinking");
             json_key(w, "thinking");
             json_begin_array(w);
-            put_text_part(w, b->thinking.text);
+            kin_put_text(w, b->thinking.text);
             json_end(w);
             json_end(w);
         } else if (b->kind == IR_REDACTED) {

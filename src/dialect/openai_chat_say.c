@@ -20,58 +20,11 @@
  * costs a few appends.
  */
 #include "dialect/citation.h"
-#include "dialect/free_text.h"
-#include "dialect/gather.h"
 #include "dialect/media.h"
-#include "dialect/openai_chat_int.h"
+#include "dialect/openai_chat_say_int.h"
 #include "dialect/seal.h"
 
-#define HEAD_MAX    512
-#define ID_MAX      96
-#define MODEL_MAX   160
-#define FORMAT_MAX  40
-#define CHOICES_MAX 8
-#define ARGS_MAX    (64u << 20) /* of a gathered call, as of the answers that the gate reads */
-
-struct saying { /* one choice */
-    bool role_sent, args_sent, is_custom;
-    bool wrapped;          /* a custom call that came as a function's arguments, which are … */
-    bool plain;            /* … JSON, or the body of a JSON string … */
-    struct gather wrapper; /* … gathered until they are whole */
-    uint32_t calls;        /* begun so far */
-    uint32_t thoughts;     /* begun so far */
-    uint64_t chars;        /* of text so far */
-    uint64_t block_at;     /* chars at which the open block began */
-    struct gather call;    /* the open one, where calls are held */
-    bool is_signed;
-    uint8_t format_n;
-    char format[FORMAT_MAX];
-};
-
-struct chat_stream {
-    bool include_usage, over;
-    bool has_head, as_mistral;
-    uint64_t created;
-    struct arena *arena;
-    jval request; /* the client's, for its custom tools */
-    struct usage usage;
-    uint16_t own_n, model_n, head_n;
-    char own_id[ID_MAX];   /* ours: used where the provider gave none */
-    char model[MODEL_MAX]; /* the same */
-    char head[HEAD_MAX];
-    struct saying choices[CHOICES_MAX];
-};
-
 _Static_assert(sizeof(struct chat_stream) <= CHAT_STREAM_SIZE, "CHAT_STREAM_SIZE is too small");
-
-/* Copy what fits whole; else, and for what is absent, 0. */
-static uint16_t keep(char *to, size_t cap, str s)
-{
-    if (s.n > cap || !s.n)
-        return 0;
-    memcpy(to, s.p, s.n);
-    return (uint16_t)s.n;
-}
 
 void chat_stream_init(void *state, const struct front_opts *o)
 {
@@ -82,8 +35,8 @@ void chat_stream_init(void *state, const struct front_opts *o)
                                .as_mistral = o->as_mistral,
                                .arena = o->arena,
                                .request = o->request};
-    st->own_n = keep(st->own_id, ID_MAX, o->id);
-    st->model_n = keep(st->model, MODEL_MAX, o->model);
+    st->own_n = dialect_keep(st->own_id, CHAT_ID_MAX, o->id);
+    st->model_n = dialect_keep(st->model, CHAT_MODEL_MAX, o->model);
 }
 
 /* ---- chunks -------------------------------------------------------------------------------------
@@ -91,10 +44,10 @@ void chat_stream_init(void *state, const struct front_opts *o)
 
 static void make_head(struct chat_stream *st, jtext id, jtext model, uint64_t created)
 {
-    struct buf b = {.p = st->head, .cap = HEAD_MAX, .max = HEAD_MAX};
+    struct buf b = {.p = st->head, .cap = CHAT_HEAD_MAX, .max = CHAT_HEAD_MAX};
 
     buf_lit(&b, "data: {\"id\":\"");
-    if (id.n && id.n < ID_MAX) {
+    if (id.n && id.n < CHAT_ID_MAX) {
         buf_add(&b, id);
     } else {
         buf_lit(&b, "chatcmpl-");
@@ -103,7 +56,7 @@ static void make_head(struct chat_stream *st, jtext id, jtext model, uint64_t cr
     buf_lit(&b, "\",\"object\":\"chat.completion.chunk\",\"created\":");
     buf_add_u64(&b, created ? created : st->created);
     buf_lit(&b, ",\"model\":\"");
-    buf_add(&b, model.n && model.n < MODEL_MAX ? model : str_of(st->model, st->model_n));
+    buf_add(&b, model.n && model.n < CHAT_MODEL_MAX ? model : str_of(st->model, st->model_n));
     buf_lit(&b, "\",\"choices\":[");
     st->head_n = (uint16_t)buf_size(&b);
     st->has_head = true;
@@ -117,7 +70,7 @@ static void put_head(struct chat_stream *st, struct buf *out)
 }
 
 /* Everything before the members of the delta … */
-static void begin_chunk(struct chat_stream *st, uint32_t choice, struct buf *out)
+void chat_begin_chunk(struct chat_stream *st, uint32_t choice, struct buf *out)
 {
     put_head(st, out);
     buf_lit(out, "{\"index\":");
@@ -126,7 +79,7 @@ static void begin_chunk(struct chat_stream *st, uint32_t choice, struct buf *out
 }
 
 /* … and after them. */
-static void end_chunk(struct chat_stream *st, str tail, struct buf *out)
+void chat_end_chunk(struct chat_stream *st, str tail, struct buf *out)
 {
     buf_add(out, tail);
     if (st->include_usage && !st->as_mistral)
@@ -135,10 +88,8 @@ static void end_chunk(struct chat_stream *st, str tail, struct buf *out)
         buf_lit(out, "}\n\n");
 }
 
-#define TAIL STR("},\"finish_reason\":null}]")
-
 /* The role, and what stands beside it in OpenAI's own first chunks. */
-static void put_role(struct saying *c, str content, struct buf *out)
+void chat_put_role(struct saying *c, str content, struct buf *out)
 {
     c->role_sent = true;
     buf_lit(out, "\"role\":\"assistant\",\"content\":");
@@ -150,21 +101,21 @@ static void need_role(struct chat_stream *st, struct saying *c, uint32_t choice,
 {
     if (c->role_sent)
         return;
-    begin_chunk(st, choice, out);
-    put_role(c, STR("\"\""), out);
-    end_chunk(st, TAIL, out);
+    chat_begin_chunk(st, choice, out);
+    chat_put_role(c, STR("\"\""), out);
+    chat_end_chunk(st, CHAT_TAIL, out);
 }
 
 static void put_member(struct chat_stream *st, uint32_t choice, str key, jtext text,
                        struct buf *out)
 {
-    begin_chunk(st, choice, out);
+    chat_begin_chunk(st, choice, out);
     buf_add_char(out, '"');
     buf_add(out, key);
     buf_lit(out, "\":\"");
     buf_add(out, text);
     buf_add_char(out, '"');
-    end_chunk(st, TAIL, out);
+    chat_end_chunk(st, CHAT_TAIL, out);
 }
 
 /* ---- thoughts -----------------------------------------------------------------------------------
@@ -198,18 +149,18 @@ static void open_thought(struct chat_stream *st, struct saying *c, const struct 
 {
     c->thoughts++;
     c->is_signed = ev->open.is_signed;
-    c->format_n = (uint8_t)keep(c->format, FORMAT_MAX, ev->open.format);
+    c->format_n = (uint8_t)dialect_keep(c->format, CHAT_FORMAT_MAX, ev->open.format);
     if (ev->kind != IR_REDACTED)
         return;
-    begin_chunk(st, ev->choice, out);
+    chat_begin_chunk(st, ev->choice, out);
     put_detail(c, STR("reasoning.encrypted"), STR("data"), ev->open.data, format_of(c), out);
-    end_chunk(st, TAIL, out);
+    chat_end_chunk(st, CHAT_TAIL, out);
 }
 
 static void say_thought(struct chat_stream *st, const struct saying *c, const struct ir_event *ev,
                         struct buf *out)
 {
-    begin_chunk(st, ev->choice, out);
+    chat_begin_chunk(st, ev->choice, out);
     if (ev->kind == IR_TEXT) {
         put_detail(c, STR("reasoning.encrypted"), STR("data"), ev->delta.text, STR(SEAL_GEMINI),
                    out);
@@ -224,153 +175,7 @@ static void say_thought(struct chat_stream *st, const struct saying *c, const st
             put_detail(c, STR("reasoning.text"), STR("text"), ev->delta.text, format_of(c), out);
         }
     }
-    end_chunk(st, TAIL, out);
-}
-
-/* ---- calls --------------------------------------------------------------------------------------
- */
-
-/* Where calls are held: take back what was written behind `at`, for it is said with the rest. */
-static void hold(struct chat_stream *st, struct saying *c, size_t at, struct buf *out)
-{
-    str said = str_from(buf_str(out), at);
-
-    if (out->failed)
-        return;
-    gather_add(&c->call, st->arena, ARGS_MAX, said);
-    out->len -= said.n;
-    out->failed = c->call.failed;
-}
-
-static void say_held(struct chat_stream *st, struct saying *c, uint32_t choice, struct buf *out)
-{
-    begin_chunk(st, choice, out);
-    buf_add(out, gather_str(&c->call));
-    buf_lit(out, "\"}}]");
-    end_chunk(st, TAIL, out);
-    gather_clear(&c->call);
-}
-
-/* `"tool_calls":[{…"name":"f","arguments":"` */
-static void put_call(struct chat_stream *st, struct saying *c, const struct ir_event *ev,
-                     struct buf *out)
-{
-    bool custom = ev->open.is_custom || chat_is_custom(st->request, ev->open.name);
-    str what = custom ? STR("custom") : STR("function");
-
-    if (!c->role_sent) {
-        put_role(c, STR("null"), out);
-        buf_add_char(out, ',');
-    }
-    buf_lit(out, "\"tool_calls\":[{\"index\":");
-    buf_add_u64(out, c->calls++);
-    buf_lit(out, ",\"id\":\"");
-    if (ev->open.id.n) {
-        buf_add(out, ev->open.id);
-    } else { /* clients cannot answer a call without an id */
-        buf_lit(out, "call_");
-        buf_add(out, str_of(st->own_id, st->own_n));
-        buf_add_char(out, '_');
-        buf_add_u64(out, c->calls);
-    }
-    if (ev->open.sealed.n) {
-        buf_lit(out, "\",\"extra_content\":{\"google\":{\"thought_signature\":\"");
-        buf_add(out, ev->open.sealed);
-        buf_lit(out, "\"}},\"type\":\"");
-    } else {
-        buf_lit(out, "\",\"type\":\"");
-    }
-    buf_add(out, what);
-    buf_lit(out, "\",\"");
-    buf_add(out, what);
-    buf_lit(out, "\":{\"name\":\"");
-    buf_add(out, ev->open.name);
-    buf_add(out, custom ? STR("\",\"input\":\"") : STR("\",\"arguments\":\""));
-    c->args_sent = c->is_custom = custom;
-    c->wrapped = custom && !ev->open.is_custom;
-    c->plain = false;
-    gather_clear(&c->wrapper);
-}
-
-static void open_call(struct chat_stream *st, struct saying *c, const struct ir_event *ev,
-                      struct buf *out)
-{
-    size_t at = buf_size(out);
-
-    if (st->as_mistral) {
-        gather_clear(&c->call);
-        put_call(st, c, ev, out);
-        hold(st, c, at, out);
-        return;
-    }
-    begin_chunk(st, ev->choice, out);
-    put_call(st, c, ev, out);
-    buf_lit(out, "\"}}]");
-    end_chunk(st, TAIL, out);
-}
-
-static void say_arguments(struct chat_stream *st, struct saying *c, const struct ir_event *ev,
-                          bool plain, struct buf *out)
-{
-    size_t at = buf_size(out);
-
-    if (ev->delta.text.n == 0)
-        return;
-    if (c->wrapped) {
-        c->plain |= plain;
-        gather_add(&c->wrapper, st->arena, ARGS_MAX, ev->delta.text);
-        out->failed |= c->wrapper.failed;
-        return;
-    }
-    c->args_sent = true;
-    if (!st->as_mistral) {
-        begin_chunk(st, ev->choice, out);
-        buf_lit(out, "\"tool_calls\":[{\"index\":");
-        buf_add_u64(out, c->calls ? c->calls - 1 : 0);
-        buf_add(out, c->is_custom ? STR(",\"custom\":{\"input\":\"")
-                                  : STR(",\"function\":{\"arguments\":\""));
-    }
-    if (plain)
-        json_escape(out, ev->delta.text);
-    else
-        buf_add(out, ev->delta.text);
-    if (st->as_mistral) {
-        hold(st, c, at, out);
-        return;
-    }
-    buf_lit(out, "\"}}]");
-    end_chunk(st, TAIL, out);
-}
-
-/* The text of a custom call that came as {"input":"…"}; as it is, where it is something else. */
-static void unwrap(struct chat_stream *st, struct saying *c, const struct ir_event *ev,
-                   struct buf *out)
-{
-    str args = gather_str(&c->wrapper);
-    jtext input = free_text_unwrap(st->arena, c->plain ? args : ir_unescape(st->arena, args));
-    struct ir_event whole = *ev;
-
-    c->wrapped = false;
-    whole.delta.what = IR_D_ARGS;
-    whole.delta.text = input.p ? input : args;
-    say_arguments(st, c, &whole, c->plain && !input.p, out);
-    out->failed |= arena_is_full(st->arena);
-}
-
-/* A call without arguments is told as "{}", for that is what OpenAI's clients parse. */
-static void close_call(struct chat_stream *st, struct saying *c, const struct ir_event *ev,
-                       struct buf *out)
-{
-    struct ir_event empty = *ev;
-
-    empty.delta.what = IR_D_INPUT;
-    empty.delta.text = STR("{}");
-    if (c->wrapped)
-        unwrap(st, c, ev, out);
-    else if (!c->args_sent)
-        say_arguments(st, c, &empty, true, out);
-    if (st->as_mistral)
-        say_held(st, c, ev->choice, out);
+    chat_end_chunk(st, CHAT_TAIL, out);
 }
 
 /* ---- the rest of a delta ------------------------------------------------------------------------
@@ -395,7 +200,7 @@ static void say_citation(struct chat_stream *st, const struct saying *c, const s
 
     if (!citation_url(ev->delta.text, &url, &title))
         return;
-    begin_chunk(st, ev->choice, out);
+    chat_begin_chunk(st, ev->choice, out);
     buf_lit(out, "\"annotations\":[{\"type\":\"url_citation\",\"url_citation\":{\"start_index\":");
     buf_add_u64(out, c->block_at);
     buf_lit(out, ",\"end_index\":");
@@ -405,15 +210,15 @@ static void say_citation(struct chat_stream *st, const struct saying *c, const s
     buf_lit(out, "\",\"title\":\"");
     buf_add(out, title);
     buf_lit(out, "\"}}]");
-    end_chunk(st, TAIL, out);
+    chat_end_chunk(st, CHAT_TAIL, out);
 }
 
 static void say_logprobs(struct chat_stream *st, const struct ir_event *ev, struct buf *out)
 {
-    begin_chunk(st, ev->choice, out);
+    chat_begin_chunk(st, ev->choice, out);
     buf_lit(out, "},\"logprobs\":");
     dialect_add_line(out, ev->delta.text);
-    end_chunk(st, STR(",\"finish_reason\":null}]"), out);
+    chat_end_chunk(st, STR(",\"finish_reason\":null}]"), out);
 }
 
 static void say_delta(struct chat_stream *st, struct saying *c, const struct ir_event *ev,
@@ -434,7 +239,7 @@ static void say_delta(struct chat_stream *st, struct saying *c, const struct ir_
     case IR_D_ARGS:
     case IR_D_INPUT:
         if (ev->kind == IR_TOOL_USE)
-            say_arguments(st, c, ev, ev->delta.what == IR_D_INPUT, out);
+            chat_say_arguments(st, c, ev, ev->delta.what == IR_D_INPUT, out);
         break;
     case IR_D_SIGNATURE:
         say_thought(st, c, ev, out);
@@ -454,7 +259,7 @@ static void say_image(struct chat_stream *st, const struct ir_event *ev, struct 
 
     if (!m || m->src == IR_MEDIA_FILE_ID)
         return;
-    begin_chunk(st, ev->choice, out);
+    chat_begin_chunk(st, ev->choice, out);
     buf_lit(out, "\"images\":[{\"type\":\"image_url\",\"image_url\":{\"url\":\"");
     if (m->src == IR_MEDIA_BASE64) {
         buf_lit(out, "data:");
@@ -463,7 +268,7 @@ static void say_image(struct chat_stream *st, const struct ir_event *ev, struct 
     }
     buf_add(out, m->data);
     buf_lit(out, "\"}}]");
-    end_chunk(st, TAIL, out);
+    chat_end_chunk(st, CHAT_TAIL, out);
 }
 
 static void open_block(struct chat_stream *st, struct saying *c, const struct ir_event *ev,
@@ -471,7 +276,7 @@ static void open_block(struct chat_stream *st, struct saying *c, const struct ir
 {
     c->block_at = c->chars;
     if (ev->kind == IR_TOOL_USE) {
-        open_call(st, c, ev, out);
+        chat_open_call(st, c, ev, out);
         return;
     }
     need_role(st, c, ev->choice, out);
@@ -509,10 +314,10 @@ static void say_finish(struct chat_stream *st, struct saying *c, const struct ir
                        struct buf *out)
 {
     need_role(st, c, ev->choice, out);
-    begin_chunk(st, ev->choice, out);
+    chat_begin_chunk(st, ev->choice, out);
     buf_lit(out, "},\"finish_reason\":\"");
     buf_add(out, chat_finish_word(ev->finish.reason));
-    end_chunk(st, STR("\"}]"), out);
+    chat_end_chunk(st, STR("\"}]"), out);
 }
 
 static void say_end(struct chat_stream *st, struct buf *out)
@@ -530,9 +335,9 @@ static void say_end(struct chat_stream *st, struct buf *out)
 void chat_encode_event(void *state, const struct ir_event *ev, struct buf *out)
 {
     struct chat_stream *st = state;
-    struct saying *c = &st->choices[ev->choice < CHOICES_MAX ? ev->choice : 0];
+    struct saying *c = &st->choices[ev->choice < CHAT_CHOICES_MAX ? ev->choice : 0];
 
-    if (st->over || ev->choice >= CHOICES_MAX)
+    if (st->over || ev->choice >= CHAT_CHOICES_MAX)
         return;
     switch (ev->type) {
     case IR_EV_START:
@@ -546,7 +351,7 @@ void chat_encode_event(void *state, const struct ir_event *ev, struct buf *out)
         break;
     case IR_EV_BLOCK_STOP:
         if (ev->kind == IR_TOOL_USE)
-            close_call(st, c, ev, out);
+            chat_close_call(st, c, ev, out);
         break;
     case IR_EV_USAGE:
         usage_merge(&st->usage, ev->usage);

@@ -9,28 +9,15 @@
  * elsewhere it is lost.
  */
 #include "dialect/free_text.h"
+#include "dialect/kin.h"
 #include "dialect/openai_chat_int.h"
 #include "dialect/server_tool.h"
-
-#define SCHEMA_ROOT "{\"type\":\"object\",\"properties\":{}}"
 
 static void put_function(struct chat_writer *cw, const struct ir_tool *t)
 {
     struct json_writer *w = &cw->w;
 
-    json_begin_object(w);
-    json_key(w, "type");
-    json_put_lit(w, "function");
-    json_key(w, "function");
-    json_begin_object(w);
-    json_key(w, "name");
-    json_put_raw_str(w, t->name);
-    if (t->description.n) {
-        json_key(w, "description");
-        json_put_raw_str(w, t->description);
-    }
-    json_key(w, "parameters");
-    json_put_text(w, json_is(t->schema, JSON_OBJECT) ? json_text(t->schema) : STR(SCHEMA_ROOT));
+    kin_open_function(w, t);
     if (t->strict == IR_YES && !cw->c->opts->no_strict) {
         json_key(w, "strict");
         json_put_bool(w, true);

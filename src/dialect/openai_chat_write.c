@@ -6,12 +6,12 @@
  * is asked for) is in dialect_opts. What the target refuses altogether has been taken out of the
  * request before it comes here (dialect/quirk.h).
  */
+#include "dialect/kin.h"
 #include "dialect/openai_chat_int.h"
 #include "dialect/schema.h"
 #include "dialect/seal.h"
 
-#define STOP_MAX      4  /* OpenAI's own limit */
-#define USER_MAX      64 /* OpenAI refuses longer ones */
+#define STOP_MAX      4 /* OpenAI's own limit */
 #define EFFORT_LOW_TO 4096
 #define EFFORT_MED_TO 16384
 
@@ -238,16 +238,7 @@ static void put_rest(struct chat_writer *cw)
     const struct ir_request *r = cw->r;
     bool kin = chat_is_kin(r->family);
 
-    if (r->user.n > USER_MAX)
-        chat_lose(cw, STR("user"));
-    else
-        put_text(cw, STR("user"), r->user);
-    if (str_eq(r->service_tier, STR("standard_only")))
-        put_text(cw, STR("service_tier"), STR("default"));
-    else if (kin)
-        put_text(cw, STR("service_tier"), r->service_tier);
-    else if (r->service_tier.n && !str_eq(r->service_tier, STR("auto")))
-        chat_lose(cw, STR("service_tier"));
+    kin_put_caller(&cw->w, r, kin, cw->lossy);
     put_text(cw, STR("verbosity"), r->verbosity);
     if (seal_stands_on(r, IR_TEXT))
         chat_lose(cw, STR("thinking"));

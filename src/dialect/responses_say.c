@@ -14,15 +14,6 @@
  */
 #include "dialect/responses_int.h"
 
-/* Copy what fits whole; else, and for what is absent, 0. */
-static uint16_t keep(char *to, size_t cap, str s)
-{
-    if (s.n > cap || !s.n)
-        return 0;
-    memcpy(to, s.p, s.n);
-    return (uint16_t)s.n;
-}
-
 void responses_stream_init(void *state, const struct front_opts *o)
 {
     struct responses_stream *st = state;
@@ -33,8 +24,8 @@ void responses_stream_init(void *state, const struct front_opts *o)
                                     .created = o->created,
                                     .kept = o->kept,
                                     .finish = IR_FIN_STOP};
-    st->own_n = keep(st->own_id, RESPONSES_ID_MAX, o->id);
-    st->model_n = keep(st->model, RESPONSES_MODEL_MAX, o->model);
+    st->own_n = dialect_keep(st->own_id, RESPONSES_ID_MAX, o->id);
+    st->model_n = dialect_keep(st->model, RESPONSES_MODEL_MAX, o->model);
     responses_make_echo(st);
 }
 
@@ -64,10 +55,10 @@ static void say_response(struct responses_stream *st, str head, str status, cons
 /* The provider's id stays where it is one of this language: its own service knows it. */
 static void take_start(struct responses_stream *st, const struct ir_event *ev)
 {
-    uint16_t n = keep(st->model, RESPONSES_MODEL_MAX, ev->start.model);
+    uint16_t n = dialect_keep(st->model, RESPONSES_MODEL_MAX, ev->start.model);
 
     if (str_has_prefix(ev->start.id, STR("resp_")))
-        st->id_n = keep(st->id, RESPONSES_ID_MAX, ev->start.id);
+        st->id_n = dialect_keep(st->id, RESPONSES_ID_MAX, ev->start.id);
     if (n)
         st->model_n = n;
     if (ev->start.created)

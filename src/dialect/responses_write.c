@@ -12,6 +12,7 @@
  */
 #include "base/num.h"
 #include "dialect/free_text.h"
+#include "dialect/kin.h"
 #include "dialect/openai_chat_int.h"
 #include "dialect/responses_int.h"
 #include "dialect/schema.h"
@@ -19,7 +20,6 @@
 #include "dialect/server_tool.h"
 
 #define TOKENS_MIN    16 /* of max_output_tokens: fewer are refused */
-#define USER_MAX      64
 #define EFFORT_LOW_TO 4096
 #define EFFORT_MED_TO 16384
 #define SCHEMA_ROOT   "{\"type\":\"object\",\"properties\":{}}"
@@ -361,16 +361,7 @@ static void put_rest(struct responses_writer *rw)
     const struct ir_request *r = rw->r;
     bool kin = chat_is_kin(r->family);
 
-    if (r->user.n > USER_MAX)
-        responses_lose(rw, STR("user"));
-    else
-        put_text(rw, STR("user"), r->user);
-    if (str_eq(r->service_tier, STR("standard_only")))
-        put_text(rw, STR("service_tier"), STR("default"));
-    else if (kin)
-        put_text(rw, STR("service_tier"), r->service_tier);
-    else if (r->service_tier.n && !str_eq(r->service_tier, STR("auto")))
-        responses_lose(rw, STR("service_tier"));
+    kin_put_caller(&rw->w, r, kin, rw->lossy);
     put_text(rw, STR("prompt_cache_key"), r->cache_key);
     if (kin)
         put_json(rw, STR("metadata"), r->metadata);
