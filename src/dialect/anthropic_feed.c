@@ -55,9 +55,11 @@ static void close_block(struct feeding *f)
     f->st->block++;
 }
 
+/* The caller fills the event and emits it: before any delta of the block. */
 static struct ir_event begin_block(struct feeding *f, enum ir_kind kind)
 {
     close_block(f);
+    ASSERT(f->st->started && !f->st->over && !f->st->open);
     f->st->open = true;
     f->st->kind = kind;
     f->st->whole_input = false;
@@ -68,6 +70,7 @@ static void delta(struct feeding *f, enum ir_delta what, str text)
 {
     struct ir_event ev = event_of(f, IR_EV_DELTA);
 
+    ASSERT(f->st->open); /* ir/event.h: a delta belongs to the open block */
     if (!text.n)
         return;
     ev.delta.what = what;
@@ -169,6 +172,7 @@ static enum feed_result broke(struct feeding *f, str message)
     struct fail fail = {.kind = ERR_UPSTREAM, .message = message};
     struct ir_event ev = {.type = IR_EV_ERROR, .fail = &fail};
 
+    ASSERT(!f->st->over); /* an answer ends once */
     f->st->over = true;
     ir_emit(f->sink, &ev);
     return FEED_ERROR;
@@ -239,6 +243,7 @@ static void take_stop(struct feeding *f, jval d)
     if (!word.n || f->st->finished)
         return;
     close_block(f);
+    ASSERT(f->st->started && !f->st->open); /* FINISH comes after the last block */
     f->st->finished = true;
     ev.finish.reason = finish_of(word);
     ev.finish.raw = word;
@@ -253,6 +258,7 @@ static void finish(struct feeding *f)
 
     start(f, JVAL_NONE);
     close_block(f);
+    ASSERT(!f->st->over);
     if (!f->st->finished)
         ir_emit(f->sink, &ev);
     f->st->over = true;
@@ -272,6 +278,7 @@ static void need_block(struct feeding *f, enum ir_kind kind, uint64_t wire)
     ev = begin_block(f, kind);
     f->st->wire = wire;
     ir_emit(f->sink, &ev);
+    ASSERT(f->st->open && f->st->kind == kind);
 }
 
 static enum feed_result take_delta(struct feeding *f, jval root)

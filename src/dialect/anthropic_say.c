@@ -90,8 +90,10 @@ static void say_start(struct anthropic_stream *st, struct buf *out)
 /* ---- blocks -------------------------------------------------------------------------------------
  */
 
+/* One block at a time, and none outside a message: clients count on both. */
 static void begin_start(struct anthropic_stream *st, struct buf *out)
 {
+    ASSERT(st->started && !st->over && !st->open);
     st->open = true;
     buf_lit(out, "event: content_block_start\n"
                  "data: {\"type\":\"content_block_start\",\"index\":");
@@ -101,6 +103,7 @@ static void begin_start(struct anthropic_stream *st, struct buf *out)
 
 static void begin_delta(struct anthropic_stream *st, struct buf *out)
 {
+    ASSERT(st->open && !st->over);
     buf_lit(out, "event: content_block_delta\n"
                  "data: {\"type\":\"content_block_delta\",\"index\":");
     buf_add_u64(out, st->block);
@@ -137,6 +140,7 @@ static void open_sealed(struct anthropic_stream *st, jtext format, jtext data, s
 
 static void open_use(struct anthropic_stream *st, const struct ir_event *ev, struct buf *out)
 {
+    ASSERT(ev->open.name.n); /* decoders end an answer with a nameless call: nobody could run it */
     if (ev->open.sealed.n) {
         open_sealed(st, STR(SEAL_GEMINI), ev->open.sealed, out);
         close_block(st, out);
@@ -288,6 +292,7 @@ static void say_end(struct anthropic_stream *st, struct buf *out)
 {
     say_start(st, out);
     close_block(st, out);
+    ASSERT(st->started && !st->open && !st->over);
     st->over = true;
     buf_lit(out, "event: message_delta\ndata: {\"type\":\"message_delta\",\"delta\":{"
                  "\"stop_reason\":\"");

@@ -81,6 +81,7 @@ static struct ir_event begin_block(struct feeding *f, enum ir_kind kind, uint64_
 {
     start(f);
     close_block(f);
+    ASSERT(!f->st->over && !f->st->finished && !f->st->open);
     f->st->open = true;
     f->st->kind = kind;
     f->st->wire = wire;

@@ -59,6 +59,7 @@ static void say_start(struct bedrock_stream *st, struct buf *out)
 
 static size_t begin(struct bedrock_stream *st, str event, struct buf *out)
 {
+    ASSERT(st->started && !st->over); /* all that names a block stands within the message */
     size_t at = eventstream_begin(out, EVENTSTREAM_EVENT, event);
 
     buf_lit(out, "{\"contentBlockIndex\":");
@@ -86,6 +87,7 @@ static void close_block(struct bedrock_stream *st, struct buf *out)
     st->mute = false;
     if (!st->open)
         return;
+    ASSERT(st->block < UINT32_MAX);
     at = begin(st, STR("contentBlockStop"), out);
     buf_add_char(out, '}');
     eventstream_end(out, at);
@@ -110,6 +112,8 @@ static void put_sealed(struct bedrock_stream *st, str mark, jtext data, struct b
 static void open_use(struct bedrock_stream *st, const struct ir_event *ev, struct buf *out)
 {
     size_t at;
+
+    ASSERT(!st->open && ev->open.name.n);
 
     if (ev->open.sealed.n) {
         put_sealed(st, seal_mark(STR(SEAL_GEMINI), STR(ANTHROPIC_FORMAT)), ev->open.sealed, out);
@@ -152,6 +156,7 @@ static void put_image(struct bedrock_stream *st, const struct ir_media *m, struc
 
 static void open_block(struct bedrock_stream *st, const struct ir_event *ev, struct buf *out)
 {
+    ASSERT(!st->open && !st->mute); /* the one before was closed */
     st->mark = STR("");
     switch (ev->kind) {
     case IR_REFUSAL:
@@ -275,6 +280,7 @@ static void say_end(struct bedrock_stream *st, struct buf *out)
 
     say_start(st, out);
     close_block(st, out);
+    ASSERT(st->started && !st->open && !st->over);
     st->over = true;
     at = eventstream_begin(out, EVENTSTREAM_EVENT, STR("messageStop"));
     buf_lit(out, "{\"stopReason\":\"");

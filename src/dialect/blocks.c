@@ -25,6 +25,7 @@ void blocks_close(struct blocks *b, struct ir_sink s)
 
     if (!b->open)
         return;
+    ASSERT(b->started && b->block < UINT32_MAX);
     ir_emit(s, &ev);
     b->open = false;
     b->block++;
@@ -37,6 +38,7 @@ struct ir_event blocks_begin(struct blocks *b, struct ir_sink s, enum ir_kind ki
     b->open = true;
     b->kind = kind;
     b->has_calls |= kind == IR_TOOL_USE;
+    ASSERT(b->open && b->kind == kind);
     return event_of(b, IR_EV_BLOCK_START);
 }
 
@@ -74,6 +76,7 @@ void blocks_end(struct blocks *b, struct ir_sink s, enum ir_finish reason, jtext
 
     CHECK(b->started);
     blocks_close(b, s);
+    ASSERT(!b->open);
     ev.finish.reason = reason == IR_FIN_STOP && b->has_calls ? IR_FIN_TOOL : reason;
     ev.finish.raw = word;
     ir_emit(s, &ev);

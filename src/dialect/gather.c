@@ -2,6 +2,8 @@
 /* gather.c - see the header. */
 #include "dialect/gather.h"
 
+#include "base/check.h"
+
 #define GATHER_MIN 256
 
 void gather_add(struct gather *g, struct arena *a, size_t max, str s)
@@ -25,8 +27,10 @@ void gather_add(struct gather *g, struct arena *a, size_t max, str s)
         g->p = p;
         g->cap = want;
     }
+    CHECK(s.n <= g->cap - g->n);
     memcpy(g->p + g->n, s.p, s.n);
     g->n += s.n;
+    ASSERT(g->n <= max);
 }
 
 void gather_clear(struct gather *g)

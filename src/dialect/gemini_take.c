@@ -50,6 +50,7 @@ void gemini_close_block(struct gemini_feeding *f)
 static struct ir_event begin_block(struct gemini_feeding *f, enum ir_kind kind)
 {
     gemini_close_block(f);
+    ASSERT(!f->c->open);
     CHECK(!f->c->partial); /* else pieces of one call would go into another block */
     f->c->open = true;
     f->c->is_sealed = false;

@@ -37,9 +37,12 @@ void chat_close_block(struct chat_feeding *f)
     f->c->block++;
 }
 
+/* The caller fills the event and emits it: before any delta of the block. */
 static struct ir_event begin_block(struct chat_feeding *f, enum ir_kind kind)
 {
     chat_close_block(f);
+    ASSERT(f->st->started && !f->st->over && f->index < CHAT_CHOICES_MAX);
+    ASSERT(f->c == &f->st->choices[f->index] && !f->c->open);
     f->c->open = true;
     f->c->sealed = false;
     f->c->kind = kind;
@@ -60,6 +63,7 @@ static void delta(struct chat_feeding *f, enum ir_delta what, str text)
 {
     struct ir_event ev = event_of(f, IR_EV_DELTA);
 
+    ASSERT(f->c->open && text.n);
     ev.delta.what = what;
     ev.delta.text = text;
     ir_emit(f->sink, &ev);

@@ -6,9 +6,8 @@
 #pragma once
 #include "dialect/openai_chat_int.h"
 
-#define CHAT_CHOICES_MAX 8 /* further ones pass in the same dialect, but make no events */
-#define CHAT_FINISH_MAX  24
-#define CHAT_LEGACY      (-2) /* function_call: there is only one */
+#define CHAT_FINISH_MAX 24
+#define CHAT_LEGACY     (-2) /* function_call: there is only one */
 
 struct chat_choice {
     bool seen, open, has_calls, finished;

@@ -17,8 +17,9 @@
 #include "dialect/field.h"
 #include "json/write.h"
 
-#define CHAT_FAMILY "openai-chat"
-#define CHAT_SEARCH "web_search_options" /* the member of a request that asks for a search */
+#define CHAT_CHOICES_MAX 8 /* of `n`: further ones pass in the same dialect, but make no events */
+#define CHAT_FAMILY      "openai-chat"
+#define CHAT_SEARCH      "web_search_options" /* the member of a request that asks for a search */
 
 /* openai_chat_read.c */
 enum rc chat_peek(jval root, const struct front_route *route, struct arena *a, struct ir_peek *ret,

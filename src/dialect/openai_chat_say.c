@@ -58,6 +58,7 @@ static void make_head(struct chat_stream *st, jtext id, jtext model, uint64_t cr
     buf_lit(&b, ",\"model\":\"");
     buf_add(&b, model.n && model.n < CHAT_MODEL_MAX ? model : str_of(st->model, st->model_n));
     buf_lit(&b, "\",\"choices\":[");
+    ASSERT(!b.failed); /* it stands before every chunk: half of one would spoil them all */
     st->head_n = (uint16_t)buf_size(&b);
     st->has_head = true;
 }
@@ -72,6 +73,7 @@ static void put_head(struct chat_stream *st, struct buf *out)
 /* Everything before the members of the delta … */
 void chat_begin_chunk(struct chat_stream *st, uint32_t choice, struct buf *out)
 {
+    ASSERT(!st->over && choice < CHAT_CHOICES_MAX);
     put_head(st, out);
     buf_lit(out, "{\"index\":");
     buf_add_u64(out, choice);
@@ -91,6 +93,7 @@ void chat_end_chunk(struct chat_stream *st, str tail, struct buf *out)
 /* The role, and what stands beside it in OpenAI's own first chunks. */
 void chat_put_role(struct saying *c, str content, struct buf *out)
 {
+    ASSERT(!c->role_sent); /* OpenAI's clients join the roles of a choice */
     c->role_sent = true;
     buf_lit(out, "\"role\":\"assistant\",\"content\":");
     buf_add(out, content);

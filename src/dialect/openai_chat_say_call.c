@@ -18,6 +18,7 @@ static void hold(struct chat_stream *st, struct saying *c, size_t at, struct buf
 {
     str said = str_from(buf_str(out), at);
 
+    ASSERT(st->as_mistral && at <= buf_size(out));
     if (out->failed)
         return;
     gather_add(&c->call, st->arena, CHAT_ARGS_MAX, said);
@@ -40,6 +41,8 @@ static void put_call(struct chat_stream *st, struct saying *c, const struct ir_e
 {
     bool custom = ev->open.is_custom || chat_is_custom(st->request, ev->open.name);
     str what = custom ? STR("custom") : STR("function");
+
+    ASSERT(ev->open.name.n);
 
     if (!c->role_sent) {
         chat_put_role(c, STR("null"), out);
@@ -129,6 +132,7 @@ void chat_say_arguments(struct chat_stream *st, struct saying *c, const struct i
 static void unwrap(struct chat_stream *st, struct saying *c, const struct ir_event *ev,
                    struct buf *out)
 {
+    ASSERT(c->wrapped && c->is_custom);
     str args = gather_str(&c->wrapper);
     jtext input = free_text_unwrap(st->arena, c->plain ? args : ir_unescape(st->arena, args));
     struct ir_event whole = *ev;

@@ -12,12 +12,11 @@
 #include "dialect/gather.h"
 #include "dialect/openai_chat_int.h"
 
-#define CHAT_HEAD_MAX    512
-#define CHAT_ID_MAX      96
-#define CHAT_MODEL_MAX   160
-#define CHAT_FORMAT_MAX  40
-#define CHAT_CHOICES_MAX 8
-#define CHAT_ARGS_MAX    (64u << 20) /* of a gathered call, as of the answers that the gate reads */
+#define CHAT_HEAD_MAX   512
+#define CHAT_ID_MAX     96
+#define CHAT_MODEL_MAX  160
+#define CHAT_FORMAT_MAX 40
+#define CHAT_ARGS_MAX   (64u << 20) /* of a gathered call, as of the answers that the gate reads */
 
 struct saying { /* one choice */
     bool role_sent, args_sent, is_custom;

@@ -39,6 +39,7 @@ str responses_out_text(const struct gather *g)
 /* What was gathered of the items from `at` on. */
 str responses_out_since(const struct responses_stream *st, size_t at)
 {
+    ASSERT(at <= st->json.n); /* places are of what stands there, and that only grows */
     return str_from(str_of(st->json.p, st->json.n), at);
 }
 
@@ -53,6 +54,7 @@ static str item_id(const struct responses_stream *st)
 /* Where in the answer an event stands. */
 void responses_out_put_place(const struct responses_stream *st, struct buf *out)
 {
+    ASSERT(st->item_id_n && st->started && !st->over);
     buf_lit(out, ",\"output_index\":");
     buf_add_u64(out, st->index);
     buf_lit(out, ",\"item_id\":\"");
@@ -75,6 +77,7 @@ static void name_item(struct responses_stream *st, str prefix)
     buf_add(&b, str_of(st->own_id, st->own_n));
     buf_add_char(&b, '_');
     buf_add_u64(&b, st->index);
+    ASSERT(!b.failed); /* half an id would be another item's */
     st->item_id_n = (uint16_t)buf_size(&b);
 }
 
@@ -111,6 +114,8 @@ void responses_out_say_added(struct responses_stream *st, str tail, struct buf *
 
 static void end_item(struct responses_stream *st, struct buf *out)
 {
+    ASSERT(!st->part_open &&
+           st->item_at < st->json.n + st->failed); /* nothing of it is left open */
     responses_begin_event(st, RESPONSES_EVENT("response.output_item.done"), out);
     buf_lit(out, ",\"output_index\":");
     buf_add_u64(out, st->index);
@@ -143,6 +148,7 @@ static void say_redacted(struct responses_stream *st, jtext format, jtext data, 
 
 static void put_summary_place(const struct responses_stream *st, struct buf *out)
 {
+    ASSERT(st->item == ITEM_REASONING);
     responses_out_put_place(st, out);
     buf_lit(out, ",\"summary_index\":0");
 }
@@ -168,6 +174,7 @@ static void say_thought(struct responses_stream *st, jtext text, struct buf *out
 /* The seal comes in pieces, and after the thought: it is told with the end of the item. */
 static void take_seal(struct responses_stream *st, jtext piece)
 {
+    ASSERT(st->item == ITEM_REASONING);
     if (!st->notes.n)
         responses_out_gather(st, &st->notes, st->mark);
     responses_out_gather(st, &st->notes, piece);

@@ -56,6 +56,7 @@ void responses_out_open_call(struct responses_stream *st, const struct ir_event 
 
 static void say_arguments(struct responses_stream *st, jtext text, struct buf *out)
 {
+    ASSERT(st->item == ITEM_CALL || st->item == ITEM_CUSTOM);
     if (!text.n)
         return;
     st->spoke = true;
@@ -111,6 +112,9 @@ static void unwrap(struct responses_stream *st, struct buf *out)
 void responses_out_close_call(struct responses_stream *st, str status, struct buf *out)
 {
     bool custom = st->item == ITEM_CUSTOM;
+
+    ASSERT((custom || st->item == ITEM_CALL) && (custom || !st->wrapped));
+    ASSERT(st->item_at < st->text_at || st->failed);
 
     if (st->wrapped)
         unwrap(st, out);

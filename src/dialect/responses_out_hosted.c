@@ -35,6 +35,7 @@ static void say_step(struct responses_stream *st, str event, struct buf *out)
 static void open_use(struct responses_stream *st, const struct ir_event *ev, struct buf *out)
 {
     enum ir_server what = server_block_what(ev->open.name);
+    ASSERT(st->item == ITEM_NONE);
     bool code = what == IR_SERVER_CODE;
 
     if (what == IR_SERVER_OTHER)
@@ -158,6 +159,7 @@ void responses_out_close_hosted(struct responses_stream *st, str status, struct 
     jval input = input_of(st), content = json_get_lit(parsed(st, st->result), "content");
     jval code = json_get_lit(input, "code");
 
+    ASSERT(st->item == ITEM_HOSTED && st->hosted != IR_SERVER_OTHER);
     if (!json_is(code, JSON_STRING))
         code = json_get_lit(input, "command"); /* Claude's shell */
     responses_out_add(st, STR("\",\"status\":\""));

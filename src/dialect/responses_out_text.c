@@ -12,6 +12,7 @@
 
 static void put_content_place(const struct responses_stream *st, struct buf *out)
 {
+    ASSERT(st->item == ITEM_MESSAGE);
     responses_out_put_place(st, out);
     buf_lit(out, ",\"content_index\":");
     buf_add_u64(out, st->part);
@@ -19,6 +20,7 @@ static void put_content_place(const struct responses_stream *st, struct buf *out
 
 static void open_part(struct responses_stream *st, bool refusal, struct buf *out)
 {
+    ASSERT(st->item == ITEM_MESSAGE && !st->part_open);
     st->part_open = true;
     st->refusal = refusal;
     st->chars = 0;
@@ -39,6 +41,7 @@ static void open_part(struct responses_stream *st, bool refusal, struct buf *out
 
 static void say_text_done(struct responses_stream *st, struct buf *out)
 {
+    ASSERT(st->part_open && st->item_at <= st->part_at && st->part_at <= st->text_at);
     responses_begin_event(st,
                           st->refusal ? RESPONSES_EVENT("response.refusal.done")
                                       : RESPONSES_EVENT("response.output_text.done"),
@@ -93,6 +96,7 @@ void responses_out_open_text(struct responses_stream *st, bool refusal, struct b
 
 void responses_out_say_text(struct responses_stream *st, jtext text, struct buf *out)
 {
+    ASSERT(st->part_open);
     responses_out_add(st, text);
     if (!st->refusal)
         st->chars += chat_count_chars(text);

@@ -45,6 +45,9 @@ static void say_response(struct responses_stream *st, str head, str status, cons
 {
     bool early = str_eq(status, STR("in_progress"));
 
+    ASSERT(st->started && st->item == ITEM_NONE); /* an item in flight is no part of a response */
+    ASSERT(!early || !st->json.n);
+
     responses_begin_event(st, head, out);
     buf_lit(out, ",\"response\":");
     responses_put_object(st, (struct responses_put){put_on_buf, out}, status,
@@ -55,6 +58,7 @@ static void say_response(struct responses_stream *st, str head, str status, cons
 /* The provider's id stays where it is one of this language: its own service knows it. */
 static void take_start(struct responses_stream *st, const struct ir_event *ev)
 {
+    ASSERT(!st->started); /* the id was told in the first event */
     uint16_t n = dialect_keep(st->model, RESPONSES_MODEL_MAX, ev->start.model);
 
     if (str_has_prefix(ev->start.id, STR("resp_")))

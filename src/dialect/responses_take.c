@@ -38,6 +38,7 @@ void responses_close_block(struct responses_feeding *f)
 struct ir_event responses_begin_block(struct responses_feeding *f, enum ir_kind kind)
 {
     responses_close_block(f);
+    ASSERT(f->st->started && !f->st->over && !f->st->open);
     f->st->open = true;
     f->st->kind = kind;
     return event_of(f, IR_EV_BLOCK_START);

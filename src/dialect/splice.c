@@ -61,11 +61,14 @@ void splice_replace(struct splice *s, jval v, str text)
 {
     str old = json_text(v);
 
+    ASSERT(json_has(v) && text.p); /* nothing would leave no JSON */
+
     add(s, old.p, old.n, text);
 }
 
 void splice_into(struct splice *s, jval object, str members, struct arena *a)
 {
+    ASSERT(json_is(object, JSON_OBJECT) && members.n);
     str old = json_text(object);
     str text = json_len(object) ? arena_strf(a, STR_FMT ",", STR_ARG(members)) : members;
 
