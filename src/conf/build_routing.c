@@ -80,6 +80,8 @@ void build_needs(struct builder *b)
 {
     struct conf_routing *r = &b->s->routing;
     r->needs = b->no_file ? 0 : needs_of_scenarios(r->scenarios);
+    if (b->ccr) /* a sub-agent's tag counts there whatever the Router has */
+        r->needs |= ROUTING_NEEDS_SCENARIO | ROUTING_NEEDS_TRAITS;
     for (uint32_t i = 0; i < r->nprojects; i++)
         r->needs |= ROUTING_NEEDS_SESSION | needs_of_scenarios(r->projects[i].scenarios);
     for (uint32_t i = 0; i < b->s->nmodels; i++)

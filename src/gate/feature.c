@@ -8,10 +8,11 @@
 #define SESSION_MAX 256  /* bytes that count of a name that a client chose */
 #define PROMPT_MAX  4096 /* … and of the texts that a conversation begins with */
 
-/* No prompt has more tokens than half its bytes: English and code have a quarter, what is written
- * without blanks a third. */
+/* No prompt has more tokens than half its bytes, or fewer than a tenth: English and code have a
+ * quarter, what is written without blanks a third, deeply indented text an eighth. */
 #define BYTES_LEAST 2
 #define BYTES_USUAL 4
+#define BYTES_MOST  10
 
 /* Of one call; in its arena. */
 struct features {
@@ -170,6 +171,8 @@ uint64_t features_tokens(struct call *c, const struct conf_provider *p, str mode
     const size_t bytes = c->req->body.n;
     const bool media = c->peek.has_images || c->peek.has_documents;
     if (c->op || (!media && bytes / BYTES_LEAST < mark))
+        return bytes / BYTES_USUAL;
+    if (!media && bytes / BYTES_MOST > mark)
         return bytes / BYTES_USUAL;
     struct fail unused;
     return decode_quietly(c, &unused) ? tokens_near(c, p, model, mark) : bytes / BYTES_USUAL;

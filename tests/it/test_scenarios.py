@@ -358,6 +358,13 @@ def test_ccr_file_routes_as_there(ccr, anthropic_image):
     assert "not active" not in w.said()
 
 
+def test_ccr_tag_without_a_router(ccr):
+    w, ups = ccr({})
+    assert ask_ccr(w, tagged("system", "other,Up"), "image,Up") == "image"
+    assert ask_ccr(w, tagged("system", "other,Up"), "claude-listed-think") == "other"
+    assert b"CCR-SUBAGENT" not in ups["image"].requests[0].body + ups["other"].requests[0].body
+
+
 def test_ccr_fallback(ccr):
     """Its lists; also for a provider that cannot be reached, and behind an explicit model."""
     w, ups = ccr(
