@@ -205,7 +205,7 @@ def test_J5_depth(served, front, depth, mark):
         depth //= 2
     started = time.monotonic()
     refused(served, front, beside(text_of(front), '"x": ' + mark * depth))
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < (5 if not gateway.sanitized() else 20)
 
 
 def test_J5_a_small_stack_will_do(weir, upstream):
