@@ -19,13 +19,14 @@ static void close_folder(DIR **d)
         closedir(*d);
 }
 
-/* What a path was changed last, as a number; 0: it is not there. */
+/* When a path was changed last, as a number; 0: it is not there. By ctime: another name is a change
+ * too. */
 static uint64_t stamp_of(const char *path)
 {
     struct stat st;
     if (stat(path, &st) != 0)
         return 0;
-    return (uint64_t)st.st_mtim.tv_sec * 1000000007u + (uint64_t)st.st_mtim.tv_nsec +
+    return (uint64_t)st.st_ctim.tv_sec * 1000000007u + (uint64_t)st.st_ctim.tv_nsec +
            (uint64_t)st.st_size * 31 + 1;
 }
 
@@ -37,29 +38,43 @@ static bool path_of(char path[PATH_MAX_], str folder, str name)
 
 /* ---- routing files */
 
-/* Of a folder and all that is in it, one level deep more where `deeper`. The order in which entries
- * come does not count. */
-static uint64_t stamp_all(str folder, bool deeper)
+/* The folder has logs and more in it: nothing is asked of the disk but for what may count. */
+static bool may_be_project(const struct dirent *e)
+{
+    const bool folder = e->d_type == DT_DIR || e->d_type == DT_LNK || e->d_type == DT_UNKNOWN;
+    return folder && e->d_name[0] != '.';
+}
+
+static bool may_be_routing(const struct dirent *e)
+{
+    return e->d_name[0] != '.' && str_has_suffix(str_c(e->d_name), STR(".json"));
+}
+
+/* Of a folder and of those in it that `counts` says. The order in which they come does not count.
+ */
+static uint64_t stamp_folder(str folder, bool (*counts)(const struct dirent *e),
+                             uint64_t (*stamp)(const char *path))
 {
     char path[PATH_MAX_];
     const struct dirent *e;
+    uint64_t sum = 0;
     if (!path_of(path, folder, STR("")))
         return 0;
-    uint64_t sum = stamp_of(path);
-    AUTO(close_folder) DIR *d = sum ? opendir(path) : NULL;
-    for (unsigned i = 0; d && i < FILES_MAX && (e = readdir(d)); i++) {
-        if (e->d_name[0] == '.' || !path_of(path, folder, str_c(e->d_name)))
-            continue;
-        sum += stamp_of(path) * 0x9e3779b97f4a7c15;
-        if (deeper)
-            sum += stamp_all(str_c(path), false) * 0xbf58476d1ce4e5b9;
-    }
+    AUTO(close_folder) DIR *d = opendir(path);
+    for (unsigned i = 0; d && i < FILES_MAX && (e = readdir(d)); i++)
+        if (counts(e) && path_of(path, folder, str_c(e->d_name)))
+            sum += stamp(path) * 0x9e3779b97f4a7c15 + 1;
     return sum;
+}
+
+static uint64_t stamp_project(const char *path)
+{
+    return stamp_folder(str_c(path), may_be_routing, stamp_of);
 }
 
 static void look_at_routing(struct process *p)
 {
-    const uint64_t now = stamp_all(p->snap->routing.projects_dir, true);
+    const uint64_t now = stamp_folder(p->snap->routing.projects_dir, may_be_project, stamp_project);
     const bool changed = p->projects.started && now != p->projects.routing;
     p->projects.routing = now;
     p->projects.started = true;
