@@ -284,6 +284,7 @@ static enum rc build_key(struct builder *b, const struct raw_key *raw, uint32_t 
     k->plain = raw->key;
     k->budget = (struct conf_budget){raw->budget.usd, period_of(raw->budget.per)};
     k->rates = rates_of(&raw->limits);
+    k->regions = (struct conf_regions){raw->regions.p, raw->regions.n}; /* checked below */
     return key_models(b, &raw->models, k);
 }
 
@@ -376,6 +377,7 @@ static void check_key_models(struct builder *b)
     const struct raw_key *rows = b->raw->keys.p;
     for (uint32_t i = 0; i < b->raw->keys.n; i++) {
         const struct raw_texts *list = &rows[i].models;
+        build_regions(b, &rows[i].regions);
         for (uint32_t k = 0; k < list->n; k++) {
             str name = list->p[k];
             if (leads_somewhere(b->s, name))

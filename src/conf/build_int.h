@@ -93,6 +93,9 @@ bool build_region_is_known(const struct builder *b); /* from the environment alo
 bool build_vertex(struct builder *b, const struct raw_provider *raw, struct language *l,
                   struct conf_provider *p);
 
+/* build_regions.c: names of regions, checked against those that the providers have. */
+struct conf_regions build_regions(struct builder *b, const struct raw_texts *raw);
+
 /* What claude-code-router's `transformer` says about the language. */
 struct ccr_language {
     str dialect; /* wire dialect or preset; absent: nothing said */

@@ -222,6 +222,7 @@ static enum rc name_model(struct routes *x, const struct raw_model *raw, struct 
     TRY(build_sticky(b, place_of(raw->at.node, "stickyBy"), raw->sticky_by, &route->sticky));
     if (!raw->name.n || !build_name_ok(b, at, "the model's name", raw->name, ""))
         return RC_OK;
+    route->regions = build_regions(b, &raw->regions);
     TRY(map_put(&x->by_name, raw->name, route, &old));
     if (old) {
         const struct raw_model *rows = b->raw->models.p;

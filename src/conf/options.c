@@ -340,6 +340,7 @@ static const struct option key_rows[] = {
     {"key", OPTION_SECRET, OPTION_REQUIRED, AT(key), .help = "what the client sends"},
     {"models", OPTION_TEXTS, 0, AT(models),
      .help = "the models it may call; a trailing `*` matches the rest; all when left out"},
+    {"regions", OPTION_TEXTS, 0, AT(regions), .help = "where its calls may be served"},
     {"budget", OPTION_SECTION, OPTION_LATER, AT(budget), .sub = &budget_section, .help = "money"},
     {"limits", OPTION_SECTION, OPTION_LATER, AT(limits), .sub = &key_rates_section,
      .help = "rates"},

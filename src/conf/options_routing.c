@@ -43,6 +43,9 @@ static const struct option model_rows[] = {
      .help = "what `sticky` holds to one target; routing.stickyBy when left out"},
     {"fallback", OPTION_TEXTS, 0, AT(fallback),
      .help = "models to try, in order, when no target served"},
+    {"regions", OPTION_TEXTS, 0, AT(regions),
+     .help =
+         "where it may be served: names of providers' regions, `eu` for all that begin with it"},
     {"transforms", OPTION_RAW, 0, AT(transforms),
      .help = "edits of its requests and answers, see [transforms](transforms.md)"},
 };

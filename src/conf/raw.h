@@ -119,7 +119,7 @@ struct raw_model {
     struct raw_list targets; /* raw_target */
     uint32_t strategy;
     str sticky_by;
-    struct raw_texts fallback;
+    struct raw_texts fallback, regions;
     const struct conf_node *transforms;
 };
 
@@ -183,7 +183,7 @@ struct raw_key {
     struct raw_at at;
     str name;
     struct secret key;
-    struct raw_texts models;
+    struct raw_texts models, regions;
     struct raw_budget budget;
     struct raw_rates limits;
 };

@@ -270,6 +270,7 @@ struct conf_route {
      * routing.fallback is off. */
     const struct conf_route *const *fallback;
     struct conf_transforms transforms; /* behind those of the provider */
+    struct conf_regions regions;
 };
 
 struct conf_budget {
@@ -286,6 +287,7 @@ struct conf_key {
     uint32_t nmodels;
     struct conf_budget budget;
     struct conf_rates rates;
+    struct conf_regions regions;
 };
 
 struct conf_alert {
@@ -338,6 +340,7 @@ struct conf_routing {
     const struct conf_project *projects;
     uint32_t nprojects;
     const struct conf_node *rules; /* raw; NULL */
+    struct conf_regions regions;
 };
 
 struct conf_log {

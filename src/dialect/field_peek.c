@@ -143,5 +143,6 @@ void field_peek_parts(jval content, str image, str document, struct ir_peek *p)
 
         p->has_images |= str_eq(type, image);
         p->has_documents |= str_eq(type, document);
+        p->has_audio |= str_eq(type, STR("input_audio"));
     }
 }

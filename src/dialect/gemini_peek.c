@@ -81,6 +81,7 @@ static void peek_media(jval blob, struct ir_peek *p)
     str type = json_raw(gemini_get_lit(blob, "mimeType"));
 
     p->has_images |= str_has_prefix(type, STR("image"));
+    p->has_audio |= str_has_prefix(type, STR("audio"));
     p->has_documents |=
         str_has_prefix(type, STR("application")) || str_has_prefix(type, STR("text"));
 }

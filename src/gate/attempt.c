@@ -208,41 +208,18 @@ void attempt_resume(struct call *c)
     start(c);
 }
 
-#define BYTES_A_TOKEN 4 /* good enough to compare costs, which all are of the same prompt */
-
-/* What the call would cost at a target, as far as prices are known. */
-static double quote(void *arg, const struct conf_target *t, double tokens)
-{
-    struct call *c = arg;
-    struct pricing *p = &c->gen->pricing;
-    const struct usage u = {.input_uncached = c->req->body.n / BYTES_A_TOKEN,
-                            .output = (uint64_t)tokens,
-                            .has = USAGE_HAS_INPUT | USAGE_HAS_OUTPUT};
-    const struct known *k = pricing_find(p, t->provider, t->model, &c->req->arena);
-    const struct charge ch = pricing_charge(p, t->provider, k, &u, loop_unix_ms(c->gate->loop));
-    return ch.source == PRICE_BY_NOBODY || ch.cost.missing ? -1 : (double)ch.cost.usd;
-}
-
-/* All that a plan of `r` may want to know of this call. `weir explain` asks the same. */
-void call_ask(struct call *c, const struct conf_route *r, struct plan_ask *ret)
-{
-    *ret =
-        (struct plan_ask){.rand = &c->gate->rand, .usd = quote, .arg = c, .alerts = c->gen->alerts};
-    if (r->ntargets > 1 && strategy_needs(r->strategy) & STRATEGY_SESSION)
-        ret->session = features_sticky(c, r);
-}
-
 static void go_route(struct call *c, const struct conf_route *r)
 {
     struct plan_ask ask;
     struct plan *p = &c->plan;
     call_ask(c, r, &ask);
-    c->route = r;
     plan_release(p);
     plan_build(p, &c->gate->route, c->gen->snap, r, &ask, loop_now(c->gate->loop));
     if (c->keeper && !c->continued)
         plan_prefer(p, c->keeper);
-    if ((p->n == 0 || p->panic) && (!c->ready_at || p->ready_at < c->ready_at)) {
+    if (p->n == 0 && p->unfit != REASON_FITS) {
+        ask_note_unfit(c, r, p->unfit);
+    } else if ((p->n == 0 || p->panic) && (!c->ready_at || p->ready_at < c->ready_at)) {
         c->why = p->why;
         c->ready_at = p->ready_at;
     }
@@ -259,11 +236,11 @@ static bool next_route(struct call *c)
         go_route(c, next);
         return true;
     }
-    if (!c->last_resort)
-        return false;
+    r = c->last_resort ? r : ask_go_lenient(c);
     c->last_resort = false;
-    go_route(c, r);
-    return true;
+    if (r)
+        go_route(c, r);
+    return r != NULL;
 }
 
 /* The next candidate of this route, else of its fallbacks. False: nobody is left, and c->cand is
@@ -273,7 +250,7 @@ static bool next_candidate(struct call *c)
     const struct conf_route *was = c->route;
     struct candidate *next;
     do {
-        next = c->op ? op_plan_next(c) : plan_next(&c->plan, loop_now(c->gate->loop));
+        next = c->op ? op_plan_next(c) : ask_plan_next(c);
     } while (!next && next_route(c));
     if (!next) {
         c->route = was;
@@ -304,6 +281,10 @@ enum step stage_attempt(struct call *c)
         return start(c);
     if (c->op && op_fail_no_way(c))
         return STEP_DONE;
+    if (c->unfit != REASON_FITS && !c->ready_at) {
+        ask_fail_unfit(c);
+        return STEP_DONE;
+    }
     msec now = loop_now(c->gate->loop);
     struct fail f = {.kind = c->why};
     if (c->ready_at > now)
@@ -379,7 +360,8 @@ static bool try_again_here(struct call *c, const struct retry_rule *rule)
 static bool may_retry(const struct call *c, enum retry_where where, const struct fail *fail)
 {
     /* A provider's "do not retry" is about this credential, where it is about the credential. */
-    bool final = fail->stop_retry && fail->kind != ERR_UPSTREAM_AUTH && fail->kind != ERR_BUDGET;
+    bool final = fail->stop_retry && fail->kind != ERR_UPSTREAM_AUTH && fail->kind != ERR_BUDGET &&
+                 fail->kind != ERR_CONTEXT_LENGTH;
     return where != RETRY_NOWHERE && !final && c->gen->snap->routing.fallback &&
            enough_time(c, loop_now(c->gate->loop));
 }
@@ -436,6 +418,15 @@ static bool try_new_token(struct call *c, const struct attempt_failure *f)
     return true;
 }
 
+/* What the call itself adds to the rule. */
+static enum retry_where where_after(struct call *c, const struct attempt_failure *f,
+                                    enum retry_where where)
+{
+    if (call_passes(c) && !pass_may_repeat(c, f))
+        return RETRY_NOWHERE;
+    return ask_move_up(c, f) ? RETRY_ELSEWHERE : where; /* U17: whoever has more room for it */
+}
+
 void attempt_failed(struct call *c, const struct attempt_failure *f, const struct fail *fail)
 {
     struct gate *g = c->gate;
@@ -450,8 +441,7 @@ void attempt_failed(struct call *c, const struct attempt_failure *f, const struc
     if (fail->kind == ERR_RATE_LIMITED) /* U11: the shortest wait of all that were asked */
         c->fail.retry_after_ms = c->retry_after_ms;
     fail_for_client(&c->fail);
-    if (call_passes(c) && !pass_may_repeat(c, f))
-        rule.where = RETRY_NOWHERE;
+    rule.where = where_after(c, f, rule.where);
     if (may_retry(c, rule.where, fail) && retry_budget_take(call_budget(c), loop_now(g->loop))) {
         c->phase = CALL_SENDING;
         if (try_elsewhere(c) || try_again_here(c, &rule))

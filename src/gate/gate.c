@@ -129,6 +129,7 @@ static void gen_free(struct gen *gen)
     mem_free(gen->alerts);
     mem_free(gen->budgets);
     mem_free(gen->series);
+    mem_free(gen->able);
     mem_free(gen->bindings);
     snapshot_unref(gen->snap);
     mem_free(gen);
@@ -146,7 +147,9 @@ static enum rc gen_new(struct gate *g, struct snapshot *snap, struct catalogue *
     gen->bindings = mem_zalloc((snap->nproviders + 1) * sizeof(*gen->bindings));
     gen->budgets = mem_zalloc((snap->nmodels + 1) * sizeof(*gen->budgets));
     gen->series = mem_zalloc((snap->nmodels + 1) * sizeof(*gen->series));
-    enum rc rc = gen->bindings && gen->budgets && gen->series ? bind_models(g, gen) : RC_NOMEM;
+    gen->able = mem_zalloc((snap->nmodels + 1) * sizeof(*gen->able));
+    const bool room = gen->bindings && gen->budgets && gen->series && gen->able;
+    enum rc rc = room ? bind_models(g, gen) : RC_NOMEM;
     for (uint32_t i = 0; rc == RC_OK && i < snap->nproviders; i++)
         if (snap->providers[i].enabled)
             rc = bind_provider(g, snap, &snap->providers[i], &gen->bindings[i]);

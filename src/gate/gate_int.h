@@ -14,6 +14,7 @@
 #include "ir/filter.h"
 #include "ir/kept.h"
 #include "ir/recall.h"
+#include "route/filter.h"
 #include "route/plan.h"
 #include "route/retry.h"
 #include "token/anchor.h"
@@ -60,6 +61,13 @@ struct routed {
     str name; /* of the scenario; absent where there is none to tell */
 };
 
+/* What any target of a logical model is known to lack. */
+struct route_able {
+    bool made;
+    unsigned lacking;             /* FILTER_… */
+    uint64_t context, max_output; /* the least of those that are known; 0: none is */
+};
+
 /* One generation of the configuration on this worker. */
 struct gen {
     struct snapshot *snap;
@@ -68,6 +76,7 @@ struct gen {
     struct metric_route **series;  /* the same */
     uint8_t *alerts;               /* what they ask of each provider; NULL: nothing of any */
     uint8_t *route_alerts;         /* … of each logical model; of the same allocation */
+    struct route_able *able;       /* the same; see ask.c */
     struct gate *gate;             /* whose worker's it is */
     struct pricing pricing;
     unsigned refs;
@@ -163,8 +172,14 @@ struct call {
     struct routed routed_by;
     unsigned next_fallback;
     bool last_resort; /* the route's targets are all broken: to be tried when the fallbacks are */
-    enum err why;     /* of the plans that held nobody: what to answer, … */
-    msec ready_at;    /* … and when the first of their targets may serve; 0: none was empty */
+    struct filter_needs needs;
+    bool chooses;           /* targets are asked whether they can serve it */
+    bool lenient;           /* … and what is not sure is let pass */
+    enum plan_reason unfit; /* why nobody of `unfit_route` can; REASON_FITS: not so */
+    const struct conf_route *unfit_route;
+    uint64_t window_over; /* only models whose context is longer than that are tried */
+    enum err why;         /* of the plans that held nobody: what to answer, … */
+    msec ready_at;        /* … and when the first of their targets may serve; 0: none was empty */
 
     /* the attempt under way */
     struct candidate *cand;  /* NULL before the first; points to `chosen` */
@@ -446,8 +461,16 @@ void strange_over(struct call *c); /* no more comes, or no more is wanted: the a
 bool type_is_json(str content_type); /* "application/json; charset=utf-8", "application/x+json" */
 extern const struct exchange_ops gate_exchange_ops;
 
+/* ask.c: what a plan asks about a call */
+void call_ask(struct call *c, const struct conf_route *r, struct plan_ask *ret); /* c->route is r */
+void ask_note_unfit(struct call *c, const struct conf_route *r, enum plan_reason why);
+const struct conf_route *ask_go_lenient(struct call *c); /* once more, less strictly; NULL: no */
+/* The prompt was too long for it: from now on only who has a larger window is tried. */
+bool ask_move_up(struct call *c, const struct attempt_failure *f);
+struct candidate *ask_plan_next(struct call *c); /* as plan_next, of those that are larger */
+void ask_fail_unfit(struct call *c);             /* nobody can serve such a call: answered */
+
 /* attempt.c */
-void call_ask(struct call *c, const struct conf_route *r, struct plan_ask *ret);
 struct attempt_record *attempt_record_of(struct call *c); /* of the attempt under way */
 /* The client's own deadline is what ended it. */
 bool attempt_cut_by_client(const struct call *c, enum err kind);

@@ -218,6 +218,7 @@ struct ir_peek {
     bool has_tools;
     bool has_images; /* image parts anywhere, also in tool results */
     bool has_documents;
+    bool has_audio;
     bool has_web_search; /* a server-side search tool is declared */
     uint32_t messages;
     uint64_t max_tokens; /* 0: unsaid */

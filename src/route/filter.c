@@ -11,9 +11,9 @@ static const struct {
     bool soft;
     str word;
 } lacks[] = {
-    {FILTER_TOOLS, REASON_TOOLS, false, STR("tools")},
     {FILTER_IMAGES, REASON_IMAGES, false, STR("pictures")},
     {FILTER_AUDIO, REASON_AUDIO, false, STR("sound")},
+    {FILTER_TOOLS, REASON_TOOLS, true, STR("tools")},
     {FILTER_DOCUMENTS, REASON_DOCUMENTS, true, STR("documents")},
     {FILTER_STRUCTURED, REASON_STRUCTURED, true, STR("structured output")},
 };

@@ -14,9 +14,9 @@
  * not sent to where nobody said which one it is.
  *
  * Some words of the catalogue are surer than others. That a model takes no pictures is known; that
- * it takes no documents may only mean that nobody wrote it down, and how many tokens a prompt has
- * is an estimate. Such a reason is *soft* (filter_is_soft): it puts others first, and where nobody
- * is left the call is tried all the same, so that its provider decides.
+ * it calls no tools or takes no documents may only mean that nobody wrote it down, and how many
+ * tokens a prompt has is an estimate. Such a reason is *soft* (filter_is_soft): it puts others
+ * first, and where nobody is left the call is tried all the same, so that its provider decides.
  *
  * Pure.
  */

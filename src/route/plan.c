@@ -5,6 +5,7 @@
 #include "base/check.h"
 #include "base/mem.h"
 #include "route/alert.h"
+#include "route/filter.h"
 #include "route/trace.h"
 
 #define TURNS_MAX                                                                  \
@@ -294,6 +295,12 @@ static uint64_t place_of(const struct snapshot *snap, const struct conf_target *
     return hash_name(h, t->model);
 }
 
+/* What keeps a target out whatever its health is; see filter.h. */
+static enum plan_reason unfit(const struct plan_ask *ask, const struct conf_target *t)
+{
+    return ask->fits ? ask->fits(ask->arg, t) : REASON_FITS;
+}
+
 /* The targets that can serve, the first to try first; how many. */
 static uint32_t rank(struct route_state *s, const struct snapshot *snap, const struct conf_route *r,
                      const struct plan_ask *ask, msec now, struct contender *c)
@@ -305,7 +312,11 @@ static uint32_t rank(struct route_state *s, const struct snapshot *snap, const s
     for (uint32_t i = 0; i < most; i++) {
         c[n] = (struct contender){
             .target = &r->targets[i], .index = i, .usd = -1, .room = 1, .seen = {.tokens = -1}};
-        n += can_serve(s, snap, &r->targets[i], needs, ask, now, &c[n]);
+        const enum plan_reason why = unfit(ask, &r->targets[i]);
+        if (why == REASON_FITS)
+            n += can_serve(s, snap, &r->targets[i], needs, ask, now, &c[n]);
+        else
+            trace_target(ask->trace, &r->targets[i], why);
     }
     struct choice x = {.strategy = r->strategy,
                        .routing = &snap->routing,
@@ -353,9 +364,12 @@ static void judge(struct route_state *s, const struct snapshot *snap, const stru
 
 /* Who fails often still serves often: better than nobody. */
 static void recall_ejected(struct plan *p, struct route_state *s, const struct snapshot *snap,
-                           const struct conf_route *r, uint32_t n, msec now)
+                           const struct conf_route *r, const struct plan_ask *ask, uint32_t n,
+                           msec now)
 {
     for (uint32_t i = 0; i < n; i++) {
+        if (unfit(ask, &r->targets[i]) != REASON_FITS)
+            continue;
         const uint32_t keys = key_count(&snap->providers[r->targets[i].provider]);
         for (uint32_t k = 0; k < keys && p->n < PLAN_MAX; k++) {
             struct candidate c;
@@ -371,32 +385,53 @@ static bool is_broken(const struct candidate *c, msec now)
     return state == HEALTH_OPEN || state == HEALTH_REGION_OPEN || state == HEALTH_HALF_OPEN;
 }
 
-/* Nothing can serve: a broken target is probed; else say what stands in the way. */
-static void panic(struct plan *p, struct route_state *s, const struct snapshot *snap,
-                  const struct conf_route *r, uint32_t n, msec now)
+/* What stands in the way of those who would serve. */
+struct obstacles {
+    msec soonest; /* when the first of them may */
+    bool limited, refused;
+};
+
+/* One key of a target; a broken one is probed, if nobody is yet. */
+static void look_at(struct plan *p, struct candidate *c, struct obstacles *o, msec now)
 {
-    msec soonest = UINT64_MAX;
-    bool limited = false, refused = false;
+    enum health_state state = state_of(c, now);
+    msec at = health_ready_at(c->credential, now), at2 = health_ready_at(c->health, now);
+    at = at > at2 ? at : at2;
+    o->soonest = at < o->soonest ? at : o->soonest;
+    o->limited |= state == HEALTH_COOLING;
+    o->refused |= state == HEALTH_REFUSED;
+    if (p->n == 0 && is_broken(c, now) && !health_is_probed(c->health, now)) {
+        c->probe = p->panic = true;
+        adopt(p, c);
+    }
+}
+
+/* Nothing can serve: a broken target is probed; else say what stands in the way. Those that could
+ * not serve such a call are not asked, and told only where there is nobody else. */
+static void panic(struct plan *p, struct route_state *s, const struct snapshot *snap,
+                  const struct conf_route *r, const struct plan_ask *ask, uint32_t n, msec now)
+{
+    struct obstacles o = {.soonest = UINT64_MAX};
+    bool some = false;
     for (uint32_t i = 0; i < n; i++) {
-        uint32_t keys = key_count(&snap->providers[r->targets[i].provider]);
+        const enum plan_reason why = unfit(ask, &r->targets[i]);
+        if (why != REASON_FITS) {
+            if (p->unfit == REASON_FITS || filter_is_soft(why))
+                p->unfit = why;
+            continue;
+        }
+        some = true;
+        const uint32_t keys = key_count(&snap->providers[r->targets[i].provider]);
         for (uint32_t k = 0; k < keys; k++) {
             struct candidate c;
-            if (!candidate_of(s, snap, &r->targets[i], k, &c))
-                continue;
-            enum health_state state = state_of(&c, now);
-            msec at = health_ready_at(c.credential, now), at2 = health_ready_at(c.health, now);
-            at = at > at2 ? at : at2;
-            soonest = at < soonest ? at : soonest;
-            limited |= state == HEALTH_COOLING;
-            refused |= state == HEALTH_REFUSED;
-            if (p->n == 0 && is_broken(&c, now) && !health_is_probed(c.health, now)) {
-                c.probe = p->panic = true;
-                adopt(p, &c);
-            }
+            if (candidate_of(s, snap, &r->targets[i], k, &c))
+                look_at(p, &c, &o, now);
         }
     }
-    p->why = limited ? ERR_RATE_LIMITED : refused ? ERR_UPSTREAM_AUTH : ERR_UNAVAILABLE;
-    p->ready_at = soonest == UINT64_MAX ? now : soonest;
+    if (some)
+        p->unfit = REASON_FITS;
+    p->why = o.limited ? ERR_RATE_LIMITED : o.refused ? ERR_UPSTREAM_AUTH : ERR_UNAVAILABLE;
+    p->ready_at = o.soonest == UINT64_MAX ? now : o.soonest;
 }
 
 /* Those that can serve, in their order. */
@@ -404,7 +439,8 @@ static void fill(struct plan *p, struct route_state *s, const struct snapshot *s
                  const struct conf_route *r, const struct plan_ask *ask, msec now)
 {
     if (r->ntargets == 1 && !ask->trace) { /* whatever the strategy, it is the first */
-        add_target(p, s, snap, &r->targets[0], ask, now);
+        if (unfit(ask, &r->targets[0]) == REASON_FITS)
+            add_target(p, s, snap, &r->targets[0], ask, now);
         return;
     }
     struct contender c[TARGETS_MAX];
@@ -441,14 +477,15 @@ void plan_build(struct plan *p, struct route_state *s, const struct snapshot *sn
     plan_clear(p);
     p->why = ERR_UNAVAILABLE;
     p->ready_at = now;
+    p->unfit = REASON_FITS;
     trace_begin(ask->trace, snap, r);
     fill(p, s, snap, r, ask, now);
     if (ask->alerts)
         heed_alerts(p, s, snap, r, ask, now);
     if (p->n == 0)
-        recall_ejected(p, s, snap, r, most, now);
+        recall_ejected(p, s, snap, r, ask, most, now);
     if (p->n == 0)
-        panic(p, s, snap, r, most, now);
+        panic(p, s, snap, r, ask, most, now);
     trace_planned(ask->trace, p);
 }
 

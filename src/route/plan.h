@@ -20,6 +20,7 @@
 #include "conf/snapshot.h"
 #include "route/budget.h"
 #include "route/health.h"
+#include "route/reason.h"
 #include "route/strategy.h"
 
 #define PLAN_MAX 16
@@ -45,6 +46,7 @@ struct plan {
     /* n == 0, or panic: */
     enum err why;
     msec ready_at;
+    enum plan_reason unfit; /* n == 0: none can serve such a call (filter.h); else REASON_FITS */
     struct candidate c[PLAN_MAX]; /* n of them */
 };
 
@@ -95,6 +97,8 @@ struct plan_ask {
     /* Nano-dollars that the call would cost there, for an answer of so many tokens; negative: not
      * known. Asked only by strategies that weigh costs. NULL: of nobody. */
     double (*usd)(void *arg, const struct conf_target *t, double tokens);
+    /* Can this target serve such a call at all? REASON_FITS, or what it lacks. NULL: each can. */
+    enum plan_reason (*fits)(void *arg, const struct conf_target *t);
     void *arg;
     const uint8_t *alerts; /* ALERT_OUT and its kin, by index of provider; NULL: nothing is asked */
     struct plan_trace *trace; /* what was looked at is written there (trace.h); usually NULL */

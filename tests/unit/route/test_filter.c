@@ -23,7 +23,7 @@ static void test_each_ability(void **unused)
         enum plan_reason why;
         bool soft;
     } rows[] = {
-        {FILTER_TOOLS, REASON_TOOLS, false},          {FILTER_IMAGES, REASON_IMAGES, false},
+        {FILTER_TOOLS, REASON_TOOLS, true},           {FILTER_IMAGES, REASON_IMAGES, false},
         {FILTER_AUDIO, REASON_AUDIO, false},          {FILTER_DOCUMENTS, REASON_DOCUMENTS, true},
         {FILTER_STRUCTURED, REASON_STRUCTURED, true},
     };
