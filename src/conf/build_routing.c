@@ -49,6 +49,7 @@ enum rc build_routing(struct builder *b)
     r->weight_error_rate = raw->weights.error_rate;
     r->weight_cost = raw->weights.cost;
     r->rules = raw->rules;
+    r->regions = build_regions(b, &raw->regions);
     const struct raw_scenarios *ccr = &b->raw->ccr.router;
     bool own = conf_get(raw->scenarios.at.node, STR("longContextThreshold")) != NULL;
     r->long_context_threshold =

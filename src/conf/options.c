@@ -203,7 +203,8 @@ static const struct option rates_rows[] = {
 };
 #undef AT
 static const struct section provider_rates_section = {
-    "providers[].limits", "What the provider allows", sizeof(struct raw_rates), ROWS(rates_rows)};
+    "providers[].limits", "What the provider allows, all its keys together",
+    sizeof(struct raw_rates), ROWS(rates_rows)};
 static const struct section key_rates_section = {"keys[].limits", "What the key's holder may use",
                                                  sizeof(struct raw_rates), ROWS(rates_rows)};
 
@@ -259,7 +260,7 @@ static const struct option provider_rows[] = {
     {"aws", OPTION_SECTIONS, 0, AT(aws), .sub = &option_aws,
      .help = "AWS keys instead of an apiKey, for Bedrock; taken from AWS_ACCESS_KEY_ID, "
              "AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN when both are left out"},
-    {"limits", OPTION_SECTION, OPTION_LATER, AT(limits), .sub = &provider_rates_section,
+    {"limits", OPTION_SECTION, 0, AT(limits), .sub = &provider_rates_section,
      .help = "what the provider allows"},
     {"timeouts", OPTION_SECTION, 0, AT(timeouts), .sub = &provider_timeouts_section,
      .help = "how long weir waits for it"},

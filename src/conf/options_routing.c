@@ -126,6 +126,7 @@ static const struct option routing_rows[] = {
      .help = "tries of one call, of all targets and models together"},
     {"replay", OPTION_WORD, 0, AT(replay), "once", .words = replay_words,
      .help = "a request that was sent and got no byte of an answer"},
+    {"regions", OPTION_TEXTS, 0, AT(regions), .help = "where any call may be served"},
     {"scenarios", OPTION_SECTION, 0, AT(scenarios), .sub = &option_scenarios,
      .help = "models for kinds of request"},
     {"projects", OPTION_TEXT, 0, AT(projects),

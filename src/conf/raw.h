@@ -149,6 +149,7 @@ struct raw_weights {
 struct raw_routing {
     struct raw_at at;
     uint32_t strategy, replay, attempts;
+    struct raw_texts regions;
     str sticky_by, projects;
     struct raw_weights weights;
     bool fallback;

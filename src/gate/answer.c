@@ -8,6 +8,8 @@
  */
 #include "gate/gate_int.h"
 
+#include "http/date.h"
+
 static struct call *call_of_exchange(struct exchange *x)
 {
     struct call *c = (struct call *)(void *)x;
@@ -83,6 +85,35 @@ static void make_room(struct call *c, const struct h1_head *h)
         out_of_memory(c);
 }
 
+/* The provider's clock: a reset that is told as a time is told by it. */
+static uint64_t clock_of(const struct call *c, const struct h1_head *h)
+{
+    const uint64_t ours = loop_unix_ms(c->gate->loop);
+    uint64_t at;
+    str date = h1_find(h, STR("date"));
+    return date.n && http_date(str_trim(date), ours / 1000, &at) == RC_OK ? at * 1000 : ours;
+}
+
+/* What it says of its rate limits. Most providers say something in each answer. */
+static void hear_limits(struct call *c, const struct h1_head *h)
+{
+    struct quota_said said = {0};
+    const uint64_t unix_ms = clock_of(c, h);
+    for (unsigned i = 0; i < h->nheaders; i++)
+        if (quota_is_likely(h->headers[i].name))
+            quota_header(&said, h->headers[i].name, h->headers[i].value, unix_ms);
+    quota_learn(&c->cand->health->quota, &said, &c->need, c->attempt_began,
+                loop_now(c->gate->loop));
+}
+
+static bool says_limits(const struct h1_head *h)
+{
+    for (unsigned i = 0; i < h->nheaders; i++)
+        if (quota_is_likely(h->headers[i].name))
+            return true;
+    return false;
+}
+
 static void on_head(struct exchange *x, const struct h1_head *h)
 {
     struct call *c = call_of_exchange(x);
@@ -90,6 +121,8 @@ static void on_head(struct exchange *x, const struct h1_head *h)
     own_time_start(c);
     c->status = h->status;
     c->phase = CALL_ANSWER;
+    if (says_limits(h))
+        hear_limits(c, h);
     if (h->status >= 300 && h->status < 400) {
         bad_answer(c, STR("The provider answered with a redirect, which is never followed."));
         return;

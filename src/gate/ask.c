@@ -137,12 +137,39 @@ static enum plan_reason fits(void *arg, const struct conf_target *t)
     return c->lenient && filter_is_soft(why) ? REASON_FITS : why;
 }
 
-/* What the call would cost at a target, as far as prices are known. */
+#define ANSWER_USUAL 256  /* tokens, where no limit is said … */
+#define ANSWER_MOST  4096 /* … or a very high one: few answers come near it */
+#define MEDIA_TOKENS 4000 /* of a prompt with pictures, whose bytes say nothing */
+
+/* Limits are looked at for every call, so this must be cheap and is rough. */
+static struct quota_need need_of(const struct call *c)
+{
+    const struct ir_peek *p = &c->peek;
+    struct quota_need n = {c->req->body.n / BYTES_A_TOKEN, ANSWER_USUAL};
+    if ((p->has_images || p->has_documents || p->has_audio) && n.input > MEDIA_TOKENS)
+        n.input = MEDIA_TOKENS;
+    if (p->max_tokens)
+        n.output = p->max_tokens < ANSWER_MOST ? p->max_tokens : ANSWER_MOST;
+    return n;
+}
+
+static double warm(void *arg, const struct conf_target *t, uint32_t *ret_key)
+{
+    return warmth_at(arg, t, ret_key);
+}
+
+/* What the call would cost at a target, as far as prices are known: what is cached there is
+ * cheaper.
+ */
 static double quote(void *arg, const struct conf_target *t, double tokens)
 {
     struct call *c = arg;
     struct pricing *p = &c->gen->pricing;
-    const struct usage u = {.input_uncached = c->req->body.n / BYTES_A_TOKEN,
+    const uint64_t prompt = c->req->body.n / BYTES_A_TOKEN;
+    const double share = c->counts_warmth ? warmth_at(c, t, NULL) : 0;
+    const uint64_t cached = (uint64_t)((double)prompt * share);
+    const struct usage u = {.input_uncached = prompt - cached,
+                            .cache_read = cached,
                             .output = (uint64_t)tokens,
                             .has = USAGE_HAS_INPUT | USAGE_HAS_OUTPUT};
     const struct known *k = pricing_find(p, t->provider, t->model, &c->req->arena);
@@ -154,8 +181,15 @@ static double quote(void *arg, const struct conf_target *t, double tokens)
 void call_ask(struct call *c, const struct conf_route *r, struct plan_ask *ret)
 {
     const bool choice = r->ntargets > 1 || c->found.route->nfallback > 0;
-    *ret =
-        (struct plan_ask){.rand = &c->gate->rand, .usd = quote, .arg = c, .alerts = c->gen->alerts};
+    c->need = need_of(c);
+    c->counts_warmth = r->ntargets > 1 && strategy_needs(r->strategy) & STRATEGY_WARM;
+    *ret = (struct plan_ask){.rand = &c->gate->rand,
+                             .usd = quote,
+                             .arg = c,
+                             .need = &c->need,
+                             .meters = c->gen->meters,
+                             .warm = warm,
+                             .alerts = c->gen->alerts};
     if (r->ntargets > 1 && strategy_needs(r->strategy) & STRATEGY_SESSION)
         ret->session = features_sticky(c, r);
     c->route = r;

@@ -36,6 +36,9 @@ void attempt_begin(struct call *c)
     metric_add(&c->bind->metric->counter[METRIC_P_CALLS], 1);
     metric_add(&c->bind->metric->in_flight, 1);
     figures_begin(&c->cand->health->figures, c->attempt_began);
+    quota_begin(&c->cand->health->quota, &c->need, c->attempt_began);
+    if (c->bind->meter)
+        meter_begin(c->bind->meter, c->need.input + c->need.output, c->attempt_began, &c->share);
     c->attempt_content = 0;
     c->record_open = true;
     if (c->attempts > 1)
@@ -61,6 +64,7 @@ static void end_record(struct call *c, enum err error, enum figures_end how)
     figures_end(&c->cand->health->figures, now, c->attempt_began, c->attempt_content, how,
                 how == FIGURES_SERVED ? c->usage.output : 0);
     alerts_attempt(c, error, how, now);
+    meter_end(&c->share, usage_prompt(&c->usage) + c->usage.output);
     t->error = error;
     t->status = c->status;
     t->ms = (uint32_t)(now - c->attempt_began);

@@ -69,6 +69,22 @@ static void bind_quirks(const struct conf_provider *p, struct binding *b)
     quirk_select(&b->quirks, p->preset, p->dialect);
 }
 
+/* Its limits are counted together by all workers, and go on through a reload. */
+static void bind_limits(struct gate *g, const struct conf_provider *p, struct gen *gen)
+{
+    const struct conf_rates *r = &p->rates;
+    if (!r->rpm && !r->tpm && !r->concurrency)
+        return;
+    struct hash_key key = g->set.world->recall_key; /* the same on all workers */
+    const uint64_t id = hash_bytes(key, p->name) ^ (hash_bytes(key, p->origin.text) << 1);
+    struct meter *m = meter_find(&g->set.world->meters, id);
+    gen->bindings[p->index].meter = m;
+    if (m && !gen->meters) /* no memory: its limits are only those it tells itself */
+        gen->meters = mem_zalloc(gen->snap->nproviders * sizeof(*gen->meters));
+    if (gen->meters)
+        gen->meters[p->index] = m;
+}
+
 static enum rc bind_provider(struct gate *g, const struct snapshot *s,
                              const struct conf_provider *p, struct binding *b)
 {
@@ -130,6 +146,7 @@ static void gen_free(struct gen *gen)
     mem_free(gen->budgets);
     mem_free(gen->series);
     mem_free(gen->able);
+    mem_free(gen->meters);
     mem_free(gen->bindings);
     snapshot_unref(gen->snap);
     mem_free(gen);
@@ -151,8 +168,10 @@ static enum rc gen_new(struct gate *g, struct snapshot *snap, struct catalogue *
     const bool room = gen->bindings && gen->budgets && gen->series && gen->able;
     enum rc rc = room ? bind_models(g, gen) : RC_NOMEM;
     for (uint32_t i = 0; rc == RC_OK && i < snap->nproviders; i++)
-        if (snap->providers[i].enabled)
+        if (snap->providers[i].enabled) {
+            bind_limits(g, &snap->providers[i], gen);
             rc = bind_provider(g, snap, &snap->providers[i], &gen->bindings[i]);
+        }
     if (rc == RC_OK)
         rc = pricing_init(&gen->pricing, models, snap, g->route.turns.key);
     if (rc != RC_OK) {
@@ -309,6 +328,7 @@ void gate_free(struct gate *g)
     route_state_fini(&g->route);
     scratch_fini(&g->scratch);
     learned_free(g->learned);
+    warm_free(g->warm);
     for (unsigned i = 0; i < g->noauths; i++)
         oauth_free(g->oauths[i]);
     tokens_fini(g);

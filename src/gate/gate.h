@@ -17,6 +17,7 @@
 #include "obs/log.h"
 #include "obs/metric.h"
 #include "price/catalogue.h"
+#include "route/meter.h"
 #include "server/server.h"
 
 #define GATE_WORKERS_MAX 64
@@ -35,6 +36,7 @@ struct gate_world {
     _Atomic(const char *) models_error; /* the same of the last refused catalogue */
     _Atomic(const char *) tls_error;    /* … and of the last refused certificate */
     _Atomic bool draining;
+    struct meters meters;       /* of providers' limits, counted for all workers together */
     struct hash_key recall_key; /* of what is kept for conversations, the same for all workers */
     struct sessions sessions;   /* how long their last prompts were */
     struct sessions projects;   /* sessions_tag of the project they belong to */

@@ -17,6 +17,7 @@
 #include "route/filter.h"
 #include "route/plan.h"
 #include "route/retry.h"
+#include "route/warm.h"
 #include "token/anchor.h"
 #include "token/learn.h"
 #include "token/prompt.h"
@@ -43,6 +44,7 @@ struct binding {
     struct origin *origin;
     struct metric_provider *metric;
     struct retry_budget *budget; /* of calls that ask for the provider, not for a logical model */
+    struct meter *meter;         /* of its `limits`, shared by all workers; NULL: it has none */
     struct dialect_opts opts; /* what the configuration says; quirk_fill adds the rest by model */
     struct quirk_set quirks;
     msec patience; /* until an answer begins, where another could be had; 0: as long as it takes */
@@ -77,6 +79,7 @@ struct gen {
     uint8_t *alerts;               /* what they ask of each provider; NULL: nothing of any */
     uint8_t *route_alerts;         /* … of each logical model; of the same allocation */
     struct route_able *able;       /* the same; see ask.c */
+    struct meter **meters;         /* those of the bindings; NULL: nobody has one */
     struct gate *gate;             /* whose worker's it is */
     struct pricing pricing;
     unsigned refs;
@@ -173,9 +176,14 @@ struct call {
     unsigned next_fallback;
     bool last_resort; /* the route's targets are all broken: to be tried when the fallbacks are */
     struct filter_needs needs;
-    bool chooses;           /* targets are asked whether they can serve it */
-    bool lenient;           /* … and what is not sure is let pass */
-    enum plan_reason unfit; /* why nobody of `unfit_route` can; REASON_FITS: not so */
+    struct warmth *warmth;    /* of its prompt (warmth.c); NULL: nobody asked, or it has none */
+    bool cold;                /* … and it will have none */
+    bool counts_warmth;       /* its quotes count what is cached */
+    struct quota_need need;   /* what it probably takes of rate limits */
+    struct meter_share share; /* … and has taken, for the attempt under way */
+    bool chooses;             /* targets are asked whether they can serve it */
+    bool lenient;             /* … and what is not sure is let pass */
+    enum plan_reason unfit;   /* why nobody of `unfit_route` can; REASON_FITS: not so */
     const struct conf_route *unfit_route;
     uint64_t window_over; /* only models whose context is longer than that are tried */
     enum err why;         /* of the plans that held nobody: what to answer, … */
@@ -282,6 +290,7 @@ struct gate {
     struct oauth *oauths[GATE_OAUTH_MAX];
     unsigned noauths;
     struct learned *learned; /* parameters that targets refused */
+    struct warm *warm;       /* prompts in providers' caches; NULL: none was seen yet */
     struct dialect_scratch scratch;
     struct rand rand;
     struct buf out;   /* events on their way to a client, within one callback */
@@ -424,6 +433,10 @@ static inline bool call_passes(const struct call *c)
 {
     return c->op && c->op->pass;
 }
+
+/* warmth.c: prompts in providers' caches */
+double warmth_at(struct call *c, const struct conf_target *t, uint32_t *ret_key); /* 0 to 1 */
+void warmth_learn(struct call *c); /* its usage is complete */
 
 /* access.c: who may come in. True: go on; false: answered. */
 bool access_admit(struct call *c);

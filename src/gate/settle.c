@@ -368,6 +368,7 @@ void call_settle(struct call *c, bool gone)
     if (gone)
         c->reply_error = ERR_CLIENT_GONE;
     complete_usage(c);
+    warmth_learn(c);
     scenario_note(c);
     charge(c);
     if (c->front)

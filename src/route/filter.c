@@ -3,6 +3,7 @@
 #include "route/filter.h"
 
 #include "base/check.h"
+#include "route/plan.h"
 
 /* In this order: what is sure first, so that the reason which is told is the best one. */
 static const struct {
@@ -47,6 +48,43 @@ str filter_word(enum plan_reason why)
         if (lacks[i].why == why)
             return lacks[i].word;
     return why == REASON_OUTPUT ? STR("an answer of that length") : STR("a prompt of that length");
+}
+
+static enum plan_reason by_meter(const struct candidate *c, const struct plan_ask *ask, msec now,
+                                 msec *ret_at)
+{
+    const struct meter *m = ask->meters ? ask->meters[c->target->provider] : NULL;
+    if (!m)
+        return REASON_FITS;
+    switch (meter_look(m, &c->provider->rates, ask->need->input + ask->need->output, now, ret_at)) {
+    case METER_FITS:
+        return REASON_FITS;
+    case METER_LIMITED:
+        return REASON_LIMITED;
+    case METER_BUSY:
+        return REASON_BUSY;
+    }
+    return REASON_FITS;
+}
+
+enum plan_reason filter_candidate(const struct candidate *c, const struct plan_ask *ask, msec now,
+                                  msec *ret_at)
+{
+    const enum plan_reason why = reason_of_health(c, now);
+    const msec a = health_ready_at(c->credential, now), b = health_ready_at(c->health, now);
+    *ret_at = a > b ? a : b;
+    if (why != REASON_FITS || !ask->need)
+        return why;
+    *ret_at = quota_ready_at(&c->health->quota, ask->need, now);
+    return *ret_at ? REASON_LIMITED : by_meter(c, ask, now, ret_at);
+}
+
+double filter_room(const struct candidate *c, const struct plan_ask *ask, msec now)
+{
+    const struct meter *m = ask->meters ? ask->meters[c->target->provider] : NULL;
+    const double a = quota_room(&c->health->quota, now);
+    const double b = m ? meter_room(m, &c->provider->rates, now) : 1;
+    return a < b ? a : b;
 }
 
 static bool is_in(str region, str name)

@@ -49,6 +49,16 @@ bool filter_is_soft(enum plan_reason why);
 /* What is missing, for people: "pictures"; only for reasons of filter_able. */
 str filter_word(enum plan_reason why);
 
+struct candidate;
+struct plan_ask;
+/* May this key of a target be used now? Its health, and what is left of its limits and of the
+ * provider's. *ret_at: when it may; 0: now. */
+enum plan_reason filter_candidate(const struct candidate *c, const struct plan_ask *ask, msec now,
+                                  msec *ret_at);
+
+/* The free share of its limit that is nearest to its end, 0 to 1. */
+double filter_room(const struct candidate *c, const struct plan_ask *ask, msec now);
+
 /* Is a region one of these? "eu" is each of "eu", "eu-west-1" and "EU-north-1"; "europe*" is all
  * that begin so. Without a list every region is, and no region is none of a list. */
 bool filter_region(const struct conf_regions *of, str region);

@@ -25,6 +25,7 @@
 #include "ir/error.h"
 #include "route/figures.h"
 #include "route/outlier.h"
+#include "route/quota.h"
 #include "route/region.h"
 
 #define HEALTH_FAIL_MAX    5      /* failures in a row that open the breaker (Envoy's default) */
@@ -49,6 +50,7 @@ struct health {
     struct figures figures; /* of a target; nothing in a credential's */
     struct outlier outlier;
     struct region_member in_region;
+    struct quota quota; /* of a target, as the figures */
 };
 
 struct health_table {

@@ -12,7 +12,6 @@
     4096 /* routes with an account; past it weights are taken in the order written \
           */
 #define TARGETS_MAX 64
-#define ID_MAX      512
 
 struct turn {
     uint32_t n;
@@ -67,108 +66,6 @@ static struct turn *turn_of(struct route_state *s, const struct conf_route *r)
     return t;
 }
 
-/* Identity of a credential, and with a model of a target. The key itself is only hashed into it. */
-static struct health *record(struct route_state *s, const struct conf_provider *p, uint32_t key,
-                             str model)
-{
-    char id[ID_MAX];
-    size_t n = 0;
-    str parts[3] = {p->name, p->origin.text, model};
-    uint64_t h = p->nkeys ? hash_bytes(s->health.map.key, secret_reveal(&p->keys[key])) : 0;
-    memcpy(id, &h, sizeof(h));
-    n = sizeof(h);
-    for (int i = 0; i < 3; i++) {
-        size_t take = parts[i].n < (ID_MAX - n - 1) / 2 ? parts[i].n : (ID_MAX - n - 1) / 2;
-        if (take)
-            memcpy(id + n, parts[i].p, take);
-        n += take;
-        id[n++] = '\0';
-    }
-    return health_get(&s->health, str_of(id, n));
-}
-
-/* Is h of this model at p? An id ends in names as record() put them there. */
-static bool is_of(const struct health *h, const struct conf_provider *p, str model)
-{
-    size_t names = p->name.n + 1 + p->origin.text.n + 1;
-    return h->id.n == sizeof(uint64_t) + names + model.n + 1 &&
-           memcmp(h->id.p + sizeof(uint64_t) + names, model.p, model.n) == 0;
-}
-
-static struct plan_memo *memo_for(struct route_state *s, const struct conf_provider *p,
-                                  uint32_t key, str model)
-{
-    size_t last = model.n ? (unsigned char)model.p[model.n - 1] : 0;
-    return &s->memo[(p->index * 5 + key * 3 + model.n + last) % PLAN_MEMO];
-}
-
-static bool recall(struct route_state *s, const struct plan_memo *m, const struct snapshot *snap,
-                   struct candidate *c)
-{
-    if (m->provider != c->provider || m->generation != snap->generation || m->key != c->key ||
-        m->dropped != s->health.dropped || !is_of(m->health, c->provider, c->target->model))
-        return false;
-    c->credential = m->credential;
-    c->health = m->health;
-    health_touch(&s->health, c->credential);
-    health_touch(&s->health, c->health);
-    return true;
-}
-
-static bool candidate_of(struct route_state *s, const struct snapshot *snap,
-                         const struct conf_target *t, uint32_t key, struct candidate *ret)
-{
-    const struct conf_provider *p = &snap->providers[t->provider];
-    struct plan_memo *memo = memo_for(s, p, key, t->model);
-    *ret = (struct candidate){.target = t, .provider = p, .key = key};
-    if (recall(s, memo, snap, ret))
-        return true;
-    ret->credential = record(s, p, key, STR(""));
-    if (!ret->credential)
-        return false;
-    health_hold(ret->credential); /* the next line may make room for itself */
-    ret->health = record(s, p, key, t->model);
-    health_release(ret->credential);
-    if (!ret->health)
-        return false;
-    region_join(p->region.n ? region_of(&s->regions, p->region) : NULL, &ret->health->in_region,
-                str_from(ret->health->id, sizeof(uint64_t)));
-    *memo = (struct plan_memo){.provider = p,
-                               .generation = snap->generation,
-                               .dropped = s->health.dropped,
-                               .key = key,
-                               .credential = ret->credential,
-                               .health = ret->health};
-    return true;
-}
-
-void candidate_hold(struct candidate *c)
-{
-    health_hold(c->credential);
-    health_hold(c->health);
-}
-
-void candidate_probe_over(struct candidate *c)
-{
-    if (c->probing)
-        health_probe_end(c->health);
-    c->probing = false;
-}
-
-void candidate_release(struct candidate *c)
-{
-    candidate_probe_over(c);
-    health_release(c->credential);
-    health_release(c->health);
-}
-
-void candidate_take(struct candidate *to, struct candidate *from)
-{
-    candidate_hold(from);
-    *to = *from;
-    from->probing = false; /* there is one probe, and one who gives it back */
-}
-
 static void adopt(struct plan *p, const struct candidate *c)
 {
     CHECK(p->n < PLAN_MAX);
@@ -203,32 +100,46 @@ static unsigned asked_of(const struct plan_ask *ask, const struct conf_target *t
 }
 
 /* May this key serve, as far as it and the alerts go? On trial one call at a time may. */
-static enum plan_reason reason_for(const struct candidate *c, unsigned asked, msec now)
+static enum plan_reason reason_for(const struct candidate *c, const struct plan_ask *ask,
+                                   unsigned asked, msec now, msec *ret_at)
 {
-    const enum plan_reason why = reason_of_health(c, now);
+    const enum plan_reason why = filter_candidate(c, ask, now, ret_at);
     if (why != REASON_FITS || !asked)
         return why;
     return !(asked & ALERT_TRIAL) ? REASON_ALERTED : c->health->probing ? REASON_PROBING : why;
 }
 
-/* Add the target's usable keys, beginning with the one whose turn it is. */
+/* Whose turn it is among the keys; but where the prompt is cached with one, that comes first. */
+static uint64_t first_key(struct route_state *s, const struct contender *c, uint32_t n)
+{
+    return c && c->warm > 0 ? c->key : n > 1 ? s->key_turn++ : 0;
+}
+
+/* Add the target's usable keys, in turn. `as`: it was ranked; or NULL. */
 static void add_target(struct plan *p, struct route_state *s, const struct snapshot *snap,
-                       const struct conf_target *t, const struct plan_ask *ask, msec now)
+                       const struct conf_target *t, const struct contender *as,
+                       const struct plan_ask *ask, msec now)
 {
     const unsigned asked = asked_of(ask, t);
-    struct plan_trace *trace = ask->trace;
-    uint32_t n = key_count(&snap->providers[t->provider]);
-    uint64_t first = n > 1 ? s->key_turn++ : 0;
+    const uint32_t n = key_count(&snap->providers[t->provider]);
+    const uint64_t first = first_key(s, as, n);
     for (uint32_t i = 0; i < n && p->n < PLAN_MAX; i++) {
         struct candidate c;
         const bool known = candidate_of(s, snap, t, (uint32_t)((first + i) % n), &c);
-        const enum plan_reason why = known ? reason_for(&c, asked, now) : REASON_MEMORY;
-        trace_key(trace, &c, why, now);
+        msec at = 0;
+        const enum plan_reason why = known ? reason_for(&c, ask, asked, now, &at) : REASON_MEMORY;
+        trace_key(ask->trace, &c, why, at);
         if (why != REASON_FITS)
             continue;
         c.probe = asked || state_of(&c, now) == HEALTH_HALF_OPEN;
         adopt(p, &c);
     }
+}
+
+/* Half open, and the one probe is under way: it is no other's turn, and it contends. */
+static bool contends(enum plan_reason why)
+{
+    return why == REASON_FITS || why == REASON_PROBING;
 }
 
 /* Whether one of the target's keys can serve; and what all of them together have shown, where the
@@ -239,32 +150,39 @@ static bool can_serve(struct route_state *s, const struct snapshot *snap,
 {
     const uint32_t n = key_count(&snap->providers[t->provider]);
     const unsigned asked = asked_of(ask, t);
-    struct plan_trace *trace = ask->trace;
     struct figures all = {0};
     bool can = false;
     if (asked && !(asked & ALERT_TRIAL)) {
-        trace_target(trace, t, REASON_ALERTED);
+        trace_target(ask->trace, t, REASON_ALERTED);
         return false;
     }
     enum plan_reason why = REASON_FITS;
+    double room = 0;
     for (uint32_t i = 0; i < n; i++) {
         struct candidate c;
+        msec at = 0;
         const bool known = candidate_of(s, snap, t, i, &c);
-        why = known ? reason_of_health(&c, now) : REASON_MEMORY;
-        trace_key(trace, &c, why, now);
+        why = known ? filter_candidate(&c, ask, now, &at) : REASON_MEMORY;
+        trace_key(ask->trace, &c, why, at);
         if (!known)
             continue;
-        can |= state_of(&c, now) <= HEALTH_HALF_OPEN;
-        if (!(needs & STRATEGY_FIGURES) && can)
+        can |= contends(why);
+        if (!(needs & (STRATEGY_FIGURES | STRATEGY_ROOM)) && can)
             return true;
         figures_add(&all, &c.health->figures, now);
+        if (needs & STRATEGY_ROOM && contends(why) && room < 1) {
+            const double free = filter_room(&c, ask, now);
+            room = free > room ? free : room;
+        }
     }
     ret->seen = figures_read(&all, now);
     ret->last = all.begun;
     ret->in_flight = all.in_flight;
     ret->news = all.news > 0;
-    trace_seen(trace, ret);
-    trace_target(trace, t, can ? REASON_FITS : why);
+    if (needs & STRATEGY_ROOM)
+        ret->room = room;
+    trace_seen(ask->trace, ret);
+    trace_target(ask->trace, t, can ? REASON_FITS : why);
     return can;
 }
 
@@ -289,7 +207,7 @@ static uint64_t hash_name(uint64_t h, str s)
     return (h ^ '/') * UINT64_C(0x100000001b3);
 }
 
-static uint64_t place_of(const struct snapshot *snap, const struct conf_target *t)
+uint64_t plan_place(const struct snapshot *snap, const struct conf_target *t)
 {
     const uint64_t h = hash_name(UINT64_C(0xcbf29ce484222325), snap->providers[t->provider].name);
     return hash_name(h, t->model);
@@ -301,13 +219,24 @@ static enum plan_reason unfit(const struct plan_ask *ask, const struct conf_targ
     return ask->fits ? ask->fits(ask->arg, t) : REASON_FITS;
 }
 
+/* What the call would find and cost there, where the strategy looks at it. */
+static void ask_of_call(const struct plan_ask *ask, unsigned needs, double tokens,
+                        struct contender *c, uint32_t n)
+{
+    for (uint32_t i = 0; i < n && (needs & STRATEGY_WARM) && ask->warm; i++)
+        c[i].warm = ask->warm(ask->arg, c[i].target, &c[i].key);
+    for (uint32_t i = 0; i < n && (needs & STRATEGY_COST) && ask->usd; i++)
+        c[i].usd = ask->usd(ask->arg, c[i].target, tokens);
+}
+
 /* The targets that can serve, the first to try first; how many. */
 static uint32_t rank(struct route_state *s, const struct snapshot *snap, const struct conf_route *r,
                      const struct plan_ask *ask, msec now, struct contender *c)
 {
     const uint32_t most = r->ntargets < TARGETS_MAX ? r->ntargets : TARGETS_MAX;
     const unsigned needs =
-        strategy_needs(r->strategy) | (ask->trace ? STRATEGY_FIGURES | STRATEGY_COST : 0);
+        strategy_needs(r->strategy) |
+        (ask->trace ? STRATEGY_FIGURES | STRATEGY_COST | STRATEGY_ROOM | STRATEGY_WARM : 0);
     uint32_t n = 0;
     for (uint32_t i = 0; i < most; i++) {
         c[n] = (struct contender){
@@ -330,9 +259,8 @@ static uint32_t rank(struct route_state *s, const struct snapshot *snap, const s
         x.account = t ? t->account : NULL;
     }
     for (uint32_t i = 0; i < n && (needs & STRATEGY_SESSION) && ask->session; i++)
-        c[i].place = place_of(snap, c[i].target);
-    for (uint32_t i = 0; i < n && (needs & STRATEGY_COST) && ask->usd; i++)
-        c[i].usd = ask->usd(ask->arg, c[i].target, x.tokens);
+        c[i].place = plan_place(snap, c[i].target);
+    ask_of_call(ask, needs, x.tokens, c, n);
     strategy_rank(&x, c, n);
     trace_ranked(ask->trace, &x, c, n);
     return n;
@@ -392,14 +320,14 @@ struct obstacles {
 };
 
 /* One key of a target; a broken one is probed, if nobody is yet. */
-static void look_at(struct plan *p, struct candidate *c, struct obstacles *o, msec now)
+static void look_at(struct plan *p, struct candidate *c, const struct plan_ask *ask,
+                    struct obstacles *o, msec now)
 {
-    enum health_state state = state_of(c, now);
-    msec at = health_ready_at(c->credential, now), at2 = health_ready_at(c->health, now);
-    at = at > at2 ? at : at2;
+    msec at;
+    const enum plan_reason why = filter_candidate(c, ask, now, &at);
     o->soonest = at < o->soonest ? at : o->soonest;
-    o->limited |= state == HEALTH_COOLING;
-    o->refused |= state == HEALTH_REFUSED;
+    o->limited |= why == REASON_COOLING || why == REASON_LIMITED || why == REASON_BUSY;
+    o->refused |= why == REASON_REFUSED;
     if (p->n == 0 && is_broken(c, now) && !health_is_probed(c->health, now)) {
         c->probe = p->panic = true;
         adopt(p, c);
@@ -425,13 +353,13 @@ static void panic(struct plan *p, struct route_state *s, const struct snapshot *
         for (uint32_t k = 0; k < keys; k++) {
             struct candidate c;
             if (candidate_of(s, snap, &r->targets[i], k, &c))
-                look_at(p, &c, &o, now);
+                look_at(p, &c, ask, &o, now);
         }
     }
     if (some)
         p->unfit = REASON_FITS;
     p->why = o.limited ? ERR_RATE_LIMITED : o.refused ? ERR_UPSTREAM_AUTH : ERR_UNAVAILABLE;
-    p->ready_at = o.soonest == UINT64_MAX ? now : o.soonest;
+    p->ready_at = o.soonest == UINT64_MAX || o.soonest < now ? now : o.soonest;
 }
 
 /* Those that can serve, in their order. */
@@ -440,14 +368,14 @@ static void fill(struct plan *p, struct route_state *s, const struct snapshot *s
 {
     if (r->ntargets == 1 && !ask->trace) { /* whatever the strategy, it is the first */
         if (unfit(ask, &r->targets[0]) == REASON_FITS)
-            add_target(p, s, snap, &r->targets[0], ask, now);
+            add_target(p, s, snap, &r->targets[0], NULL, ask, now);
         return;
     }
     struct contender c[TARGETS_MAX];
     judge(s, snap, r, r->ntargets < TARGETS_MAX ? r->ntargets : TARGETS_MAX, now);
     const uint32_t n = rank(s, snap, r, ask, now, c);
     for (uint32_t i = 0; i < n && p->n < PLAN_MAX; i++)
-        add_target(p, s, snap, c[i].target, ask, now);
+        add_target(p, s, snap, c[i].target, &c[i], ask, now);
 }
 
 /* Alerts send calls elsewhere, and there must be an elsewhere: where nobody else can serve, those
@@ -478,6 +406,7 @@ void plan_build(struct plan *p, struct route_state *s, const struct snapshot *sn
     p->why = ERR_UNAVAILABLE;
     p->ready_at = now;
     p->unfit = REASON_FITS;
+    p->need = ask->need ? *ask->need : (struct quota_need){0, 0};
     trace_begin(ask->trace, snap, r);
     fill(p, s, snap, r, ask, now);
     if (ask->alerts)
@@ -551,6 +480,8 @@ struct candidate *plan_next(struct plan *p, msec now)
         const bool broken = state == HEALTH_OPEN || state == HEALTH_REGION_OPEN;
         if (state == HEALTH_REFUSED || state == HEALTH_COOLING || (broken && !c->probe))
             continue; /* learned while this call was under way */
+        if (quota_ready_at(&c->health->quota, &p->need, now) > now)
+            continue; /* the same */
         if (c->probe && health_is_probed(c->health, now))
             continue;
         c->probing = c->probe;

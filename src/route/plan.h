@@ -20,6 +20,7 @@
 #include "conf/snapshot.h"
 #include "route/budget.h"
 #include "route/health.h"
+#include "route/meter.h"
 #include "route/reason.h"
 #include "route/strategy.h"
 
@@ -46,6 +47,7 @@ struct plan {
     /* n == 0, or panic: */
     enum err why;
     msec ready_at;
+    struct quota_need need; /* as asked for */
     enum plan_reason unfit; /* n == 0: none can serve such a call (filter.h); else REASON_FITS */
     struct candidate c[PLAN_MAX]; /* n of them */
 };
@@ -99,10 +101,18 @@ struct plan_ask {
     double (*usd)(void *arg, const struct conf_target *t, double tokens);
     /* Can this target serve such a call at all? REASON_FITS, or what it lacks. NULL: each can. */
     enum plan_reason (*fits)(void *arg, const struct conf_target *t);
+    /* The share of the prompt that is cached there, 0 to 1, and with which of its keys. Asked only
+     * by strategies that look at it. NULL: nothing is cached anywhere. */
+    double (*warm)(void *arg, const struct conf_target *t, uint32_t *ret_key);
     void *arg;
     const uint8_t *alerts; /* ALERT_OUT and its kin, by index of provider; NULL: nothing is asked */
-    struct plan_trace *trace; /* what was looked at is written there (trace.h); usually NULL */
+    const struct quota_need *need; /* what it takes of rate limits; NULL: they are not asked */
+    struct meter *const *meters;   /* by provider; NULL where it has no limits, or nobody has */
+    struct plan_trace *trace;      /* what was looked at is written there (trace.h); usually NULL */
 };
+
+/* Provider and model by their names: the same on all workers, and after a reload. */
+uint64_t plan_place(const struct snapshot *snap, const struct conf_target *t);
 
 void plan_build(struct plan *p, struct route_state *s, const struct snapshot *snap,
                 const struct conf_route *route, const struct plan_ask *ask, msec now);
@@ -113,6 +123,9 @@ void plan_explain(struct plan *p, struct route_state *s, const struct snapshot *
 /* Of a plan just built: who is of this provider goes first; else the order stays. */
 void plan_prefer(struct plan *p, const struct conf_provider *provider);
 void plan_release(struct plan *p); /* the candidates are gone; idempotent, also for a zeroed plan */
+/* The records of a target with a key; not held. False: no memory. */
+bool candidate_of(struct route_state *s, const struct snapshot *snap, const struct conf_target *t,
+                  uint32_t key, struct candidate *ret);
 void candidate_hold(struct candidate *c);
 void candidate_release(struct candidate *c);
 /* A copy of one that plan_next gave, which outlives its plan: it is held, and if it is the probe,

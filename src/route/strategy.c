@@ -262,6 +262,7 @@ struct strategy {
 #define COST    STRATEGY_COST
 #define TURNS   STRATEGY_TURNS
 #define SESSION STRATEGY_SESSION
+#define WARM    STRATEGY_WARM
 static const struct strategy strategies[CONF_STRATEGY_COUNT] = {
     [CONF_STRATEGY_WEIGHTED_ROUND_ROBIN] = {weighted_round_robin, TURNS, false},
     [CONF_STRATEGY_ROUND_ROBIN] = {round_robin, TURNS, false},
@@ -269,11 +270,11 @@ static const struct strategy strategies[CONF_STRATEGY_COUNT] = {
     [CONF_STRATEGY_PRIORITY] = {priority, 0, false},
     [CONF_STRATEGY_LEAST_BUSY] = {least_busy, FIGURES, false},
     [CONF_STRATEGY_LOWEST_LATENCY] = {lowest_latency, FIGURES, true},
-    [CONF_STRATEGY_LOWEST_COST] = {lowest_cost, FIGURES | COST, false},
-    [CONF_STRATEGY_USAGE] = {usage, TURNS, false},
+    [CONF_STRATEGY_LOWEST_COST] = {lowest_cost, FIGURES | COST | WARM, false},
+    [CONF_STRATEGY_USAGE] = {usage, TURNS | STRATEGY_ROOM, false},
     [CONF_STRATEGY_STICKY] = {sticky, TURNS | FIGURES | SESSION, false},
-    [CONF_STRATEGY_CACHE_AWARE] = {cache_aware, TURNS | FIGURES | COST | SESSION, false},
-    [CONF_STRATEGY_BALANCED] = {balanced, FIGURES | COST, true},
+    [CONF_STRATEGY_CACHE_AWARE] = {cache_aware, TURNS | FIGURES | COST | SESSION | WARM, false},
+    [CONF_STRATEGY_BALANCED] = {balanced, FIGURES | COST | WARM, true},
 };
 
 unsigned strategy_needs(enum conf_strategy s)

@@ -43,7 +43,8 @@ struct contender {
     bool news;           /* it seems to have recovered: a few calls more are to confirm it */
     double usd;          /* nano-dollars of this call, cached prompt counted; negative: not known */
     double room;         /* share of its rate limit that is free, 0 to 1; 1 where none is known */
-    double warm;         /* share of this prompt that its provider has cached, 0 to 1 */
+    double warm;         /* share of this prompt that its provider has cached, 0 to 1 … */
+    uint32_t key;        /* … with this key of it */
     uint64_t place;      /* hash of the names of provider and model: the same everywhere */
     double score;        /* out: lower is tried first */
 };
@@ -61,10 +62,12 @@ struct choice {
 };
 
 /* What a strategy looks at, so that nothing else is worked out. */
-#define STRATEGY_TURNS   1u /* choice.account */
-#define STRATEGY_FIGURES 2u /* contender.seen, last, news, in_flight */
-#define STRATEGY_COST    4u /* contender.usd */
-#define STRATEGY_SESSION 8u /* choice.session, contender.place */
+#define STRATEGY_TURNS   1u  /* choice.account */
+#define STRATEGY_FIGURES 2u  /* contender.seen, last, news, in_flight */
+#define STRATEGY_COST    4u  /* contender.usd */
+#define STRATEGY_SESSION 8u  /* choice.session, contender.place */
+#define STRATEGY_ROOM    16u /* contender.room */
+#define STRATEGY_WARM    32u /* contender.warm and key */
 unsigned strategy_needs(enum conf_strategy s);
 
 /* Score and order. */

@@ -61,7 +61,7 @@ void trace_seen(struct plan_trace *t, const struct contender *c)
     row->first_ms = c->seen.first_ms;
 }
 
-void trace_key(struct plan_trace *t, const struct candidate *c, enum plan_reason why, msec now)
+void trace_key(struct plan_trace *t, const struct candidate *c, enum plan_reason why, msec ready_at)
 {
     struct trace_target *row = t ? row_of(t, c->target) : NULL;
     if (!row)
@@ -69,10 +69,7 @@ void trace_key(struct plan_trace *t, const struct candidate *c, enum plan_reason
     CHECK(c->key < row->nkeys);
     struct trace_key *key = &row->keys[c->key];
     key->why = why;
-    if (!c->health || !c->credential) /* no memory for them */
-        return;
-    const msec a = health_ready_at(c->credential, now), b = health_ready_at(c->health, now);
-    key->ready_at = a > b ? a : b;
+    key->ready_at = ready_at;
 }
 
 void trace_ranked(struct plan_trace *t, const struct choice *x, const struct contender *c,

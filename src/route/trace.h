@@ -54,9 +54,10 @@ void trace_begin(struct plan_trace *t, const struct snapshot *snap, const struct
 /* A target as a whole, or one of its keys, was looked at: left out, or REASON_FITS. A target's
  * first reason stays: what keeps it out is what was found first. */
 void trace_target(struct plan_trace *t, const struct conf_target *target, enum plan_reason why);
-void trace_key(struct plan_trace *t, const struct candidate *c, enum plan_reason why, msec now);
 /* The figures of a target, whether it contends or not. */
 void trace_seen(struct plan_trace *t, const struct contender *c);
+void trace_key(struct plan_trace *t, const struct candidate *c, enum plan_reason why,
+               msec ready_at);
 /* After the strategy: who contended, in its order. */
 void trace_ranked(struct plan_trace *t, const struct choice *x, const struct contender *c,
                   uint32_t n);
