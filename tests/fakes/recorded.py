@@ -384,6 +384,8 @@ class Case:
         self.form, self.streamed = form, form != "json"
         self.body = (folder / f"response.{form}").read_bytes()
         self.features = set(meta.get("features") or ()) | {form}
+        if b"partialArgs" in self.body:
+            self.features.add("calls in pieces")
         self.back, self.reader = FOLDERS[folder.parent.name]
         start = self.body[:4000].replace(b'": "', b'":"')
         for mark, reader, other in MARKS:
@@ -441,10 +443,13 @@ def case(name):
 
 
 def pick(cases, most):
-    """At most so many of them, such that each shows something that those before it did not."""
+    """At most so many of them, such that each shows something that those before it did not; when all
+    was shown once, it is shown by others again."""
     left, seen, picked = sorted(cases, key=lambda c: c.id), set(), []
     while left and len(picked) < most:
         best = max(left, key=lambda c: len(c.features - seen))
+        if best.features <= seen:
+            best, seen = max(left, key=lambda c: len(c.features)), set()
         left.remove(best)
         seen |= best.features
         picked.append(best)
