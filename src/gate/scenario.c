@@ -242,7 +242,8 @@ static void lend_fallback(struct call *c, scenario_slots slots)
 static bool go_usual(struct call *c, bool known, scenario_slots slots)
 {
     const bool claudes = c->front && str_eq(c->front->name, STR("anthropic"));
-    const bool habit = c->found.how == CONF_BY_BARE_NAME && claudes && c->gen->snap->routing.ccr;
+    const bool habit =
+        known && c->found.how == CONF_BY_BARE_NAME && claudes && c->gen->snap->routing.ccr;
     const bool unknown = !known || c->found.how == CONF_BY_DEFAULT;
     if (slots[CONF_SCENARIO_DEFAULT] && (unknown || habit)) {
         go_by_slot(c, slots, CONF_SCENARIO_DEFAULT);
