@@ -101,6 +101,7 @@ struct ccr_language {
     str dialect; /* wire dialect or preset; absent: nothing said */
     bool bearer;
     bool vertex_chat;
+    const struct conf_node *account; /* vertex-openai's options, where they hold a key; or NULL */
     struct conf_transforms transforms;
 };
 enum rc ccr_read_transformer(struct builder *b, const struct conf_node *n,
@@ -111,9 +112,10 @@ bool ccr_is_file(const struct conf_node *root);
 /* Why a header may not be set by the operator; NULL: it may. */
 const char *build_header_fault(str name, str value);
 
-/* build_oauth.c: tokens instead of a key; *ret NULL: none are asked for. */
+/* build_oauth.c: tokens instead of a key; *ret NULL: none are asked for. `account` is a
+ * transformer's options, used where the provider itself says nothing; or NULL. */
 enum rc build_oauth(struct builder *b, const struct raw_provider *raw,
-                    const struct conf_oauth **ret) MUST_CHECK;
+                    const struct conf_node *account, const struct conf_oauth **ret) MUST_CHECK;
 
 /* build_fetch.c: where images are fetched from; *ret NULL: nowhere. */
 enum rc build_fetch(struct builder *b, const struct raw_texts *list,
@@ -144,7 +146,8 @@ struct language {
     str url;                           /* the base or endpoint to use; absent: none is known */
     bool own_host;                     /* the URL is the preset's own: its key may be sent there */
     bool bearer;                       /* claude-code-router's UseBearer */
-    bool vertex_chat;                  /* its vertex-openai: Chat at Vertex AI */
+    bool vertex_chat;                  /* its vertex-openai: Chat at Vertex AI … */
+    const struct conf_node *account;   /* … and whose tokens are sent there; or NULL */
     struct conf_transforms transforms; /* … and its transformers that are no language */
 };
 enum rc build_language(struct builder *b, const struct raw_provider *raw,

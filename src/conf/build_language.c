@@ -340,6 +340,7 @@ enum rc build_language(struct builder *b, const struct raw_provider *raw, struct
     TRY(ccr_read_transformer(b, raw->transformer, &ccr));
     ret->bearer = ccr.bearer;
     ret->vertex_chat = ccr.vertex_chat;
+    ret->account = ccr.account;
     ret->transforms = ccr.transforms;
     str said = raw->dialect.n ? raw->dialect : ccr.dialect;
     if (said.n) {

@@ -54,6 +54,23 @@ static str account_text(struct builder *b, struct place at, str given)
     return text;
 }
 
+static struct conf_oauth google_of(str client, str key, str url)
+{
+    return (struct conf_oauth){.kind = CONF_OAUTH_GOOGLE,
+                               .client = client,
+                               .audience = url.n ? url : STR(GOOGLE_TOKEN),
+                               .scope = STR(GOOGLE_SCOPE),
+                               .secret = secret_of(key)};
+}
+
+/* Why it is no key of a service account; NULL: it is one. */
+static const char *google_fault(const struct conf_oauth *o)
+{
+    if (!o->client.n)
+        return "it has no client_email";
+    return rsa_key_is_good(secret_reveal(&o->secret)) ? NULL : "its private_key cannot be read";
+}
+
 static enum rc build_google(struct builder *b, const struct raw_provider *raw, struct conf_oauth *o)
 {
     struct place at = place_of(raw->at.node, "serviceAccount");
@@ -69,20 +86,57 @@ static enum rc build_google(struct builder *b, const struct raw_provider *raw, s
     }
     jval root = json_root(doc);
     str key = member(b, root, "private_key"), url = member(b, root, "token_uri");
-    *o = (struct conf_oauth){.kind = CONF_OAUTH_GOOGLE,
-                             .client = member(b, root, "client_email"),
-                             .key_id = member(b, root, "private_key_id"),
-                             .audience = url.n ? url : STR(GOOGLE_TOKEN),
-                             .scope = STR(GOOGLE_SCOPE),
-                             .secret = secret_of(key)};
-    if (!o->client.n || !rsa_key_is_good(key)) {
-        BUILD_FAULT(b, at,
-                    "serviceAccount: this is no key of a service account (%s); create one of type "
-                    "JSON for it",
-                    o->client.n ? "its private_key cannot be read" : "it has no client_email");
-        return RC_OK;
+    *o = google_of(member(b, root, "client_email"), key, url);
+    o->key_id = member(b, root, "private_key_id");
+    const char *bad = google_fault(o);
+    if (!bad)
+        return set_endpoint(b, at, o->audience, o);
+    BUILD_FAULT(b, at,
+                "serviceAccount: this is no key of a service account (%s); create one of type JSON "
+                "for it",
+                bad);
+    return RC_OK;
+}
+
+static str option(const struct conf_node *options, const char *key)
+{
+    const struct conf_node *n = conf_get(options, str_c(key));
+    return conf_is(n, CONF_SCALAR) ? n->text : STR_NONE;
+}
+
+/* A key that went through an environment variable often has backslash and n for its line ends. */
+static str whole_lines(struct arena *a, str key)
+{
+    char *p = arena_alloc(a, key.n + 1);
+    size_t n = 0;
+    for (size_t i = 0; p && i < key.n; i++) {
+        bool end = key.p[i] == '\\' && i + 1 < key.n && key.p[i + 1] == 'n';
+        p[n++] = end ? '\n' : key.p[i];
+        i += end;
     }
-    return set_endpoint(b, at, o->audience, o);
+    return p ? str_of(p, n) : STR_NONE;
+}
+
+/* claude-code-router's `vertex-openai`: the account's address and key among its options; the
+ * provider's own api_key is not sent. There a bad one fails call by call, so it is no fault here.
+ */
+static enum rc build_ccr(struct builder *b, const struct conf_node *options, struct conf_oauth *o,
+                         const struct conf_oauth **ret)
+{
+    str key = whole_lines(b->arena, option(options, "private_key"));
+    struct place at = place_of(options, "private_key");
+    if (!key.p)
+        return RC_NOMEM;
+    *o = google_of(option(options, "client_email"), key, option(options, "token_uri"));
+    const char *bad = google_fault(o);
+    if (!bad)
+        return set_endpoint(b, at, o->audience, o);
+    BUILD_WARN(b, at,
+               "'vertex-openai' names no key of a service account (%s), so no tokens are asked "
+               "for; copy client_email and private_key from its JSON file",
+               bad);
+    *ret = NULL;
+    return RC_OK;
 }
 
 /* ---- Microsoft */
@@ -110,11 +164,11 @@ static enum rc build_entra(struct builder *b, const struct raw_provider *raw, st
 }
 
 enum rc build_oauth(struct builder *b, const struct raw_provider *raw,
-                    const struct conf_oauth **ret)
+                    const struct conf_node *account, const struct conf_oauth **ret)
 {
     bool google = secret_is_set(&raw->service_account), entra = raw->entra.at.node != NULL;
     *ret = NULL;
-    if (!google && !entra)
+    if (!google && !entra && !account)
         return RC_OK;
     if (google && entra) {
         BUILD_FAULT(b, place_of(raw->at.node, "entra"),
@@ -125,5 +179,7 @@ enum rc build_oauth(struct builder *b, const struct raw_provider *raw,
     if (!o)
         return RC_NOMEM;
     *ret = o;
+    if (!google && !entra)
+        return build_ccr(b, account, o, ret);
     return google ? build_google(b, raw, o) : build_entra(b, raw, o);
 }

@@ -192,26 +192,33 @@ static void fault_no_key(struct builder *b, const struct raw_provider *raw,
     }
 }
 
+static enum rc set_environments_key(struct builder *b, str env, struct conf_provider *p)
+{
+    struct secret *one = arena_new(b->arena, struct secret);
+    str copy = arena_dup(b->arena, env);
+    if (!one || !copy.p)
+        return RC_NOMEM;
+    *one = secret_of(copy);
+    p->keys = one;
+    p->nkeys = 1;
+    return RC_OK;
+}
+
 static enum rc set_keys(struct builder *b, const struct raw_provider *raw, const struct language *l,
                         struct conf_provider *p)
 {
     /* written > token service > environment; a key of the environment is for the provider's own
      * host alone, and never goes where a baseURL points */
     const struct raw_secrets *given = raw->keys.n ? &raw->keys : &raw->ccr_keys;
-    TRY(build_oauth(b, raw, &p->oauth));
+    TRY(build_oauth(b, raw, l->account, &p->oauth));
     bool ask_env = !given->n && !p->oauth && l->preset && l->own_host;
     str env = ask_env ? preset_key(b, l->preset) : STR_NONE;
-    p->keys = given->p;
-    p->nkeys = given->n;
-    if (env.n) {
-        struct secret *one = arena_new(b->arena, struct secret);
-        str copy = arena_dup(b->arena, env);
-        if (!one || !copy.p)
-            return RC_NOMEM;
-        *one = secret_of(copy);
-        p->keys = one;
-        p->nkeys = 1;
+    if (!p->oauth || !l->account) { /* a transformer's tokens replace the key, as they do there */
+        p->keys = given->p;
+        p->nkeys = given->n;
     }
+    if (env.n)
+        TRY(set_environments_key(b, env, p));
     TRY(build_aws_keys(b, raw, l, p));
     bool wants_one = l->preset && !l->preset->keyless && l->own_host && p->enabled;
     if (wants_one && !p->nkeys && !p->oauth)

@@ -81,10 +81,8 @@ static enum rc take(struct link *l, const struct conf_node *n, const struct conf
         l->to->bearer = true;
     if (str_eq_nocase(n->text, STR("vertex-openai"))) {
         l->to->vertex_chat = true;
-        if (conf_get(options, STR("private_key")))
-            BUILD_WARN(l->b, place_of(n, NULL),
-                       "the private_key of 'vertex-openai' has no effect; give the provider a "
-                       "serviceAccount");
+        if (conf_get(options, STR("private_key")) || conf_get(options, STR("client_email")))
+            l->to->account = options; /* build_oauth.c */
     }
     TRY(build_transformer(l->b, n->text, options, n, l->model, &l->to->transforms, &found));
     if (!language && !found)

@@ -108,6 +108,43 @@ def test_a_service_account_signs_for_its_token(weir, upstream, account):
     )
 
 
+def test_claude_code_routers_vertex_openai(weir, upstream, account):
+    """Its transformer has the account among its options; an environment variable may hold the key
+    with its line ends spelt out."""
+    up, tokens = upstream("openai"), upstream("openai", default=answers("ya29.ccr"))
+    key = (account / "key.pem").read_text()
+    options = {
+        "client_email": "ccr@p.iam.gserviceaccount.com",
+        "private_key": "$KEY",
+        "token_uri": f"http://127.0.0.1:{tokens.port}/token",
+    }
+    text = json.dumps(
+        {
+            "PORT": "@PORT@",
+            "Providers": [
+                {
+                    "name": "v",
+                    "api_base_url": f"{up.base}/projects/p/locations/l/endpoints/openapi/chat/completions",
+                    "api_key": "unused",
+                    "models": ["google/gemini-x"],
+                    "transformer": {"use": [["vertex-openai", options]]},
+                }
+            ],
+            "Router": {"default": "v,google/gemini-x"},
+        }
+    )
+    for spelt in (key, key.replace("\n", "\\n")):
+        w = weir(text, env={"KEY": spelt})
+        assert_served(CHAT, CHAT.ask(w.port, model="v,google/gemini-x"), "Hello there.")
+        assert up.requests[-1].get("authorization") == "Bearer ya29.ccr"
+        assert up.requests[-1].target.endswith("/endpoints/openapi/chat/completions")
+        assert "PRIVATE" not in w.said() and "has no effect" not in w.said()
+    asked = form(tokens.requests[-1])["assertion"].split(".")
+    assert json.loads(unpad(asked[1]))["iss"] == "ccr@p.iam.gserviceaccount.com"
+    w = weir(text, env={"KEY": "no key"})
+    assert "its private_key cannot be read" in w.said() and "no key of" in w.said()
+
+
 def test_U18_a_refused_token_is_renewed_once(weir, upstream):
     up = upstream("openai", refuses(401, "expired"), default=says())
     tokens = upstream("openai", answers("old"), answers("new"))
