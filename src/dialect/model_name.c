@@ -2,6 +2,8 @@
 /* model_name.c - one version number. The catalogue of models knows more; this holds without it. */
 #include "dialect/model_name.h"
 
+#include "base/check.h"
+
 static bool is_digit(char c)
 {
     return c >= '0' && c <= '9';
@@ -45,6 +47,28 @@ static unsigned version_after(str model, str family)
 unsigned model_claude_version(str model)
 {
     return version_after(model, STR("claude"));
+}
+
+static bool has_word(str s, str word)
+{
+    for (size_t i = 0; i + word.n <= s.n; i++)
+        if (str_has_prefix_nocase(str_from(s, i), word))
+            return true;
+    return false;
+}
+
+bool model_embeds(str model)
+{
+    static const str families[] = {STR("bge-"), STR("e5-"), STR("gte-"), STR("voyage-")};
+    size_t slash = str_rfind_char(model, '/');
+    str own = slash == SIZE_MAX ? model : str_from(model, slash + 1);
+
+    if (has_word(own, STR("rerank")))
+        return false;
+    for (size_t i = 0; i < ARRAY_LEN(families); i++)
+        if (str_has_prefix_nocase(own, families[i]))
+            return true;
+    return has_word(own, STR("embed"));
 }
 
 bool model_is_gemini(str model)

@@ -15,5 +15,9 @@ unsigned model_gemini_version(str model);
 bool model_is_claude(str model);
 /* 100 * major + minor: 305, 406; 0 when the name has none or is not Claude's. */
 unsigned model_claude_version(str model);
+/* Does the name say that it makes vectors of texts? A guess by the makers' habits ("embed" in it,
+ * or a family that does nothing else), for the catalogue has no word for it. */
+bool model_embeds(str model);
+
 /* An answer's length that the model surely allows. */
 uint64_t model_claude_max_tokens(str model);

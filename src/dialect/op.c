@@ -309,10 +309,10 @@ static enum rc splice_gemini_count(jval root, str model, struct arena *a, struct
 }
 
 /* Vertex knows no envelope, and of a request only what counts: the rest is a 400 there. Nothing
- * else of it makes a token, but for a cache's text, which the provider has to be asked for by name.
+ * else of it makes a token, but for a cache's text, which is a loss.
  * https://docs.cloud.google.com/vertex-ai/generative-ai/docs/reference/rest/v1/projects.locations.publishers.models/countTokens
  */
-static enum rc splice_vertex_count(jval root, struct rope *out)
+static enum rc splice_vertex_count(jval root, struct ir_lossy *lossy, struct rope *out)
 {
     static const str members[] = {STR("contents"),          STR("tools"),
                                   STR("systemInstruction"), STR("system_instruction"),
@@ -321,7 +321,10 @@ static enum rc splice_vertex_count(jval root, struct rope *out)
     bool any = false;
     rope_copy(out, STR("{"));
     for (struct json_iter it = json_iter(json_is(inner, JSON_OBJECT) ? inner : root);
-         json_next(&it);)
+         json_next(&it);) {
+        if (lossy && (json_str_is(it.key, STR("cachedContent")) ||
+                      json_str_is(it.key, STR("cached_content"))))
+            ir_lossy_add(lossy, STR("cachedContent"));
         for (size_t i = 0; i < ARRAY_LEN(members); i++) {
             if (!json_str_is(it.key, members[i]))
                 continue;
@@ -331,6 +334,7 @@ static enum rc splice_vertex_count(jval root, struct rope *out)
             rope_put(out, json_text(it.val));
             any = true;
         }
+    }
     rope_copy(out, STR("}"));
     return rope_failed(out) ? RC_LIMIT : RC_OK;
 }
@@ -344,7 +348,7 @@ enum rc op_splice(const struct op *op, const struct op_way *way, jval root,
     if (!model.p)
         return RC_NOMEM;
     if (op->kind == OP_COUNT && has_word(way->dialects, STR("vertex")))
-        return splice_vertex_count(root, out);
+        return splice_vertex_count(root, c->lossy, out);
     if (op->kind == OP_COUNT && str_eq(way->words, STR("gemini")))
         return splice_gemini_count(root, c->model, a, out);
     if (str_eq(way->words, STR("gemini"))) /* it stands in the path, and in each of the requests */

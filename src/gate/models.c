@@ -16,6 +16,7 @@
 
 #include <stdio.h>
 
+#include "dialect/model_name.h"
 #include "http/url.h"
 #include "json/write.h"
 
@@ -116,7 +117,9 @@ static void put_gemini(struct model_list *l, const struct entry *e, const struct
     put_count(w, "inputTokenLimit", card->context);
     put_count(w, "outputTokenLimit", card->max_output);
     json_key(w, "supportedGenerationMethods");
-    json_put_text(w, STR("[\"generateContent\",\"countTokens\",\"embedContent\"]"));
+    json_put_text(w, model_embeds(e->target ? e->target->model : e->name)
+                         ? STR("[\"embedContent\",\"countTokens\"]")
+                         : STR("[\"generateContent\",\"countTokens\"]"));
 }
 
 static void put_ollama(struct json_writer *w, const struct entry *e)

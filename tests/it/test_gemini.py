@@ -5,6 +5,7 @@ and answers that are no answer. What SDKs do is in gemini.test.mjs."""
 import json
 import time
 
+import gateway
 import pytest
 
 import http1
@@ -218,3 +219,20 @@ def test_a_body_that_is_no_json(weir, upstream):
     head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 4\r\n\r\n"
     r = http1.call(weir(upstream("gemini", default=raw(head + b"nope"))).port, "POST", ARRAY, ASKED)
     assert r.status == 503 and r.json["error"]["status"] == "UNAVAILABLE"
+
+
+def test_models_say_what_they_are_for(weir, upstream):
+    """`supportedGenerationMethods`: by its name a model makes vectors, or answers."""
+    up = upstream("gemini")
+    w = weir(
+        "listen: 127.0.0.1:@PORT@\nproviders:\n"
+        + gateway.provider("a", up, "[gemini-2.5-flash, gemini-embedding-001]")
+        + "models:\n  - { name: vectors, targets: [ { use: a/gemini-embedding-001 } ] }\n"
+    )
+    r = http1.call(w.port, "GET", "/v1beta/models")
+    got = {m["name"]: m["supportedGenerationMethods"] for m in r.json["models"]}
+    assert got == {
+        "models/a/gemini-2.5-flash": ["generateContent", "countTokens"],
+        "models/a/gemini-embedding-001": ["embedContent", "countTokens"],
+        "models/vectors": ["embedContent", "countTokens"],
+    }

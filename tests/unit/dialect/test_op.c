@@ -140,7 +140,10 @@ static void test_who_counts(void **state)
 static void test_vertex_counts(void **state)
 {
     (void)state;
-    static const char *const rows[][2] = {
+    static const char *const rows[][3] = {
+        {"{\"contents\":[ 1],\"cachedContent\":\"cachedContents/c\"}", "{\"contents\":[ 1]}",
+         "cachedContent"},
+        {"{\"generateContentRequest\":{\"cached_content\":\"c\"}}", "{}", "cachedContent"},
         {"{\"contents\":[ 1]}", "{\"contents\":[ 1]}"},
         {"{\"generateContentRequest\":{\"model\":\"models/m\",\"contents\":[1],\"toolConfig\":{},"
          "\"tools\":[2],\"systemInstruction\":{\"parts\":[]}}}",
@@ -154,13 +157,17 @@ static void test_vertex_counts(void **state)
     drive_init(&d);
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         struct dialect_opts opts = {.auth = AUTH_DEFAULT};
-        struct back_call c = {.opts = &opts, .model = STR("gemini-3-flash")};
+        struct ir_lossy lossy = {0};
+        struct back_call c = {.opts = &opts, .model = STR("gemini-3-flash"), .lossy = &lossy};
         struct rope out = ROPE_INIT(4096);
         struct buf flat = BUF_INIT(4096);
         assert_int_equal(op_splice(op, way, drive_json(&d, str_c(rows[i][0])), &c, &d.arena, &out),
                          RC_OK);
         rope_flatten(&out, &flat);
         assert_str(buf_str(&flat), rows[i][1]);
+        buf_clear(&flat);
+        ir_lossy_print(&lossy, &flat);
+        assert_str(buf_str(&flat), rows[i][2] ? rows[i][2] : "");
         buf_fini(&flat);
         rope_fini(&out);
     }

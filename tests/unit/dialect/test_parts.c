@@ -86,6 +86,30 @@ static void test_claude_versions(void **state)
     }
 }
 
+static void test_models_of_vectors(void **state)
+{
+    static const struct {
+        const char *name;
+        bool embeds;
+    } rows[] = {
+        {"text-embedding-3-small", true},
+        {"gemini-embedding-001", true},
+        {"amazon.titan-embed-text-v2", true},
+        {"@cf/baai/bge-m3", true},
+        {"Qwen/Qwen3-Embedding-8B", true},
+        {"voyage-3.5", true},
+        {"bge-reranker-v2-m3", false},
+        {"embed-v4.0", true},
+        {"gemini-2.5-flash", false},
+        {"gpt-5", false},
+        {"", false},
+    };
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+        if (model_embeds(str_c(rows[i].name)) != rows[i].embeds)
+            fail_msg("%s", rows[i].name);
+}
+
 static void schema(const char *text, bool closed, bool strict)
 {
     struct drive d;
@@ -201,9 +225,13 @@ static void test_every_allocation_may_fail(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_data_urls),       cmocka_unit_test(test_first_bytes),
-        cmocka_unit_test(test_claude_versions), cmocka_unit_test(test_schemas),
-        cmocka_unit_test(test_scratch),         cmocka_unit_test(test_every_allocation_may_fail),
+        cmocka_unit_test(test_data_urls),
+        cmocka_unit_test(test_first_bytes),
+        cmocka_unit_test(test_claude_versions),
+        cmocka_unit_test(test_models_of_vectors),
+        cmocka_unit_test(test_schemas),
+        cmocka_unit_test(test_scratch),
+        cmocka_unit_test(test_every_allocation_may_fail),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
