@@ -7,7 +7,7 @@
  * whole candidate (why it ended, its sources) stands behind the parts.
  */
 #include "base/auto.h"
-#include "dialect/citation.h"
+#include "dialect/gemini_ground.h"
 #include "dialect/gemini_int.h"
 
 static void put_text(struct json_writer *w, jtext text, bool thought, str mark, jtext seal)
@@ -104,31 +104,29 @@ static void put_part(struct json_writer *w, const struct ir_block *b, struct are
     }
 }
 
-static void put_citations(struct json_writer *w, const struct ir_answer *an, struct arena *a)
+/* Blocks of the text are counted as they stand in it: a citation is of all of its block. */
+static void put_grounding(struct json_writer *w, const struct ir_answer *an, struct arena *a)
 {
-    AUTO(buf_fini) struct buf list = BUF_INIT(1u << 20);
+    AUTO(buf_fini) struct buf text = BUF_INIT(1u << 20);
+    struct grounding *g = NULL;
     uint64_t at = 0;
-    jtext url, title;
-    str text;
 
     for (const struct ir_block *b = an->blocks; b; b = b->next) {
+        if (b->kind == IR_OPAQUE)
+            ground_search(&g, a, b->raw, STR_NONE);
         if (b->kind != IR_TEXT)
             continue;
-        for (const struct ir_cite *c = b->text.citations; c; c = c->next) {
-            if (!citation_url(c->json, &url, &title))
-                continue;
-            if (buf_size(&list))
-                buf_add_char(&list, ',');
-            gemini_put_source(&list, url, title, at, at + b->text.text.n);
-        }
-        at += b->text.text.n;
+        uint64_t end = at + ground_bytes(b->text.text);
+        for (const struct ir_cite *c = b->text.citations; c; c = c->next)
+            ground_cite(&g, a, c->json);
+        ground_support(g, a, at, end);
+        at = end;
     }
-    text = list.failed
-               ? STR_NONE
-               : arena_strf(a, "{\"citationSources\":[" STR_FMT "]}", STR_ARG(buf_str(&list)));
-    if (buf_size(&list) && text.p) {
-        json_key(w, "citationMetadata");
-        json_put_text(w, text);
+    ground_write(g, &text);
+    str json = text.failed ? STR_NONE : arena_dup(a, buf_str(&text));
+    if (json.n) {
+        json_key(w, "groundingMetadata");
+        json_put_text(w, json);
     }
 }
 
@@ -155,7 +153,7 @@ static void put_candidate(struct json_writer *w, const struct ir_answer *an, str
     json_put_raw_str(w, word);
     json_key(w, "index");
     json_put_u64(w, an->choice);
-    put_citations(w, an, a);
+    put_grounding(w, an, a);
     json_end(w);
 }
 

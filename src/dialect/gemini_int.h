@@ -204,8 +204,6 @@ str gemini_object_of(struct arena *a, str args);
  * (escaped; or empty). Absent: there are no words for the block. */
 str gemini_opaque_part(struct arena *a, str raw, jtext input);
 void gemini_put_media(struct buf *out, const struct ir_media *m);
-/* One of citationSources: where from in the text, in bytes. */
-void gemini_put_source(struct buf *out, jtext url, jtext title, uint64_t from, uint64_t to);
 
 /* gemini_error.c */
 void gemini_put_error(const struct fail *f, unsigned status, struct buf *out);

@@ -60,7 +60,7 @@ str gemini_opaque_part(struct arena *a, str raw, jtext input)
     return STR_NONE;
 }
 
-/* ---- media and sources --------------------------------------------------------------------------
+/* ---- media --------------------------------------------------------------------------------------
  */
 
 void gemini_put_media(struct buf *out, const struct ir_media *m)
@@ -73,19 +73,4 @@ void gemini_put_media(struct buf *out, const struct ir_media *m)
     buf_add(out, file ? STR("\",\"fileUri\":\"") : STR("\",\"data\":\""));
     buf_add(out, m->data);
     buf_lit(out, "\"}}");
-}
-
-void gemini_put_source(struct buf *out, jtext url, jtext title, uint64_t from, uint64_t to)
-{
-    buf_lit(out, "{\"startIndex\":");
-    buf_add_u64(out, from);
-    buf_lit(out, ",\"endIndex\":");
-    buf_add_u64(out, to);
-    buf_lit(out, ",\"uri\":\"");
-    buf_add(out, url);
-    if (title.n) {
-        buf_lit(out, "\",\"title\":\"");
-        buf_add(out, title);
-    }
-    buf_lit(out, "\"}");
 }

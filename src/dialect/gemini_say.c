@@ -10,7 +10,7 @@
  * The same encoder serves both framings: server-sent events, and one JSON array, into
  * which it also puts the raw chunks of a provider that speaks Gemini.
  */
-#include "dialect/citation.h"
+#include "dialect/gemini_ground.h"
 #include "dialect/gemini_int.h"
 
 #define ID_MAX    96
@@ -22,14 +22,15 @@
 struct saying { /* one choice */
     bool seen;
     enum ir_finish finish;
-    uint64_t bytes;       /* of text so far, for the places of citations */
-    uint64_t block_at;    /* bytes at which the open block began */
-    bool is_custom;       /* the open call's arguments are free text */
-    size_t mark_n;        /* of the open thought: bytes of its maker's mark in `text` */
-    bool is_plain;        /* … came whole, as JSON text, not as an escaped string */
-    struct gather head;   /* of the open call: what stands before its arguments … */
-    struct gather text;   /* … the arguments (also of an opaque block), or a signature … */
-    struct gather behind; /* … and what follows; of an opaque block: its JSON */
+    uint64_t bytes;           /* of text so far, unescaped: the places of citations */
+    uint64_t block_at;        /* bytes at which the open block began */
+    bool is_custom;           /* the open call's arguments are free text */
+    size_t mark_n;            /* of the open thought: bytes of its maker's mark in `text` */
+    bool is_plain;            /* … came whole, as JSON text, not as an escaped string */
+    struct gather head;       /* of the open call: what stands before its arguments … */
+    struct gather text;       /* … the arguments (also of an opaque block), or a signature … */
+    struct gather behind;     /* … and what follows; of an opaque block: its JSON */
+    struct grounding *ground; /* NULL: nothing was cited or searched */
 };
 
 struct gemini_stream {
@@ -255,6 +256,7 @@ static void open_block(struct gemini_stream *st, struct saying *c, const struct 
 static void close_opaque(struct gemini_stream *st, struct saying *c, const struct ir_event *ev,
                          struct buf *out)
 {
+    ground_search(&c->ground, st->arena, gather_str(&c->behind), gather_str(&c->text));
     struct arena_mark mark = arena_mark(st->arena);
     str part = gemini_opaque_part(st->arena, gather_str(&c->behind), gather_str(&c->text));
 
@@ -281,24 +283,8 @@ static void close_block(struct gemini_stream *st, struct saying *c, const struct
     else if ((ev->kind == IR_THINKING || ev->kind == IR_TEXT) &&
              c->text.n > c->mark_n) /* a signature came, behind the mark of its maker */
         put_seal(st, c, ev, STR(""), gather_str(&c->text), out);
+    ground_support(c->ground, st->arena, c->block_at, c->bytes);
     c->mark_n = 0;
-}
-
-/* Where the words stand is told in bytes; the block that was cited is all that is known. */
-static void say_citation(struct gemini_stream *st, struct saying *c, const struct ir_event *ev,
-                         struct buf *out)
-{
-    jtext url, title;
-
-    if (!citation_url(ev->delta.text, &url, &title))
-        return;
-    begin_part(st, out);
-    buf_lit(out, "{\"text\":\"\"}]},\"citationMetadata\":{\"citationSources\":[");
-    gemini_put_source(out, url, title, c->block_at, c->bytes);
-    buf_lit(out, "]},\"index\":");
-    buf_add_u64(out, ev->choice);
-    buf_add_char(out, '}');
-    end_chunk(st, out);
 }
 
 static void say_delta(struct gemini_stream *st, struct saying *c, const struct ir_event *ev,
@@ -309,7 +295,7 @@ static void say_delta(struct gemini_stream *st, struct saying *c, const struct i
         if (!ev->delta.text.n)
             break;
         if (ev->kind == IR_TEXT)
-            c->bytes += ev->delta.text.n;
+            c->bytes += ground_bytes(ev->delta.text);
         put_text(st, c, ev, ev->delta.text, out);
         break;
     case IR_D_INPUT:
@@ -322,7 +308,7 @@ static void say_delta(struct gemini_stream *st, struct saying *c, const struct i
         gather_add(&c->text, st->arena, SEAL_MAX, ev->delta.text);
         break;
     case IR_D_CITATION:
-        say_citation(st, c, ev, out);
+        ground_cite(&c->ground, st->arena, ev->delta.text);
         break;
     case IR_D_LOGPROBS: /* Google's form has other figures; see docs/dialects/gemini.md */
         break;
@@ -379,6 +365,9 @@ static void say_end(struct gemini_stream *st, struct buf *out)
         buf_add(out, word);
         buf_lit(out, "\",\"index\":");
         buf_add_u64(out, i);
+        if (c->ground)
+            buf_lit(out, ",\"groundingMetadata\":");
+        ground_write(c->ground, out);
         buf_add_char(out, '}');
     }
     end_chunk(st, out);

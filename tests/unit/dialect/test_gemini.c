@@ -3,8 +3,11 @@
  * Gemini's front and back, and Vertex: paths both ways, what is refused (J13), how it is asked to
  * think, where signatures go, the array form, errors both ways, and counts that are none (U44).
  */
+#include <stdio.h>
+
 #include "drive.h"
 
+#include "dialect/gemini_ground.h"
 #include "dialect/openapi.h"
 
 /* ---- paths --------------------------------------------------------------------------------------
@@ -757,6 +760,96 @@ static void test_schemas(void **state)
     }
 }
 
+/* ---- sources ------------------------------------------------------------------------------------
+ */
+
+static void test_bytes_of_escaped_text(void **state)
+{
+    static const struct {
+        const char *text;
+        unsigned bytes;
+    } rows[] = {
+        {"", 0},        {"abc", 3},     {"a\\nb", 3},   {"\\\"\\\\", 2},       {"\xc3\xa9", 2},
+        {"\\u00e9", 2}, {"\\u0041", 1}, {"\\u20ac", 3}, {"\\ud83d\\ude00", 4}, {"\\ud83dx", 4},
+        {"\\u12", 3},
+    };
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+        if (ground_bytes(str_c(rows[i].text)) != rows[i].bytes)
+            fail_msg("%s: %u", rows[i].text, (unsigned)ground_bytes(str_c(rows[i].text)));
+}
+
+#define CITE(url) "{\"type\":\"web_search_result_location\",\"url\":\"" url "\",\"title\":\"T\"}"
+
+static void grounded(const struct grounding *g, const char *want)
+{
+    struct buf b = BUF_INIT(1 << 20);
+    ground_write(g, &b);
+    assert_str(buf_str(&b), want);
+    buf_fini(&b);
+}
+
+static void test_grounding(void **state)
+{
+    struct drive d;
+    struct grounding *g = NULL;
+    (void)state;
+    drive_init(&d);
+    struct arena *a = &d.arena;
+    ground_cite(&g, a, STR("{\"type\":\"char_location\",\"cited_text\":\"of a document\"}"));
+    ground_search(&g, a, STR("{\"type\":\"code_execution_tool_result\"}"), STR_NONE);
+    ground_search(&g, a, STR("no JSON"), STR_NONE);
+    ground_search(&g, a,
+                  STR("{\"type\":\"web_search_tool_result\",\"content\":{\"error_code\":1}}"),
+                  STR_NONE);
+    ground_support(g, a, 0, 5);
+    grounded(g, "");
+    ground_search(&g, a, STR("{\"type\":\"server_tool_use\",\"name\":\"web_search\",\"input\":{}}"),
+                  STR("{\\\"query\\\":\\\"a \\\\\\\"b\\\\\\\"\\\"}"));
+    grounded(g, "{\"webSearchQueries\":[\"a \\\"b\\\"\"]}");
+    ground_search(
+        &g, a,
+        STR("{\"type\":\"web_search_tool_result\",\"content\":[{\"url\":\"u1\",\"title\":\"T\"},"
+            "{\"url\":\"u2\",\"title\":\"\"},{\"url\":\"u1\"}]}"),
+        STR_NONE);
+    ground_cite(&g, a, STR(CITE("u2")));
+    ground_support(g, a, 3, 3); /* no words */
+    ground_support(g, a, 3, 9); /* … and nothing cited since */
+    ground_cite(&g, a, STR(CITE("u3")));
+    ground_cite(&g, a, STR(CITE("u1")));
+    ground_cite(&g, a, STR(CITE("u3")));
+    ground_support(g, a, 9, 12);
+    ground_support(g, a, 12, 15);
+    grounded(g,
+             "{\"webSearchQueries\":[\"a \\\"b\\\"\"],\"groundingChunks\":["
+             "{\"web\":{\"uri\":\"u1\",\"title\":\"T\"}},{\"web\":{\"uri\":\"u2\",\"title\":\"\"}},"
+             "{\"web\":{\"uri\":\"u3\",\"title\":\"T\"}}],\"groundingSupports\":[{\"segment\":"
+             "{\"startIndex\":9,\"endIndex\":12},\"groundingChunkIndices\":[0,2]}]}");
+    drive_fini(&d);
+}
+
+/* A page more than there is room for is not told, nor what rests on it alone. */
+static void test_grounding_is_bounded(void **state)
+{
+    struct drive d;
+    struct grounding *g = NULL;
+    (void)state;
+    drive_init(&d);
+    for (unsigned i = 0; i < GROUND_SOURCES + 10; i++) {
+        char text[128];
+        snprintf(text, sizeof text, CITE("https://e.org/%u"), i);
+        ground_cite(&g, &d.arena, str_c(text));
+        ground_support(g, &d.arena, i, i + 1);
+    }
+    assert_int_equal(g->n, GROUND_SOURCES);
+    struct buf b = BUF_INIT(1 << 20);
+    ground_write(g, &b);
+    assert_int_equal(str_find(buf_str(&b), STR("e.org/128")), SIZE_MAX);
+    assert_true(json_has(json_path(drive_json(&d, buf_str(&b)), "groundingSupports", NULL)));
+    buf_fini(&b);
+    drive_fini(&d);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -781,6 +874,9 @@ int main(void)
         cmocka_unit_test(test_errors_to_clients),
         cmocka_unit_test(test_errors_of_providers),
         cmocka_unit_test(test_schemas),
+        cmocka_unit_test(test_bytes_of_escaped_text),
+        cmocka_unit_test(test_grounding),
+        cmocka_unit_test(test_grounding_is_bounded),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
