@@ -67,7 +67,8 @@ enum dialect_search {
     SEARCH_OPTIONS /* web_search_options, OpenAI's search models */,
     SEARCH_TOOL /* a tool "openrouter:web_search" */,
     SEARCH_FILTER /* web_search_options and search_domain_filter, Perplexity */,
-    SEARCH_ENABLE /* enable_search, Qwen */
+    SEARCH_ENABLE /* enable_search, Qwen */,
+    SEARCH_GLM /* a tool "web_search", Zhipu */
 };
 enum dialect_thinking { THINKING_AUTO, THINKING_BUDGET, THINKING_ADAPTIVE }; /* Anthropic models */
 /* System messages after the first turn: as they are, or as the user's text in <system> tags. AUTO:

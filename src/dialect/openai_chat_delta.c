@@ -224,8 +224,16 @@ static void take_annotations(struct chat_feeding *f, jval list)
     }
 }
 
+static void cite_source(struct chat_feeding *f, bool titled, jval v)
+{
+    jtext url = json_raw(titled ? json_get_lit(v, "url") : v);
+
+    cite(f, url.n || !titled ? url : json_raw(json_get_lit(v, "link")),
+         json_raw(json_get_lit(v, "title")), STR(""));
+}
+
 /* Perplexity and xAI name their sources beside the choices, in every chunk: results with titles, or
- * addresses alone. */
+ * addresses alone. Zhipu does in whole answers, and calls the address a link. */
 void chat_take_sources(struct chat_feeding *f, jval results, jval urls)
 {
     bool titled = json_is(results, JSON_ARRAY);
@@ -235,8 +243,7 @@ void chat_take_sources(struct chat_feeding *f, jval results, jval urls)
     if (!f->c->open || f->c->kind != IR_TEXT)
         return;
     for (unsigned n = 0; json_is(list, JSON_ARRAY) && n < SOURCES_MAX && json_next(&it); n++)
-        cite(f, json_raw(titled ? json_get_lit(it.val, "url") : it.val),
-             json_raw(json_get_lit(it.val, "title")), STR(""));
+        cite_source(f, titled, it.val);
 }
 
 /* Pictures that a model made (OpenRouter). */

@@ -40,7 +40,7 @@ static void sort_rare(str k, jval v, struct chunk *to)
         to->flat_error |= json_str_is(v, STR("error"));
     else if (IS(k, "detail") || IS(k, "message"))
         to->words = true;
-    else if (IS(k, "search_results"))
+    else if (IS(k, "search_results") || IS(k, "web_search"))
         to->results = v;
     else if (IS(k, "citations"))
         to->citations = v;

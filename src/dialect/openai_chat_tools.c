@@ -133,6 +133,7 @@ static const unsigned search_takes[] = {
                     TAKES_LOCATION | TAKES_CONTEXT,
     [SEARCH_FILTER] = TAKES_ALLOWED | TAKES_BLOCKED | TAKES_LOCATION | TAKES_CONTEXT,
     [SEARCH_ENABLE] = 0,
+    [SEARCH_GLM] = 0,
 };
 
 static bool has_way(const struct chat_writer *cw, const struct ir_tool *t)
@@ -206,6 +207,17 @@ static void put_search_tool(struct chat_writer *cw, const struct ir_tool *t)
     json_end(w);
 }
 
+/* Zhipu's: which engine is a question of money there, so its own usual one; the pages come with a
+ * whole answer. https://docs.bigmodel.cn/cn/guide/tools/web-search */
+static void put_glm_search(struct chat_writer *cw, const struct ir_tool *t)
+{
+    struct json_writer *w = &cw->w;
+
+    (void)server_tool_options(t, search_takes[SEARCH_GLM], cw->arena, cw->lossy);
+    json_put_text(w, STR("{\"type\":\"web_search\",\"web_search\":{\"enable\":true,"
+                         "\"search_engine\":\"search_std\",\"search_result\":true}}"));
+}
+
 /* A search that is a member of the request, not one of its tools. */
 static void put_search(struct chat_writer *cw, const struct ir_tool *t)
 {
@@ -242,7 +254,17 @@ static bool is_ours(const struct chat_writer *cw, const struct ir_tool *t)
 static bool is_listed(const struct chat_writer *cw, const struct ir_tool *t)
 {
     return is_function(cw, t) || is_ours(cw, t) ||
-           (has_way(cw, t) && cw->c->opts->search == SEARCH_TOOL);
+           (has_way(cw, t) &&
+            (cw->c->opts->search == SEARCH_TOOL || cw->c->opts->search == SEARCH_GLM));
+}
+
+/* A Chat client that knows Zhipu says it in Zhipu's words, which hold more than we have options
+ * for.
+ */
+static bool is_glms_own(const struct chat_writer *cw, const struct ir_tool *t)
+{
+    return cw->c->opts->search == SEARCH_GLM && is_ours(cw, t) &&
+           str_eq(t->type, STR("web_search"));
 }
 
 static void put_tool(struct chat_writer *cw, const struct ir_tool *t)
@@ -251,10 +273,12 @@ static void put_tool(struct chat_writer *cw, const struct ir_tool *t)
         put_function(cw, t);
     else if (t->kind == IR_TOOL_CUSTOM)
         put_custom(cw, t);
-    else if (has_way(cw, t))
-        put_search_tool(cw, t);
-    else
+    else if (!has_way(cw, t) || is_glms_own(cw, t))
         json_put_text(&cw->w, t->raw);
+    else if (cw->c->opts->search == SEARCH_GLM)
+        put_glm_search(cw, t);
+    else
+        put_search_tool(cw, t);
 }
 
 void chat_put_tools(struct chat_writer *cw)

@@ -71,6 +71,7 @@ static const char *const searches[] = {
     [SEARCH_TOOL] = "a tool `openrouter:web_search`",
     [SEARCH_FILTER] = "`web_search_options`, `search_domain_filter`",
     [SEARCH_ENABLE] = "`enable_search`",
+    [SEARCH_GLM] = "a tool `web_search`",
 };
 
 static void put_set(struct buf *to, const char *word, uint64_t set)

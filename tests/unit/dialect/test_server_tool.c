@@ -9,6 +9,10 @@
     "\"allowed_domains\":[\"a.com\"],\"user_location\":{\"type\":\"approximate\",\"city\":" \
     "\"Rome\"}}"
 
+#define GLM_SEARCH                                                                               \
+    "{\"type\":\"web_search\",\"web_search\":{\"enable\":true,\"search_engine\":\"search_std\"," \
+    "\"search_result\":true}}"
+
 enum from { MESSAGES, RESPONSES, GEMINI, CHAT };
 
 static const struct {
@@ -101,6 +105,15 @@ static const struct row {
      "search_domain_filter", "[\"a.com\"]", "tools.web_search_20250305.max_uses"},
     {GEMINI, "\"tools\":[{\"googleSearch\":{}}]", &dialect_openai_chat, "dashscope", "qwen3-max",
      "enable_search", "true", ""},
+    {MESSAGES, "\"tools\":[" SEARCH_ALL "]", &dialect_openai_chat, "zhipu", "glm-4.7", "tools",
+     "[" GLM_SEARCH "]",
+     "tools.web_search_20250305.max_uses, tools.web_search_20250305.allowed_domains, "
+     "tools.web_search_20250305.user_location"},
+    {CHAT, "\"web_search_options\":{}", &dialect_openai_chat, "zhipu", "glm-4.7", "tools",
+     "[" GLM_SEARCH "]", ""},
+    {CHAT, "\"tools\":[{\"type\":\"web_search\",\"web_search\":{\"enable\":true,\"count\":3}}]",
+     &dialect_openai_chat, "zhipu-coding", "glm-4.7", "tools",
+     "[{\"type\":\"web_search\",\"web_search\":{\"enable\":true,\"count\":3}}]", ""},
     {MESSAGES, "\"tools\":[" SEARCH_ALL "]", &dialect_openai_chat, NULL, "gpt-5.1",
      "web_search_options", NULL, "tools.web_search_20250305"},
     {CHAT,
