@@ -9,19 +9,6 @@
 
 #define NESTING_MAX 4
 
-static enum rc add_block(struct decoding *d, struct ir_block ***tail, enum ir_kind kind, jval v,
-                         struct ir_block **ret)
-{
-    struct ir_block *b = ir_add_block(d->arena, tail, kind);
-
-    if (!b)
-        return field_nomem(d);
-    if (json_has(v))
-        b->raw = json_text(v);
-    *ret = b;
-    return RC_OK;
-}
-
 /* ---- images and documents -----------------------------------------------------------------------
  */
 
@@ -52,6 +39,7 @@ static enum rc read_source(struct decoding *d, jval v, const struct field_at *up
     struct source s = {0};
 
     TRY(field_walk(d, v, rows, ARRAY_LEN(rows), &s, &at));
+    ASSERT(!to->data.p && !to->blocks); /* a block has one source */
     to->media_type = s.media_type;
     to->data = s.data;
     if (str_eq(s.type, STR("base64"))) {
@@ -241,10 +229,10 @@ static enum rc read_block(struct decoding *d, jval v, const struct field_at *at,
         return field_bad(d, at, "a content block needs a type", "missing_required_parameter");
     for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
         if (str_eq(type, kinds[i].type)) {
-            TRY(add_block(d, tail, kinds[i].kind, v, &b));
+            TRY(field_add_block(d, tail, kinds[i].kind, v, &b));
             return kinds[i].read(d, v, at, b);
         }
-    TRY(add_block(d, tail, IR_OPAQUE, v, &b));
+    TRY(field_add_block(d, tail, IR_OPAQUE, v, &b));
     b->opaque.type = type;
     b->opaque.id = json_raw(json_get_lit(v, "id"));
     if (!b->opaque.id.n) /* a result names the call it answers */
@@ -265,7 +253,7 @@ enum rc anthropic_read_content(struct decoding *d, jval v, const struct field_at
     if (json_is_nothing(v))
         return RC_OK;
     if (json_is(v, JSON_STRING)) {
-        TRY(add_block(d, tail, IR_TEXT, JVAL_NONE, &b));
+        TRY(field_add_block(d, tail, IR_TEXT, JVAL_NONE, &b));
         b->text.text = json_raw(v);
         return RC_OK;
     }

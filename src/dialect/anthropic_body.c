@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * anthropic_body.c - a collected answer as one message object.
+ *
+ * The same that a stream tells (anthropic_say.c), for clients that did not ask for one: blocks in
+ * their order, the arguments of calls as objects, foreign seals with their maker's mark, a call's
+ * own in a block before it.
  */
 #include "base/auto.h"
 #include "base/fmt.h"
@@ -28,6 +32,7 @@ static void put_text(struct json_writer *w, const struct ir_block *b)
     json_end(w);
 }
 
+/* dialect/seal.h: another maker's seal has a mark in front, for whoever gets it back. */
 static void put_seal(struct json_writer *w, jtext format, jtext seal)
 {
     json_open_str(w);
@@ -74,6 +79,7 @@ static void put_use(struct json_writer *w, const struct ir_block *b, struct dial
 {
     char digits[FMT_U64_MAX];
 
+    ASSERT(b->kind == IR_TOOL_USE && nth > 0);
     begin(w, STR("tool_use"));
     json_key(w, "id");
     if (b->use.id.n) {
@@ -92,6 +98,7 @@ static void put_use(struct json_writer *w, const struct ir_block *b, struct dial
     json_end(w);
 }
 
+/* True: the model refused, which this language says in the stop reason. */
 static bool put_content(struct json_writer *w, const struct ir_answer *an, str own_id)
 {
     AUTO(scratch_fini) struct dialect_scratch scratch;
@@ -162,6 +169,7 @@ static void put_usage(struct json_writer *w, const struct ir_response *r,
     buf_add_char(&b, '{');
     anthropic_write_usage(&u, true, &b);
     buf_add_char(&b, '}');
+    ASSERT(!b.failed);
     json_key(w, "usage");
     json_put_text(w, buf_str(&b)); /* short, so it is copied */
 }
@@ -193,4 +201,5 @@ void anthropic_encode_body(const struct ir_response *r, const struct front_opts 
     put_stop(&w, an, refused);
     put_usage(&w, r, o);
     json_end(&w);
+    ASSERT(w.depth == 0);
 }

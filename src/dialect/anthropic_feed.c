@@ -8,7 +8,7 @@
  * come in message_delta, the end is message_stop; whatever follows is dropped.
  */
 #include "dialect/anthropic_int.h"
-#include "dialect/provider_error.h"
+#include "dialect/feed_fail.h"
 
 struct anthropic_decoder {
     bool started, over, finished;
@@ -169,27 +169,12 @@ static bool is_nameless(jval b)
 
 static enum feed_result broke(struct feeding *f, str message)
 {
-    struct fail fail = {.kind = ERR_UPSTREAM, .message = message};
-    struct ir_event ev = {.type = IR_EV_ERROR, .fail = &fail};
-
-    ASSERT(!f->st->over); /* an answer ends once */
-    f->st->over = true;
-    ir_emit(f->sink, &ev);
-    return FEED_ERROR;
+    return feed_unusable(&f->st->over, f->sink, message);
 }
 
 static enum feed_result provider_failed(struct feeding *f, jval root)
 {
-    struct provider_error e = {0};
-    struct provider_text text;
-    struct fail fail;
-    struct ir_event ev = {.type = IR_EV_ERROR, .fail = &fail};
-
-    (void)provider_error_read(root, &e);
-    provider_error_fail(&e, 0, &text, &fail);
-    f->st->over = true;
-    ir_emit(f->sink, &ev);
-    return FEED_ERROR;
+    return feed_said_error(&f->st->over, f->sink, root);
 }
 
 static void start(struct feeding *f, jval message)

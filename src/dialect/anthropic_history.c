@@ -8,9 +8,7 @@
  * Claude's. What can't be carried at all leaves a note in its place, so that the model knows that
  * something is missing, and is named in the lossy set.
  */
-#include "base/b64.h"
 #include "dialect/anthropic_int.h"
-#include "dialect/media.h"
 #include "dialect/server_block.h"
 
 void anthropic_lose(struct anthropic_writer *aw, str name)
@@ -18,19 +16,19 @@ void anthropic_lose(struct anthropic_writer *aw, str name)
     ir_lossy_add(aw->lossy, name);
 }
 
-static bool own_words(const struct anthropic_writer *aw)
+bool anthropic_own_words(const struct anthropic_writer *aw)
 {
     return str_eq(aw->r->family, STR(ANTHROPIC_FAMILY));
 }
 
-static void begin(struct anthropic_writer *aw, str type)
+void anthropic_begin_block(struct anthropic_writer *aw, str type)
 {
     json_begin_object(&aw->w);
     json_key(&aw->w, "type");
     json_put_raw_str(&aw->w, type);
 }
 
-static void end(struct anthropic_writer *aw, const struct ir_block *b)
+void anthropic_end_block(struct anthropic_writer *aw, const struct ir_block *b)
 {
     if (b->cache.n) {
         json_key(&aw->w, "cache_control");
@@ -39,145 +37,13 @@ static void end(struct anthropic_writer *aw, const struct ir_block *b)
     json_end(&aw->w);
 }
 
-static void put_note(struct anthropic_writer *aw, str text, str loss)
+void anthropic_put_note(struct anthropic_writer *aw, str text, str loss)
 {
-    begin(aw, STR("text"));
+    anthropic_begin_block(aw, STR("text"));
     json_key(&aw->w, "text");
     json_put_raw_str(&aw->w, text);
     json_end(&aw->w);
     anthropic_lose(aw, loss);
-}
-
-/* ---- images and documents -----------------------------------------------------------------------
- */
-
-static void put_source(struct anthropic_writer *aw, const struct ir_media *m, str type)
-{
-    struct json_writer *w = &aw->w;
-
-    json_key(w, "source");
-    json_begin_object(w);
-    json_key(w, "type");
-    if (m->src == IR_MEDIA_URL) {
-        json_put_lit(w, "url");
-        json_key(w, "url");
-        json_put_raw_str(w, m->data);
-    } else if (m->src == IR_MEDIA_FILE_ID) {
-        json_put_lit(w, "file");
-        json_key(w, "file_id");
-        json_put_raw_str(w, m->data);
-    } else {
-        json_put_lit(w, "base64");
-        json_key(w, "media_type");
-        json_put_raw_str(w, type);
-        json_key(w, "data");
-        json_put_raw_str(w, m->data);
-    }
-    json_end(w);
-}
-
-static void put_image(struct anthropic_writer *aw, const struct ir_block *b)
-{
-    const struct ir_media *m = &b->media;
-    str sniffed = m->src == IR_MEDIA_BASE64 ? media_sniff(m->data) : STR_NONE;
-
-    if (m->src == IR_MEDIA_FILE_ID && !own_words(aw)) {
-        put_note(aw, STR("[an image was here that only its own provider can read]"),
-                 STR("image.file_id"));
-        return;
-    }
-    if (media_refuses_url(aw->c->opts, IR_IMAGE, m)) {
-        put_note(aw, STR("[an image was here that this model can't fetch]"), STR("image.url"));
-        return;
-    }
-    if (m->detail.n && !str_eq(m->detail, STR("auto")))
-        anthropic_lose(aw, STR("image.detail"));
-    begin(aw, STR("image"));
-    put_source(aw, m, sniffed.n ? sniffed : m->media_type.n ? m->media_type : STR("image/png"));
-    end(aw, b);
-}
-
-/* A text file as the text that it is: base64 undone. False: it was none. */
-static bool put_decoded(struct anthropic_writer *aw, const struct ir_media *m)
-{
-    str raw = ir_unescape(aw->arena, m->data);
-    size_t cap = raw.n / 4 * 3 + 3;
-    struct buf b = {.p = arena_alloc(aw->arena, cap), .cap = cap, .max = cap};
-
-    if (!b.p || !raw.p || b64_decode(&b, raw) != RC_OK)
-        return false;
-    json_key(&aw->w, "source");
-    json_begin_object(&aw->w);
-    json_key(&aw->w, "type");
-    json_put_lit(&aw->w, "text");
-    json_key(&aw->w, "media_type");
-    json_put_lit(&aw->w, "text/plain");
-    json_key(&aw->w, "data");
-    json_put_str(&aw->w, buf_str(&b));
-    json_end(&aw->w);
-    return true;
-}
-
-static void put_nested(struct anthropic_writer *aw, const struct ir_block *b);
-
-static void put_document_source(struct anthropic_writer *aw, const struct ir_media *m)
-{
-    struct json_writer *w = &aw->w;
-
-    if (m->src == IR_MEDIA_BASE64 && str_has_prefix(m->media_type, STR("text")) &&
-        put_decoded(aw, m))
-        return;
-    if (m->src != IR_MEDIA_TEXT && m->src != IR_MEDIA_BLOCKS) {
-        put_source(aw, m, m->media_type.n ? m->media_type : STR("application/pdf"));
-        return;
-    }
-    json_key(w, "source");
-    json_begin_object(w);
-    json_key(w, "type");
-    if (m->src == IR_MEDIA_TEXT) {
-        json_put_lit(w, "text");
-        json_key(w, "media_type");
-        json_put_lit(w, "text/plain");
-        json_key(w, "data");
-        json_put_raw_str(w, m->data);
-    } else {
-        json_put_lit(w, "content");
-        json_key(w, "content");
-        json_begin_array(w);
-        put_nested(aw, m->blocks);
-        json_end(w);
-    }
-    json_end(w);
-}
-
-static void put_document(struct anthropic_writer *aw, const struct ir_block *b)
-{
-    const struct ir_media *m = &b->media;
-
-    if (m->src == IR_MEDIA_FILE_ID && !own_words(aw)) {
-        put_note(aw, STR("[a document was here that only its own provider can read]"),
-                 STR("document.file_id"));
-        return;
-    }
-    if (media_refuses_url(aw->c->opts, IR_DOCUMENT, m)) {
-        put_note(aw, STR("[a document was here that this model can't fetch]"), STR("document.url"));
-        return;
-    }
-    begin(aw, STR("document"));
-    put_document_source(aw, m);
-    if (m->title.n) {
-        json_key(&aw->w, "title");
-        json_put_raw_str(&aw->w, m->title);
-    }
-    if (m->context.n) {
-        json_key(&aw->w, "context");
-        json_put_raw_str(&aw->w, m->context);
-    }
-    if (m->citations.n) {
-        json_key(&aw->w, "citations");
-        json_put_text(&aw->w, m->citations);
-    }
-    end(aw, b);
 }
 
 /* ---- text, thoughts, calls ----------------------------------------------------------------------
@@ -188,17 +54,17 @@ static void put_text(struct anthropic_writer *aw, const struct ir_block *b, jtex
 {
     struct json_writer *w = &aw->w;
 
-    begin(aw, STR("text"));
+    anthropic_begin_block(aw, STR("text"));
     json_key(w, "text");
     json_put_raw_str(w, text);
-    if (b->kind == IR_TEXT && b->text.citations && assistant && own_words(aw)) {
+    if (b->kind == IR_TEXT && b->text.citations && assistant && anthropic_own_words(aw)) {
         json_key(w, "citations");
         json_begin_array(w);
         for (const struct ir_cite *c = b->text.citations; c; c = c->next)
             json_put_text(w, c->json);
         json_end(w);
     }
-    end(aw, b);
+    anthropic_end_block(aw, b);
 }
 
 static void put_thought(struct anthropic_writer *aw, const struct ir_block *b)
@@ -210,11 +76,11 @@ static void put_thought(struct anthropic_writer *aw, const struct ir_block *b)
         return;
     }
     if (b->kind == IR_REDACTED) {
-        begin(aw, STR("redacted_thinking"));
+        anthropic_begin_block(aw, STR("redacted_thinking"));
         json_key(w, "data");
         json_put_raw_str(w, b->thinking.text);
     } else {
-        begin(aw, STR("thinking"));
+        anthropic_begin_block(aw, STR("thinking"));
         json_key(w, "thinking");
         json_put_raw_str(w, b->thinking.text);
         json_key(w, "signature");
@@ -239,7 +105,7 @@ static void put_id(struct anthropic_writer *aw, jtext id)
     for (size_t i = 0; i < id.n; i++)
         bad += !is_id_char(id.p[i]);
     p = bad ? arena_alloc(aw->arena, id.n) : NULL;
-    if (!p) {
+    if (!p) { /* as it is: also where the arena is full, which ends the call later */
         json_put_raw_str(&aw->w, id.n ? id : STR("call"));
         return;
     }
@@ -274,13 +140,13 @@ static void put_input(struct anthropic_writer *aw, const struct ir_block *b)
 
 static void put_use(struct anthropic_writer *aw, const struct ir_block *b)
 {
-    begin(aw, STR("tool_use"));
+    anthropic_begin_block(aw, STR("tool_use"));
     json_key(&aw->w, "id");
     put_id(aw, b->use.id);
     json_key(&aw->w, "name");
     json_put_raw_str(&aw->w, b->use.name);
     put_input(aw, b);
-    end(aw, b);
+    anthropic_end_block(aw, b);
 }
 
 static void put_result(struct anthropic_writer *aw, const struct ir_block *b)
@@ -288,7 +154,7 @@ static void put_result(struct anthropic_writer *aw, const struct ir_block *b)
     const struct ir_block *in = b->result.content;
     struct json_writer *w = &aw->w;
 
-    begin(aw, STR("tool_result"));
+    anthropic_begin_block(aw, STR("tool_result"));
     json_key(w, "tool_use_id");
     put_id(aw, b->result.id);
     if (in && !in->next && in->kind == IR_TEXT && !in->cache.n) {
@@ -297,14 +163,14 @@ static void put_result(struct anthropic_writer *aw, const struct ir_block *b)
     } else if (in) {
         json_key(w, "content");
         json_begin_array(w);
-        put_nested(aw, in);
+        anthropic_put_nested(aw, in);
         json_end(w);
     }
     if (b->is_error) {
         json_key(w, "is_error");
         json_put_bool(w, true);
     }
-    end(aw, b);
+    anthropic_end_block(aw, b);
 }
 
 /* ---- blocks -------------------------------------------------------------------------------------
@@ -319,8 +185,8 @@ static bool says(const struct anthropic_writer *aw, const struct ir_block *b)
     if (b->kind == IR_THINKING || b->kind == IR_REDACTED)
         return anthropic_keeps_thought(b);
     if (b->kind == IR_OPAQUE)
-        return own_words(aw) ? !str_has_prefix(b->opaque.id, STR(SERVER_BLOCK_MADE))
-                             : !str_has_suffix(b->opaque.type, STR("_call"));
+        return anthropic_own_words(aw) ? !str_has_prefix(b->opaque.id, STR(SERVER_BLOCK_MADE))
+                                       : !str_has_suffix(b->opaque.type, STR("_call"));
     return true;
 }
 
@@ -337,13 +203,14 @@ static void put_block(struct anthropic_writer *aw, const struct ir_block *b, boo
         put_thought(aw, b);
         break;
     case IR_IMAGE:
-        put_image(aw, b);
+        anthropic_put_image(aw, b);
         break;
     case IR_DOCUMENT:
-        put_document(aw, b);
+        anthropic_put_document(aw, b);
         break;
     case IR_AUDIO:
-        put_note(aw, STR("[a sound was here, which this model can't hear]"), STR("input_audio"));
+        anthropic_put_note(aw, STR("[a sound was here, which this model can't hear]"),
+                           STR("input_audio"));
         break;
     case IR_TOOL_USE:
         put_use(aw, b);
@@ -354,15 +221,16 @@ static void put_block(struct anthropic_writer *aw, const struct ir_block *b, boo
     case IR_OPAQUE:
         if (!says(aw, b))
             anthropic_lose(aw, b->opaque.type);
-        else if (own_words(aw))
+        else if (anthropic_own_words(aw))
             json_put_text(&aw->w, b->raw);
         else
-            put_note(aw, STR("[a part was here that this model can't read]"), b->opaque.type);
+            anthropic_put_note(aw, STR("[a part was here that this model can't read]"),
+                               b->opaque.type);
         break;
     }
 }
 
-static void put_nested(struct anthropic_writer *aw, const struct ir_block *b)
+void anthropic_put_nested(struct anthropic_writer *aw, const struct ir_block *b)
 {
     for (; b; b = b->next)
         put_block(aw, b, false);
@@ -389,6 +257,7 @@ static bool keeps_mid_system(const struct anthropic_writer *aw)
     return aw->c->opts->mid_system == MID_SYSTEM_KEEP;
 }
 
+/* Leading system messages become `system`; the turns begin behind them. NULL: there are none. */
 static const struct ir_message *first_turn(const struct ir_request *r)
 {
     const struct ir_message *m = r->messages;
@@ -401,7 +270,7 @@ static const struct ir_message *first_turn(const struct ir_request *r)
 /* The schema, where the model can't be bound to it: asked for in words. */
 static void put_schema_text(struct anthropic_writer *aw)
 {
-    begin(aw, STR("text"));
+    anthropic_begin_block(aw, STR("text"));
     json_key(&aw->w, "text");
     json_open_str(&aw->w);
     json_add_raw(&aw->w, STR("Answer only with a JSON document that matches this JSON Schema:\\n"));
@@ -433,7 +302,7 @@ void anthropic_put_system(struct anthropic_writer *aw)
     }
     json_begin_array(&aw->w);
     for (m = aw->r->messages; m != stop; m = m->next)
-        put_nested(aw, m->blocks);
+        anthropic_put_nested(aw, m->blocks);
     if (aw->schema_in_words)
         put_schema_text(aw);
     json_end(&aw->w);
@@ -467,7 +336,7 @@ static void end_turn(struct anthropic_writer *aw)
 /* System text among the turns, for models that know it at the front only. */
 static void put_mid_system(struct anthropic_writer *aw, const struct ir_message *m)
 {
-    begin(aw, STR("text"));
+    anthropic_begin_block(aw, STR("text"));
     json_key(&aw->w, "text");
     json_open_str(&aw->w);
     json_add_raw(&aw->w, STR("<system>\\n"));
@@ -512,14 +381,16 @@ static void put_turn(struct anthropic_writer *aw, const struct ir_message *m)
             if (anthropic_trimmed(b->text.text).n)
                 put_text(aw, b, anthropic_trimmed(b->text.text), true);
         } else if (assistant && (b->kind == IR_IMAGE || b->kind == IR_DOCUMENT)) {
-            put_note(aw, STR("[a picture or file of the assistant's was here]"),
-                     STR("messages.image"));
+            anthropic_put_note(aw, STR("[a picture or file of the assistant's was here]"),
+                               STR("messages.image"));
         } else {
             put_block(aw, b, assistant);
         }
     }
 }
 
+/* A turn of which nothing can be said is left out, and what it held is named: an empty one would be
+ * refused. */
 static void note_dropped(struct anthropic_writer *aw, const struct ir_message *m)
 {
     for (const struct ir_block *b = m->blocks; b; b = b->next)
@@ -533,14 +404,15 @@ void anthropic_put_messages(struct anthropic_writer *aw)
 {
     const struct ir_message *m = first_turn(aw->r);
     bool only_system = !m && aw->r->messages;
-    str role = STR_NONE;
+    unsigned depth = aw->w.depth;
+    str role = STR_NONE; /* of the turn that is open; absent: none is */
 
     json_begin_array(&aw->w);
     if (only_system) { /* only system text: put it to the model as a question */
         anthropic_lose(aw, STR("messages.role"));
         begin_turn(aw, STR("user"));
         for (m = aw->r->messages; m; m = m->next)
-            put_nested(aw, m->blocks);
+            anthropic_put_nested(aw, m->blocks);
         end_turn(aw);
     }
     for (; m; m = m->next) {
@@ -552,7 +424,7 @@ void anthropic_put_messages(struct anthropic_writer *aw)
         }
         if (!role.n && str_eq(next, STR("assistant"))) {
             begin_turn(aw, STR("user")); /* the first turn must be the user's */
-            put_note(aw, STR("(The assistant speaks first.)"), STR("messages.role"));
+            anthropic_put_note(aw, STR("(The assistant speaks first.)"), STR("messages.role"));
             end_turn(aw);
         }
         if (!str_eq(role, next)) {
@@ -565,10 +437,11 @@ void anthropic_put_messages(struct anthropic_writer *aw)
     }
     if (!role.n && !only_system) { /* turns there were, but none with a word in it */
         begin_turn(aw, STR("user"));
-        put_note(aw, STR("(The user sent an empty message.)"), STR("messages.role"));
+        anthropic_put_note(aw, STR("(The user sent an empty message.)"), STR("messages.role"));
         role = STR("user");
     }
     if (role.n)
         end_turn(aw);
     json_end(&aw->w);
+    ASSERT(aw->w.depth == depth); /* each turn that was begun was ended */
 }

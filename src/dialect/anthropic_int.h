@@ -6,6 +6,7 @@
  *     anthropic.c          the table, paths, headers, errors
  *     anthropic_read.c     front: request bytes → canonical; anthropic_block.c: its content blocks
  *     anthropic_write.c    back:  canonical → request bytes; anthropic_history.c: its messages,
+ *                          anthropic_media.c: their pictures and documents,
  *                          anthropic_think.c: what becomes of reasoning
  *     anthropic_feed.c     back:  answer bytes → events; anthropic_usage.c: token counts, both ways
  *     anthropic_say.c      front: events → stream; anthropic_body.c: a collected answer → body
@@ -59,6 +60,18 @@ enum rc anthropic_encode_request(const struct ir_request *r, const struct back_c
 enum rc anthropic_encode_enveloped(const struct ir_request *r, const struct back_call *c,
                                    const struct anthropic_envelope *e, struct arena *a,
                                    struct rope *out, struct ir_lossy *lossy) MUST_CHECK;
+/* anthropic_history.c: a block's beginning, up to its type, and its end with what may stand on any
+ * block. */
+void anthropic_begin_block(struct anthropic_writer *aw, str type);
+void anthropic_end_block(struct anthropic_writer *aw, const struct ir_block *b);
+/* Text in the place of what can't be shown, so that the model knows; the loss is named. */
+void anthropic_put_note(struct anthropic_writer *aw, str text, str loss);
+void anthropic_put_nested(struct anthropic_writer *aw, const struct ir_block *b); /* a list */
+/* The client spoke Messages too: what only its provider can read (files, citations) is its own. */
+bool anthropic_own_words(const struct anthropic_writer *aw);
+/* anthropic_media.c */
+void anthropic_put_image(struct anthropic_writer *aw, const struct ir_block *b);
+void anthropic_put_document(struct anthropic_writer *aw, const struct ir_block *b);
 void anthropic_lose(struct anthropic_writer *aw, str name);
 /* A tool's schema as a value: Claude wants a plain object at its root. */
 void anthropic_put_schema(struct anthropic_writer *aw, jval schema);

@@ -510,6 +510,7 @@ enum rc anthropic_encode_enveloped(const struct ir_request *r, const struct back
     json_key(w, "messages");
     anthropic_put_messages(&aw);
     json_end(w);
+    ASSERT(aw.w.depth == 0); /* all that was begun was ended */
     if (arena_is_full(a))
         return RC_NOMEM;
     return rope_failed(out) ? RC_LIMIT : RC_OK;

@@ -1,6 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * bedrock_body.c - a collected answer as a Converse response.
+ *
+ * The blocks of Converse have no type: the one member of each says what it is (text, toolUse,
+ * reasoningContent, citationsContent). Text with citations is a block of another kind than text
+ * without. What is made up here goes through one scratch buffer and is copied out at once, for the
+ * rope only refers to what is long.
  */
 #include "base/auto.h"
 #include "base/fmt.h"
@@ -62,6 +67,7 @@ static void put_cited(struct body *b, const struct ir_block *k)
 
 static void put_sealed(struct body *b, jtext format, jtext data)
 {
+    ASSERT(data.n);
     buf_clear(&b->scratch.text);
     bedrock_seal(seal_mark(format, STR(ANTHROPIC_FORMAT)), data, &b->scratch.text);
     json_begin_object(b->w);

@@ -468,6 +468,7 @@ enum rc bedrock_encode_request(const struct ir_request *r, const struct back_cal
     json_key(w, "messages");
     bedrock_put_messages(&bw);
     json_end(w);
+    ASSERT(bw.a.w.depth == 0); /* all that was begun was ended */
     if (arena_is_full(a))
         return RC_NOMEM;
     return rope_failed(out) ? RC_LIMIT : RC_OK;

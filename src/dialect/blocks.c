@@ -1,5 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* blocks.c - see the header. */
+/*
+ * blocks.c - see the header.
+ *
+ * Languages that tell an answer without blocks (Cohere, Ollama) differ in their words alone: what
+ * is open, what closes it and how blocks are numbered is here, so that no decoder can send an order
+ * of events that a writer would have to guess about.
+ */
 #include "dialect/blocks.h"
 
 static struct ir_event event_of(const struct blocks *b, enum ir_event_type type)
@@ -42,6 +48,7 @@ struct ir_event blocks_begin(struct blocks *b, struct ir_sink s, enum ir_kind ki
     return event_of(b, IR_EV_BLOCK_START);
 }
 
+/* Pieces of one kind that follow each other are one block, however they were cut. */
 void blocks_need(struct blocks *b, struct ir_sink s, enum ir_kind kind)
 {
     struct ir_event ev;
@@ -62,6 +69,7 @@ void blocks_delta(const struct blocks *b, struct ir_sink s, enum ir_delta what, 
     ir_emit(s, &ev);
 }
 
+/* Empty pieces are frequent (a role, a heartbeat), and must open nothing. */
 void blocks_say(struct blocks *b, struct ir_sink s, enum ir_kind kind, jtext text)
 {
     if (!text.n)

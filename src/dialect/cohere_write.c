@@ -278,6 +278,7 @@ enum rc cohere_encode_request(const struct ir_request *r, const struct back_call
     json_key(&cw.w, "messages");
     cohere_put_messages(&cw);
     json_end(&cw.w);
+    ASSERT(cw.w.depth == 0); /* all that was begun was ended */
     if (arena_is_full(a))
         return RC_NOMEM;
     return rope_failed(out) ? RC_LIMIT : RC_OK;

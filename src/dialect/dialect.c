@@ -43,8 +43,10 @@ const struct dialect *dialect_route(str path, str query, struct front_route *ret
     return NULL;
 }
 
+/* One family can also be one that only reads (a front at other paths) or only writes. */
 bool dialect_is_same(const struct dialect *front, const struct dialect *back)
 {
+    ASSERT(front && back);
     return front == back ||
            (str_eq(front->family, back->family) && back->back && back->back->splice_request);
 }
@@ -186,6 +188,7 @@ static bool grow(struct dialect_scratch *s, size_t most)
         return false;
     s->nodes = p;
     s->cap = cap;
+    ASSERT(s->cap >= SCRATCH_NODES_MIN);
     return true;
 }
 
@@ -220,6 +223,7 @@ static str repair(struct buf *to, str s)
             buf_lit(to, "\xef\xbf\xbd");
             good++;
         }
+        ASSERT(good > 0); /* each round takes a byte at least */
         s = str_from(s, good);
     }
     return buf_str(to);

@@ -8,6 +8,7 @@ static enum feed_result broke(bool *over, struct ir_sink sink, const struct fail
 {
     const struct ir_event ev = {.type = IR_EV_ERROR, .fail = fail};
 
+    ASSERT(!*over); /* an answer ends once, and what follows its end is dropped before this */
     *over = true;
     ir_emit(sink, &ev);
     return FEED_ERROR;

@@ -11,6 +11,7 @@
 
 void decoding_init(struct decoding *d, struct arena *a, struct ir_request *r, struct fail *f)
 {
+    ASSERT(a && f); /* a refusal needs a place */
     *r = (struct ir_request){0};
     *d = (struct decoding){.arena = a, .request = r, .fail = f};
     d->messages = &r->messages;
@@ -28,7 +29,7 @@ static str path_of(struct arena *a, const struct field_at *at, bool plain)
     for (; at && n < PATH_MAX_PARTS; at = at->up)
         if (at->name || !plain)
             parts[n++] = at;
-    while (n-- > 0) {
+    while (n-- > 0) { /* they were found from the inside out */
         const struct field_at *p = parts[n];
         const char *dot = out.n && p->name ? "." : "", *name = p->name ? p->name : "";
 
@@ -57,6 +58,9 @@ enum rc field_nomem(struct decoding *d)
     return RC_NOMEM;
 }
 
+/* A list by name, each once: tools[0].x and tools[7].x are the same loss. A client with a thousand
+ * members of its own must cost no more than one with a few, so there is a last name for the rest.
+ */
 enum rc field_unknown(struct decoding *d, const struct field_at *at, str key, jval value)
 {
     struct arena_mark mark = arena_mark(d->arena);
@@ -79,9 +83,25 @@ enum rc field_unknown(struct decoding *d, const struct field_at *at, str key, jv
         return field_nomem(d);
     f->name = name;
     f->json = json_text(value);
+    ASSERT(!*d->unknown); /* the tail */
     *d->unknown = f;
     d->unknown = &f->next;
     d->nunknown++;
+    return RC_OK;
+}
+
+enum rc field_add_block(struct decoding *d, struct ir_block ***tail, enum ir_kind kind, jval v,
+                        struct ir_block **ret)
+{
+    struct ir_block *b;
+
+    ASSERT(!**tail); /* the end of its list, or blocks would be lost */
+    b = ir_add_block(d->arena, tail, kind);
+    if (!b)
+        return field_nomem(d);
+    if (json_has(v))
+        b->raw = json_text(v);
+    *ret = b;
     return RC_OK;
 }
 
@@ -113,6 +133,7 @@ enum rc field_list(struct decoding *d, jval v, const struct field_at *at, struct
         return field_nomem(d);
     while (json_next(&it))
         TRY(field_text(d, it.val, at, &list.v[list.n++]));
+    CHECK(list.n == json_len(v));
     *ret = list;
     return RC_OK;
 }
@@ -129,11 +150,16 @@ static enum rc read_count(struct decoding *d, jval v, const struct field_at *at,
     return RC_OK;
 }
 
+/* `to` is the struct that the row's table was made for; the row knows where in it. Types were
+ * checked when the table was compiled (offsetof), so what is checked here is the client's. */
 static enum rc read_value(struct decoding *d, const struct field *f, jval v, void *to,
                           const struct field_at *at)
 {
     char *into = to ? (char *)to + f->offset : NULL;
     bool yes;
+
+    CHECK(into || f->type == FIELD_CALL || f->type == FIELD_KNOWN);
+    ASSERT((f->type == FIELD_CALL) == (f->call != NULL));
 
     switch ((enum field_type)f->type) {
     case FIELD_NUMBER:

@@ -95,6 +95,10 @@ enum rc field_bad(struct decoding *d, const struct field_at *at, const char *mes
                   const char *code);
 enum rc field_nomem(struct decoding *d); /* RC_NOMEM, with a fail */
 
+/* A block at *tail, with `v` as its own words where there are any. */
+enum rc field_add_block(struct decoding *d, struct ir_block ***tail, enum ir_kind kind, jval v,
+                        struct ir_block **ret) MUST_CHECK;
+
 /* Single values; `key` may be NULL when `at` is the value's own place. */
 enum rc field_text(struct decoding *d, jval v, const struct field_at *at, jtext *ret) MUST_CHECK;
 enum rc field_list(struct decoding *d, jval v, const struct field_at *at,

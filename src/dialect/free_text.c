@@ -1,5 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* free_text.c - see the header. */
+/*
+ * free_text.c - see the header.
+ *
+ * The two wrappings of the grammar are Chat's {custom:{format:{grammar:{…}}}} and Responses'
+ * {format:{…}}. The document is parsed and given back at once: what stays are slices of the tool's
+ * own text, which lives as long as the request.
+ */
 #include "dialect/free_text.h"
 
 struct free_text free_text_of(const struct ir_tool *t, struct arena *a)
@@ -9,6 +15,7 @@ struct free_text free_text_of(const struct ir_tool *t, struct arena *a)
     struct json_doc doc;
     jval format, grammar;
 
+    ASSERT(t->kind == IR_TOOL_CUSTOM && t->raw.n);
     if (json_parse(a, t->raw, &doc, NULL) == RC_OK) {
         format = json_path(json_root(&doc), "custom", "format", NULL);
         if (!json_has(format))
@@ -34,6 +41,7 @@ jtext free_text_unwrap(struct arena *a, str args)
     return json_is(v, JSON_STRING) ? json_raw(v) : STR_NONE;
 }
 
+/* One string, and the grammar in words: a model that can't be held to it can at least be told. */
 void free_text_put_schema(struct json_writer *w, const struct free_text *f)
 {
     json_begin_object(w);

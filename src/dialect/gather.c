@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* gather.c - see the header. */
+/* gather.c - see the header. The arena's newest block grows in place, so as long as nothing else is
+ * taken from it, a text that grows is never moved. */
 #include "dialect/gather.h"
 
 #include "base/check.h"

@@ -8,8 +8,8 @@
  *   errors   {"error":{…}} as an event, bare between the events, or as the one element of an array
  *   bodies   one object; or an array of chunks, from servers that do not know alt=sse
  */
+#include "dialect/feed_fail.h"
 #include "dialect/gemini_int.h"
-#include "dialect/provider_error.h"
 
 _Static_assert(sizeof(struct gemini_decoder) <= GEMINI_DECODER_SIZE,
                "GEMINI_DECODER_SIZE is too small");
@@ -27,25 +27,13 @@ void gemini_decoder_init(void *state, bool client_usage)
 
 bool gemini_upstream_broke(struct gemini_feeding *f, str message)
 {
-    struct fail fail = {.kind = ERR_UPSTREAM, .message = message};
-    struct ir_event ev = {.type = IR_EV_ERROR, .fail = &fail};
-
-    f->st->over = true;
-    ir_emit(f->sink, &ev);
+    (void)feed_unusable(&f->st->over, f->sink, message);
     return false;
 }
 
 static void provider_failed(struct gemini_feeding *f, jval root)
 {
-    struct provider_error e = {0};
-    struct provider_text text;
-    struct fail fail;
-    struct ir_event ev = {.type = IR_EV_ERROR, .fail = &fail};
-
-    (void)provider_error_read(root, &e);
-    provider_error_fail(&e, 0, &text, &fail);
-    f->st->over = true;
-    ir_emit(f->sink, &ev);
+    (void)feed_said_error(&f->st->over, f->sink, root);
 }
 
 static bool is_error(jval root)

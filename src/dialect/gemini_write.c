@@ -306,6 +306,7 @@ enum rc gemini_encode_request(const struct ir_request *r, const struct back_call
     json_key(&gw.w, "contents");
     gemini_put_contents(&gw);
     json_end(&gw.w);
+    ASSERT(gw.w.depth == 0); /* all that was begun was ended */
     if (arena_is_full(a))
         return RC_NOMEM;
     return rope_failed(out) ? RC_LIMIT : RC_OK;

@@ -282,6 +282,7 @@ enum rc ollama_encode_request(const struct ir_request *r, const struct back_call
     json_key(&ow.w, "messages");
     ollama_put_messages(&ow);
     json_end(&ow.w);
+    ASSERT(ow.w.depth == 0); /* all that was begun was ended */
     if (arena_is_full(a))
         return RC_NOMEM;
     return rope_failed(out) ? RC_LIMIT : RC_OK;

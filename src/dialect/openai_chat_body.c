@@ -12,6 +12,8 @@
 #include "dialect/openai_chat_int.h"
 #include "dialect/seal.h"
 
+/* A body has one string for what a stream told in blocks: texts of a kind are joined, and whether
+ * there is such a member at all depends on whether any block has something for it. */
 static bool has_kind(const struct ir_answer *an, enum ir_kind kind)
 {
     for (const struct ir_block *b = an->blocks; b; b = b->next)
@@ -50,9 +52,12 @@ static jtext sealed_of(const struct ir_block *b)
                                   : STR_NONE;
 }
 
+/* OpenRouter's form of a thought, which its clients send back unread: so signatures survive. */
 static void put_detail(struct json_writer *w, const struct ir_block *b, uint64_t index)
 {
     jtext sealed = sealed_of(b);
+
+    ASSERT(sealed.n || b->kind == IR_THINKING);
 
     json_begin_object(w);
     json_key(w, "type");
@@ -71,6 +76,8 @@ static void put_detail(struct json_writer *w, const struct ir_block *b, uint64_t
     json_end(w);
 }
 
+/* The words for those who show them (reasoning_content), and, where a maker signed any, all of them
+ * again with their seals. */
 static void put_thoughts(struct json_writer *w, const struct ir_answer *an)
 {
     const struct ir_block *b;
@@ -95,6 +102,8 @@ static void put_thoughts(struct json_writer *w, const struct ir_answer *an)
     json_end(w);
 }
 
+/* The client declared it as one that takes free text, whoever called it how: then its text is told,
+ * not JSON around it. */
 static void put_call(struct json_writer *w, const struct ir_block *b, const struct front_opts *o,
                      uint64_t nth)
 {
@@ -102,11 +111,12 @@ static void put_call(struct json_writer *w, const struct ir_block *b, const stru
     jtext input = custom && !b->is_custom ? free_text_unwrap(o->arena, b->use.args) : STR_NONE;
     char digits[FMT_U64_MAX];
 
+    ASSERT(b->kind == IR_TOOL_USE && nth > 0);
     json_begin_object(w);
     json_key(w, "id");
     if (b->use.id.n) {
         json_put_raw_str(w, b->use.id);
-    } else {
+    } else { /* clients cannot answer a call without an id */
         json_open_str(w);
         json_add_raw(w, STR("call_"));
         json_add_raw(w, o->id);
@@ -170,7 +180,8 @@ static void put_annotation(struct json_writer *w, str citation, uint64_t from, u
     json_end(w);
 }
 
-/* One annotation per citation that has a URL; the indices are those of its block in the content. */
+/* Indices count characters, not bytes: Python's and JavaScript's clients cut their strings by them.
+ * One annotation per citation that has a URL; the indices are those of its block in the content. */
 static void put_annotations(struct json_writer *w, const struct ir_answer *an)
 {
     uint64_t at = 0, end;
@@ -272,8 +283,10 @@ void chat_encode_body(const struct ir_response *r, const struct front_opts *o, s
         struct buf text = {.p = usage, .cap = sizeof usage, .max = sizeof usage};
 
         chat_write_usage(&r->usage, &text);
+        ASSERT(!text.failed); /* CHAT_USAGE_MAX holds all members with the largest numbers */
         json_key(&w, "usage");
         json_put_text(&w, buf_str(&text)); /* short, so it is copied */
     }
     json_end(&w);
+    ASSERT(w.depth == 0);
 }

@@ -11,6 +11,7 @@
  * a string or an object content    null, missing, "", a list of parts, an object (structured
  * output)
  */
+#include "dialect/feed_fail.h"
 #include "dialect/media.h"
 #include "dialect/openai_chat_feed_int.h"
 
@@ -271,11 +272,7 @@ static void take_images(struct chat_feeding *f, jval list)
 
 bool chat_upstream_broke(struct chat_feeding *f, str message)
 {
-    struct fail fail = {.kind = ERR_UPSTREAM, .message = message};
-    struct ir_event ev = {.type = IR_EV_ERROR, .fail = &fail};
-
-    f->st->over = true;
-    ir_emit(f->sink, &ev);
+    (void)feed_unusable(&f->st->over, f->sink, message);
     return false;
 }
 

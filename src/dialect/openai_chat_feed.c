@@ -8,8 +8,8 @@
  * object, a bare line, an event named error end        [DONE], or the end of the bytes after a
  * finish
  */
+#include "dialect/feed_fail.h"
 #include "dialect/openai_chat_feed_int.h"
-#include "dialect/provider_error.h"
 
 _Static_assert(sizeof(struct chat_decoder) <= CHAT_DECODER_SIZE, "CHAT_DECODER_SIZE is too small");
 
@@ -77,15 +77,7 @@ static bool is_error(const struct chunk *k)
 
 static void emit_error(struct chat_feeding *f, jval root)
 {
-    struct provider_error e = {0};
-    struct provider_text text;
-    struct fail fail;
-    struct ir_event ev = {.type = IR_EV_ERROR, .fail = &fail};
-
-    (void)provider_error_read(root, &e);
-    provider_error_fail(&e, 0, &text, &fail);
-    f->st->over = true;
-    ir_emit(f->sink, &ev);
+    (void)feed_said_error(&f->st->over, f->sink, root);
 }
 
 static void start(struct chat_feeding *f, const struct chunk *k)

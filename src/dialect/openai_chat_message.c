@@ -33,19 +33,6 @@ struct audio {
     jtext data, format;
 };
 
-static enum rc add_block(struct decoding *d, struct ir_block ***tail, enum ir_kind kind, jval v,
-                         struct ir_block **ret)
-{
-    struct ir_block *b = ir_add_block(d->arena, tail, kind);
-
-    if (!b)
-        return field_nomem(d);
-    if (json_has(v))
-        b->raw = json_text(v);
-    *ret = b;
-    return RC_OK;
-}
-
 static enum rc read_image(struct decoding *d, jval v, const struct field_at *at, struct ir_block *b)
 {
     static const struct field rows[] = {
@@ -137,27 +124,27 @@ static enum rc read_part(struct decoding *d, jval v, const struct field_at *at,
 
     TRY(field_walk(d, v, rows, ARRAY_LEN(rows), &p, at));
     if (str_eq(p.type, STR("text")) && p.text.p) {
-        TRY(add_block(d, tail, IR_TEXT, v, &b));
+        TRY(field_add_block(d, tail, IR_TEXT, v, &b));
         b->text.text = p.text;
     } else if (str_eq(p.type, STR("refusal")) && p.refusal.p) {
-        TRY(add_block(d, tail, IR_REFUSAL, v, &b));
+        TRY(field_add_block(d, tail, IR_REFUSAL, v, &b));
         b->text.text = p.refusal;
     } else if (str_eq(p.type, STR("image_url"))) {
-        TRY(add_block(d, tail, IR_IMAGE, v, &b));
+        TRY(field_add_block(d, tail, IR_IMAGE, v, &b));
         TRY(read_image(d, p.image_url, at, b));
     } else if (str_eq(p.type, STR("input_audio"))) {
-        TRY(add_block(d, tail, IR_AUDIO, v, &b));
+        TRY(field_add_block(d, tail, IR_AUDIO, v, &b));
         TRY(read_audio(d, p.input_audio, at, b));
     } else if (str_eq(p.type, STR("file"))) {
-        TRY(add_block(d, tail, IR_DOCUMENT, v, &b));
+        TRY(field_add_block(d, tail, IR_DOCUMENT, v, &b));
         TRY(read_file(d, p.file, at, b));
     } else if (str_eq(p.type, STR("document_url"))) {
-        TRY(add_block(d, tail, IR_DOCUMENT, v, &b));
+        TRY(field_add_block(d, tail, IR_DOCUMENT, v, &b));
         TRY(read_document_url(d, &p, at, b));
     } else if (!p.type.n || str_eq(p.type, STR("text"))) {
         return field_bad(d, at, "a content part needs a type and its content", "invalid_value");
     } else {
-        TRY(add_block(d, tail, IR_OPAQUE, v, &b));
+        TRY(field_add_block(d, tail, IR_OPAQUE, v, &b));
         b->opaque.type = p.type;
     }
     b->cache = p.cache;
@@ -174,7 +161,7 @@ static enum rc read_content(struct decoding *d, jval v, const struct field_at *a
     if (json_is_nothing(v))
         return RC_OK;
     if (json_is(v, JSON_STRING)) {
-        TRY(add_block(d, tail, IR_TEXT, JVAL_NONE, &b));
+        TRY(field_add_block(d, tail, IR_TEXT, JVAL_NONE, &b));
         b->text.text = json_raw(v);
         return RC_OK;
     }
@@ -182,7 +169,7 @@ static enum rc read_content(struct decoding *d, jval v, const struct field_at *a
         return field_bad(d, at, "must be a string or an array of parts", "invalid_type");
     for (; json_next(&it); here.index++) {
         if (json_is(it.val, JSON_STRING)) { /* some clients mix strings into the array */
-            TRY(add_block(d, tail, IR_TEXT, JVAL_NONE, &b));
+            TRY(field_add_block(d, tail, IR_TEXT, JVAL_NONE, &b));
             b->text.text = json_raw(it.val);
         } else {
             TRY(read_part(d, it.val, &here, tail));
@@ -260,7 +247,7 @@ static enum rc read_call(struct decoding *d, jval v, const struct field_at *at,
     struct ir_block *b;
 
     TRY(field_walk(d, v, rows, ARRAY_LEN(rows), &c, at));
-    TRY(add_block(d, tail, IR_TOOL_USE, v, &b));
+    TRY(field_add_block(d, tail, IR_TOOL_USE, v, &b));
     b->use.id = c.id;
     b->is_custom = json_has(c.custom) && !json_has(c.function);
     b->use.sealed = json_raw(json_path(c.extra, "google", "thought_signature", NULL));
@@ -311,14 +298,14 @@ static enum rc read_detail(struct decoding *d, jval v, const struct field_at *at
 
     TRY(field_walk(d, v, rows, ARRAY_LEN(rows), &t, at));
     if (t.data.n) {
-        TRY(add_block(d, tail, IR_REDACTED, v, &b));
+        TRY(field_add_block(d, tail, IR_REDACTED, v, &b));
         b->thinking.text = t.data;
         b->thinking.format = t.format;
         *open = NULL;
         return RC_OK;
     }
     if (!b || b->thinking.signature.n) {
-        TRY(add_block(d, tail, IR_THINKING, v, &b));
+        TRY(field_add_block(d, tail, IR_THINKING, v, &b));
         b->thinking.text = STR("");
         *open = b;
     }
@@ -346,7 +333,7 @@ static enum rc read_thoughts(struct decoding *d, jval message, const struct fiel
             return RC_OK;
         }
     if (text.n) {
-        TRY(add_block(d, tail, IR_THINKING, JVAL_NONE, &b));
+        TRY(field_add_block(d, tail, IR_THINKING, JVAL_NONE, &b));
         b->thinking.text = text;
     }
     return RC_OK;
@@ -387,7 +374,7 @@ static enum rc read_tool_message(struct decoding *d, const struct message *m,
     struct ir_block **tail;
     struct ir_block *b;
 
-    TRY(add_block(d, &to->tail, IR_TOOL_RESULT, JVAL_NONE, &b));
+    TRY(field_add_block(d, &to->tail, IR_TOOL_RESULT, JVAL_NONE, &b));
     b->result.id = m->call_id.n ? m->call_id : m->name; /* legacy functions answer by name */
     b->result.name = m->name;
     b->cache = m->cache;
@@ -406,21 +393,24 @@ static enum rc read_assistant(struct decoding *d, jval v, const struct message *
     TRY(read_thoughts(d, v, at, &to->tail));
     TRY(read_content(d, m->content, &content_at, &to->tail));
     if (m->refusal.n) {
-        TRY(add_block(d, &to->tail, IR_REFUSAL, JVAL_NONE, &b));
+        TRY(field_add_block(d, &to->tail, IR_REFUSAL, JVAL_NONE, &b));
         b->text.text = m->refusal;
     }
     if (json_has(m->calls) && !json_is(m->calls, JSON_ARRAY))
         return field_bad(d, &call_at, "must be an array", "invalid_type");
     for (; json_next(&it); call_at.index++)
         TRY(read_call(d, it.val, &call_at, &to->tail));
-    if (json_has(m->function_call)) {
-        TRY(add_block(d, &to->tail, IR_TOOL_USE, JVAL_NONE, &b));
+    if (json_has(
+            m->function_call)) { /* of before tools: its result names the function, so is its id */
+        TRY(field_add_block(d, &to->tail, IR_TOOL_USE, JVAL_NONE, &b));
         TRY(read_call_body(d, m->function_call, at, b));
         b->use.id = b->use.name;
     }
     return RC_OK;
 }
 
+/* The thoughts of an earlier answer are read with the assistant's message, for several members say
+ * them (openai_chat_history.c has the same list for the way out); here they are only known. */
 static enum rc read_message(struct decoding *d, jval v, const struct field_at *at)
 {
     static const struct field rows[] = {

@@ -293,6 +293,7 @@ enum rc chat_encode_as(const struct chat_ways *ways, const struct ir_request *r,
     json_key(&cw.w, "messages");
     chat_put_messages(&cw);
     json_end(&cw.w);
+    ASSERT(cw.w.depth == 0); /* all that was begun was ended */
     if (arena_is_full(a))
         return RC_NOMEM;
     return rope_failed(out) ? RC_LIMIT : RC_OK;

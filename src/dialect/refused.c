@@ -52,6 +52,7 @@ static bool is_quote(char c)
     return c == '\'' || c == '"' || c == '`';
 }
 
+/* A name, perhaps in quotes, at the beginning of what follows the sentence's first half. */
 static str name_at(str text)
 {
     size_t n = 0;
@@ -89,6 +90,7 @@ static str name_in(str message)
     return STR_NONE;
 }
 
+/* "Use 'max_completion_tokens' instead": then it is not dropped but renamed. */
 static str instead_of(str message, str name)
 {
     static const char *const words[] = {"Use ", "use ", "Please use "};
@@ -102,6 +104,8 @@ static str instead_of(str message, str name)
     return STR_NONE;
 }
 
+/* Names come out of a provider's prose: whatever is no member's name, or a member without which the
+ * request would be another one, stays. */
 static bool may_go(str name)
 {
     str first = str_head(name, str_find_char(name, '.'));
@@ -126,6 +130,7 @@ bool refused_read(const struct fail *f, struct refused *ret)
         name = name_in(f->message);
     if (!may_go(name))
         return false;
+    ASSERT(name.n && name.n <= REFUSED_NAME_MAX);
     *ret = (struct refused){name, instead_of(f->message, name)};
     if (ret->instead.n && !may_go(ret->instead))
         ret->instead = STR_NONE;

@@ -12,7 +12,7 @@
  *   end      response.completed, .incomplete; [DONE] of servers that learnt it from Chat
  *   usage    in the last event's response only
  */
-#include "dialect/provider_error.h"
+#include "dialect/feed_fail.h"
 #include "dialect/responses_feed_int.h"
 
 _Static_assert(sizeof(struct responses_decoder) <= RESPONSES_DECODER_SIZE,
@@ -33,26 +33,14 @@ void responses_decoder_init(void *state, bool client_usage)
 
 bool responses_broke(struct responses_feeding *f, str message)
 {
-    struct fail fail = {.kind = ERR_UPSTREAM, .message = message};
-    struct ir_event ev = {.type = IR_EV_ERROR, .fail = &fail};
-
-    f->st->over = true;
-    ir_emit(f->sink, &ev);
+    (void)feed_unusable(&f->st->over, f->sink, message);
     return false;
 }
 
 /* `root` has the error, in any shape: an event, a response, a body. */
 static void provider_failed(struct responses_feeding *f, jval root)
 {
-    struct provider_error e = {0};
-    struct provider_text text;
-    struct fail fail;
-    struct ir_event ev = {.type = IR_EV_ERROR, .fail = &fail};
-
-    (void)provider_error_read(root, &e);
-    provider_error_fail(&e, 0, &text, &fail);
-    f->st->over = true;
-    ir_emit(f->sink, &ev);
+    (void)feed_said_error(&f->st->over, f->sink, root);
 }
 
 static void start(struct responses_feeding *f, jval response)

@@ -2,6 +2,10 @@
 /*
  * responses_part.c - content of Responses items: the string that clients may say, or the list of
  * parts, in messages and in the outputs of tools.
+ *
+ * One table says which part is which kind of block. Parts of an earlier answer (output_text,
+ * refusal) come back in the same list, with annotations and log probabilities that say nothing to a
+ * model. What no row knows is kept in its own words, for a provider of the same language.
  */
 #include "dialect/media.h"
 #include "dialect/responses_int.h"
@@ -10,19 +14,6 @@ struct part { /* the members of any part, before its type sorts them */
     jtext type, text, refusal, detail, file_id, file_data, file_url, filename, image_url;
     jval audio;
 };
-
-static enum rc add_block(struct decoding *d, struct ir_block ***tail, enum ir_kind kind, jval v,
-                         struct ir_block **ret)
-{
-    struct ir_block *b = ir_add_block(d->arena, tail, kind);
-
-    if (!b)
-        return field_nomem(d);
-    if (json_has(v))
-        b->raw = json_text(v);
-    *ret = b;
-    return RC_OK;
-}
 
 static enum rc fill_text(struct decoding *d, const struct part *p, const struct field_at *at,
                          struct ir_block *b)
@@ -42,6 +33,7 @@ static enum rc fill_refusal(struct decoding *d, const struct part *p, const stru
     return RC_OK;
 }
 
+/* image_url is a string here, not Chat's object; file_id names a file of the Files API. */
 static enum rc fill_image(struct decoding *d, const struct part *p, const struct field_at *at,
                           struct ir_block *b)
 {
@@ -130,10 +122,10 @@ static enum rc read_part(struct decoding *d, jval v, const struct field_at *at,
         return field_bad(d, at, "a content part needs a type", "missing_required_parameter");
     for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
         if (str_eq(p.type, kinds[i].type)) {
-            TRY(add_block(d, tail, kinds[i].kind, v, &b));
+            TRY(field_add_block(d, tail, kinds[i].kind, v, &b));
             return kinds[i].fill(d, &p, at, b);
         }
-    TRY(add_block(d, tail, IR_OPAQUE, v, &b));
+    TRY(field_add_block(d, tail, IR_OPAQUE, v, &b));
     b->opaque.type = p.type;
     return RC_OK;
 }
@@ -148,7 +140,7 @@ enum rc responses_read_content(struct decoding *d, jval v, const struct field_at
     if (json_is_nothing(v))
         return RC_OK;
     if (json_is(v, JSON_STRING)) {
-        TRY(add_block(d, tail, IR_TEXT, JVAL_NONE, &b));
+        TRY(field_add_block(d, tail, IR_TEXT, JVAL_NONE, &b));
         b->text.text = json_raw(v);
         return RC_OK;
     }

@@ -427,6 +427,7 @@ enum rc responses_encode_request(const struct ir_request *r, const struct back_c
     responses_put_input(&rw);
     put_include(&rw);
     json_end(&rw.w);
+    ASSERT(rw.w.depth == 0); /* all that was begun was ended */
     if (arena_is_full(a))
         return RC_NOMEM;
     return rope_failed(out) ? RC_LIMIT : RC_OK;

@@ -13,6 +13,7 @@ static bool all_required(jval schema)
 
     if (properties > PROPERTIES_MAX || json_len(required) != properties)
         return false;
+    ASSERT(properties <= PROPERTIES_MAX);
     while (json_next(&it)) {
         struct json_iter names = json_iter(required);
 
@@ -25,6 +26,9 @@ static bool all_required(jval schema)
     return found == properties;
 }
 
+/* OpenAI's strict mode takes a schema only where each object is closed and, for tools, requires all
+ * it has. Every nested object and array is looked at, whether the keyword around it holds schemas
+ * or not: a false no costs the strictness, a false yes a 400. */
 static bool promises(jval schema, bool strict, unsigned depth)
 {
     struct json_iter it = json_iter(schema);

@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* seal.c - the makers and their marks; a mark is the base64 of "maker::". */
+/*
+ * seal.c - the makers and their marks; a mark is the base64 of "maker::", whose length is a
+ * multiple of three: so mark and seal together are base64 without a seam, for clients that look at
+ * it.
+ */
 #include "dialect/seal.h"
 
 static const struct {
@@ -23,6 +27,7 @@ str seal_maker(jtext *seal)
 {
     for (size_t i = 0; i < ARRAY_LEN(makers); i++)
         if (str_has_prefix(*seal, makers[i].mark)) {
+            ASSERT(makers[i].mark.n % 4 == 0);
             *seal = str_from(*seal, makers[i].mark.n);
             return makers[i].maker;
         }

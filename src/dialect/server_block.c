@@ -1,5 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* server_block.c - see the header. */
+/*
+ * server_block.c - see the header.
+ *
+ * The words are Anthropic's (server_tool_use, …_tool_result), for they are the only ones that tell
+ * a vendor's own call and what it found apart; ids that we make begin with SERVER_BLOCK_MADE, so
+ * that they are known when a client sends them back, and kept from a provider that never gave them.
+ */
 #include "dialect/server_block.h"
 
 #define ID_MAX 64 /* of the provider's id: enough to tell two calls of an answer apart */
