@@ -98,20 +98,14 @@ static uint64_t clock_of(const struct call *c, const struct h1_head *h)
 static void hear_limits(struct call *c, const struct h1_head *h)
 {
     struct quota_said said = {0};
-    const uint64_t unix_ms = clock_of(c, h);
-    for (unsigned i = 0; i < h->nheaders; i++)
-        if (quota_is_likely(h->headers[i].name))
-            quota_header(&said, h->headers[i].name, h->headers[i].value, unix_ms);
-    quota_learn(&c->cand->health->quota, &said, &c->need, c->attempt_began,
-                loop_now(c->gate->loop));
-}
-
-static bool says_limits(const struct h1_head *h)
-{
-    for (unsigned i = 0; i < h->nheaders; i++)
-        if (quota_is_likely(h->headers[i].name))
-            return true;
-    return false;
+    uint64_t unix_ms = 0;
+    for (unsigned i = 0; i < h->nheaders; i++) {
+        if (!quota_is_likely(h->headers[i].name))
+            continue;
+        unix_ms = unix_ms ? unix_ms : clock_of(c, h);
+        quota_header(&said, h->headers[i].name, h->headers[i].value, unix_ms);
+    }
+    quota_learn(&c->cand->health->quota, &said, loop_now(c->gate->loop));
 }
 
 static void on_head(struct exchange *x, const struct h1_head *h)
@@ -121,7 +115,8 @@ static void on_head(struct exchange *x, const struct h1_head *h)
     own_time_start(c);
     c->status = h->status;
     c->phase = CALL_ANSWER;
-    if (says_limits(h))
+    quota_answered(&c->cand->health->quota, &c->need, c->attempt_began);
+    if (h->status == 429 || quota_is_due(&c->cand->health->quota, loop_now(c->gate->loop)))
         hear_limits(c, h);
     if (h->status >= 300 && h->status < 400) {
         bad_answer(c, STR("The provider answered with a redirect, which is never followed."));

@@ -71,10 +71,14 @@ enum plan_reason filter_candidate(const struct candidate *c, const struct plan_a
                                   msec *ret_at)
 {
     const enum plan_reason why = reason_of_health(c, now);
-    const msec a = health_ready_at(c->credential, now), b = health_ready_at(c->health, now);
-    *ret_at = a > b ? a : b;
-    if (why != REASON_FITS || !ask->need)
+    *ret_at = 0;
+    if (why != REASON_FITS) {
+        const msec a = health_ready_at(c->credential, now), b = health_ready_at(c->health, now);
+        *ret_at = a > b ? a : b;
         return why;
+    }
+    if (!ask->need)
+        return REASON_FITS;
     *ret_at = quota_ready_at(&c->health->quota, ask->need, now);
     return *ret_at ? REASON_LIMITED : by_meter(c, ask, now, ret_at);
 }

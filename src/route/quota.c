@@ -6,6 +6,7 @@
 #include "base/day.h"
 #include "base/num.h"
 
+#define LOW          0.25
 #define DAY_MS       UINT64_C(86400000)
 #define RESET_MOST   (40 * DAY_MS)         /* no limit is a longer window's than a month's */
 #define UNIX_S_LEAST UINT64_C(1000000000)  /* 2001: a greater number is a time, no duration … */
@@ -354,9 +355,36 @@ static void keep(struct quota *q, unsigned slot, const struct quota_said *s, mse
         q->known |= bit;
 }
 
-void quota_learn(struct quota *q, const struct quota_said *s, const struct quota_need *need,
-                 msec began, msec now)
+static void at_most(uint64_t *n, uint64_t left)
 {
+    *n = left < *n ? left : *n;
+}
+
+static void set_calm(struct quota *q)
+{
+    q->calm = (struct quota_spent){QUOTA_MOST, QUOTA_MOST, 0};
+    for (unsigned i = 0; i < QUOTA_SLOTS; i++) {
+        if (!(q->known >> i & 1))
+            continue;
+        const bool requests = i == QUOTA_REQUESTS || i == QUOTA_REQUESTS_OTHER;
+        const bool share = i == QUOTA_SHARE || i == QUOTA_SHARE_OTHER;
+        if (requests || (share && !q->of[i].left))
+            at_most(&q->calm.requests, q->of[i].left);
+        else if (!share) /* input and output together: no limit is nearer than that */
+            at_most(&q->calm.input, q->of[i].left);
+    }
+}
+
+void quota_answered(struct quota *q, const struct quota_need *need, msec began)
+{
+    if (!q->known || began + QUOTA_LAG_MS < q->late_at)
+        return; /* it is not among the late ones any more */
+    take_back(&q->lately[began >= q->late_at ? 0 : 1], need);
+}
+
+void quota_learn(struct quota *q, const struct quota_said *s, msec now)
+{
+    q->heard = now;
     if (!s->left)
         return;
     for (unsigned i = 0; i < QUOTA_SLOTS; i++) {
@@ -366,10 +394,10 @@ void quota_learn(struct quota *q, const struct quota_said *s, const struct quota
             q->of[i].left = less(q->of[i].left, taken((enum quota_slot)i, &q->since));
     }
     rotate(q, now);
-    /* The answer's own request is in what it says. */
-    take_back(&q->lately[began >= q->late_at ? 0 : 1], need);
     q->since = q->lately[0];
     add(&q->since, &q->lately[1]);
+    q->low = quota_room(q, now) < LOW;
+    set_calm(q);
 }
 
 /* ---- what is left */
@@ -428,10 +456,18 @@ static msec slot_ready_at(const struct quota *q, unsigned slot, const struct quo
     return at < w->seen + QUOTA_BELIEVED_MS ? at : w->seen + QUOTA_BELIEVED_MS;
 }
 
+static bool is_calm(const struct quota *q, const struct quota_need *need)
+{
+    return q->since.requests < q->calm.requests &&
+           q->since.input + q->since.output + need->input + need->output < q->calm.input;
+}
+
 msec quota_ready_at(const struct quota *q, const struct quota_need *need, msec now)
 {
     msec at = 0;
-    for (unsigned i = 0; i < QUOTA_SLOTS && q->known; i++) {
+    if (!q->known || is_calm(q, need))
+        return 0;
+    for (unsigned i = 0; i < QUOTA_SLOTS; i++) {
         if (!(q->known >> i & 1))
             continue;
         const msec t = slot_ready_at(q, i, need, now);

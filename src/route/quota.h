@@ -35,6 +35,7 @@
 #include "base/time.h"
 
 #define QUOTA_LAG_MS      500
+#define QUOTA_HEAR_MS     100 /* where there is plenty, an answer in so many is heard */
 #define QUOTA_BELIEVED_MS 60000
 #define QUOTA_MOST        (UINT64_C(1) << 50) /* a greater limit is none */
 
@@ -92,16 +93,31 @@ struct quota_spent {
 
 struct quota {
     uint8_t known, refills; /* bits 1 << slot */
+    bool low;               /* less than a quarter was left of something when it was heard last */
+    msec heard;             /* … and when that was; 0: never */
     msec late_at;           /* when lately[0] began */
+    /* So much may go out whatever comes back meanwhile: the least that was left of any limit. */
+    struct quota_spent calm;
     struct quota_spent since, lately[2];
     struct quota_window of[QUOTA_SLOTS];
 };
 
+/* Is the head of an answer worth reading? Not where there was plenty a moment ago, and not half of
+ * it has gone since: what this worker sends is counted, and reading ten headers costs more than all
+ * the rest of a plan. */
+static inline bool quota_is_due(const struct quota *q, msec now)
+{
+    return q->low || !q->heard || now - q->heard >= QUOTA_HEAR_MS ||
+           q->since.requests * 2 > q->calm.requests ||
+           (q->since.input + q->since.output) * 2 > q->calm.input;
+}
+
 /* An attempt is sent. */
 void quota_begin(struct quota *q, const struct quota_need *need, msec now);
-/* The head of its answer came, and said so. `began`: when it was sent. */
-void quota_learn(struct quota *q, const struct quota_said *s, const struct quota_need *need,
-                 msec began, msec now);
+/* The head of its answer came: the provider has counted it by then. `began`: when it was sent. */
+void quota_answered(struct quota *q, const struct quota_need *need, msec began);
+/* … and said so, if anything. */
+void quota_learn(struct quota *q, const struct quota_said *s, msec now);
 /* The share that is free of the limit that is nearest to its end, 0 to 1; 1: none is known. */
 double quota_room(const struct quota *q, msec now);
 /* When a call of that size may be sent; 0: now, as far as is known. */
