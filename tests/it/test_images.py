@@ -4,6 +4,7 @@ else; from where the operator allows, and from nowhere else (F2)."""
 
 import base64
 import json
+import ssl
 import threading
 import time
 
@@ -373,6 +374,23 @@ def test_F2_a_redirect_leads_inside(scene, upstream):
     r = ask(f"http://{OURS}:{hops.port}/x.png")
     assert r.status == 400 and "may not be reached" in r.json["error"]["message"]
     assert hops.hits == 1 and trap.hits == up.hits == 0 and not trap.connections
+
+
+@pytest.mark.parametrize("name", ("good", "expired", "stranger"))
+def test_images_by_https(weir, upstream, certs, name):
+    """The server's certificate is checked, against the file's own authorities where it has some."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certs / f"{name}.pem")
+    images = upstream("openai", default=gives(), tls=context)
+    up = upstream("openai", default=converses)
+    top = f"caFile: {certs}/ca.pem\n"
+    w = weir(config(up, "bedrock", [f"localhost:{images.port}"], top=top))
+    r = CHAT.call(w.port, body(CHAT, [f"https://localhost:{images.port}/cat.png"]))
+    if name == "good":
+        assert r.status == 200 and sources(up.requests[0].json) == [(None, b64(PNG))]
+    else:
+        assert r.status == 400 and "certificate" in r.json["error"]["message"], r.body
+        assert images.hits == up.hits == 0
 
 
 def test_betas_of_claudes_clients_stay(scene):
