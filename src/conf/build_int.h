@@ -48,6 +48,22 @@ enum rc build_routing(struct builder *b) MUST_CHECK;
 enum rc build_sticky(struct builder *b, struct place at, str text,
                      struct conf_sticky *to) MUST_CHECK;
 void build_needs(struct builder *b);
+
+/* build_route.c, for build_rules: the route of a name, a logical model's or one target's. *ret
+ * NULL: none, and that was noted. */
+struct routes;
+enum rc build_find_route(struct routes *x, struct place at, str name,
+                         struct conf_route **ret) MUST_CHECK;
+/* build_rule.c: routing.rules, once the models are there. */
+enum rc build_rules(struct builder *b, struct routes *x) MUST_CHECK;
+typedef void build_target_fn(const struct conf_target *t, void *arg);
+/* Each target that only a rule names. */
+void build_rule_targets(const struct conf_rules *rules, build_target_fn *fn, void *arg);
+/* build_when.c: the conditions at `n`; *ret stays where there are none. `rules` counts the dice,
+ * *needs gathers ROUTING_NEEDS_*. */
+enum rc build_when(struct builder *b, const struct conf_node *n, struct conf_rules *rules,
+                   unsigned *needs, const struct conf_cond **ret) MUST_CHECK;
+bool build_percent(str text, uint32_t *ret); /* "10%", "10": parts of a million */
 /* verify.c: aborts where a snapshot that was built without a fault breaks a promise of snapshot.h.
  */
 void conf_verify(const struct snapshot *s);
@@ -124,6 +140,9 @@ enum rc build_fetch(struct builder *b, const struct raw_texts *list,
 /* build_transform.c: what `n` (a list, or one entry; NULL: nothing) asks for, added to *to. */
 enum rc build_transforms(struct builder *b, const struct conf_node *n,
                          struct conf_transforms *to) MUST_CHECK;
+/* The edits that stand among the other members of a rule: `set`, `delete`, `headers` … */
+enum rc build_transform_members(struct builder *b, const struct conf_node *map,
+                                struct conf_transforms *to) MUST_CHECK;
 /* A transformer of claude-code-router's, for one model of the provider (absent: for all).
  * *ret_found false: there is none of that name. `options` may be NULL; `at` is where it stands. */
 enum rc build_transformer(struct builder *b, str name, const struct conf_node *options,

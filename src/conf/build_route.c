@@ -120,7 +120,7 @@ static struct conf_route *direct_route(struct builder *b, const struct conf_targ
 }
 
 /* A logical model, or one target. *ret NULL: none, and that was noted. */
-static enum rc find_route(struct routes *x, struct place at, str name, struct conf_route **ret)
+enum rc build_find_route(struct routes *x, struct place at, str name, struct conf_route **ret)
 {
     struct conf_target t;
     *ret = map_get(&x->by_name, name);
@@ -145,7 +145,7 @@ static enum rc build_fallback(struct routes *x, const struct raw_texts *list,
     for (uint32_t i = 0; i < list->n; i++) {
         struct place at = place_of_item(list, i);
         struct conf_route *to;
-        TRY(find_route(x, at, list->p[i], &to));
+        TRY(build_find_route(x, at, list->p[i], &to));
         if (to == route || (to && str_eq(to->name, route->name)))
             BUILD_FAULT(b, at, "'" STR_FMT "' falls back to itself; remove it",
                         STR_ARG(conf_brief(route->name)));
@@ -275,7 +275,7 @@ enum rc build_slot(struct routes *x, const struct raw_slot *slot, const struct r
     struct conf_route *route;
     if (!slot->use.n)
         return RC_OK;
-    TRY(find_route(x, place_of(slot->at.node, "use"), slot->use, &route));
+    TRY(build_find_route(x, place_of(slot->at.node, "use"), slot->use, &route));
     if (!route)
         return RC_OK;
     if (list->n) { /* a list of its own: the route is not the model's any more. The copy keeps the
@@ -320,9 +320,7 @@ static enum rc default_scenario(struct builder *b)
 
 /* --- what routes say about providers ---------------------------------------------------------- */
 
-typedef void each_target_fn(const struct conf_target *t, void *arg);
-
-static void each_target(const struct builder *b, each_target_fn *fn, void *arg)
+static void each_target(const struct builder *b, build_target_fn *fn, void *arg)
 {
     const struct snapshot *s = b->s;
     for (uint32_t i = 0; i < s->nmodels; i++)
@@ -331,6 +329,7 @@ static void each_target(const struct builder *b, each_target_fn *fn, void *arg)
     for (int i = 0; i < CONF_SCENARIO_COUNT; i++)
         if (s->routing.scenarios[i] && !s->routing.scenarios[i]->logical)
             fn(&s->routing.scenarios[i]->targets[0], arg);
+    build_rule_targets(&s->routing.rules, fn, arg);
 }
 
 /* One provider's models while they are gathered: counted first, so that the array is made once. */
@@ -400,6 +399,7 @@ static enum rc build_all(struct routes *x)
     TRY(build_models(x));
     for (int i = 0; i < CONF_SCENARIO_COUNT; i++)
         TRY(build_scenario(x, (enum conf_scenario)i));
+    TRY(build_rules(b, x));
     if (b->no_file)
         TRY(default_scenario(b));
     TRY(build_projects(b, x));

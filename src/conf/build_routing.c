@@ -43,12 +43,12 @@ enum rc build_routing(struct builder *b)
     r->strategy = (enum conf_strategy)raw->strategy;
     r->fallback = raw->fallback;
     r->ccr = b->ccr;
+    r->caller_policy = raw->caller_policy;
     r->attempts = raw->fallback ? raw->attempts : 1;
     r->replay = raw->replay == RAW_REPLAY_ONCE;
     r->weight_response_time = raw->weights.response_time;
     r->weight_error_rate = raw->weights.error_rate;
     r->weight_cost = raw->weights.cost;
-    r->rules = raw->rules;
     r->regions = build_regions(b, &raw->regions);
     const struct raw_scenarios *ccr = &b->raw->ccr.router;
     bool own = conf_get(raw->scenarios.at.node, STR("longContextThreshold")) != NULL;
@@ -80,7 +80,8 @@ static unsigned needs_of_scenarios(const struct conf_route *const *slots)
 void build_needs(struct builder *b)
 {
     struct conf_routing *r = &b->s->routing;
-    r->needs = b->no_file ? 0 : needs_of_scenarios(r->scenarios);
+    /* beside those of rules */
+    r->needs |= b->no_file ? 0 : needs_of_scenarios(r->scenarios);
     if (b->ccr) /* a sub-agent's tag counts there whatever the Router has */
         r->needs |= ROUTING_NEEDS_SCENARIO | ROUTING_NEEDS_TRAITS;
     for (uint32_t i = 0; i < r->nprojects; i++)

@@ -396,6 +396,17 @@ enum rc build_transforms(struct builder *b, const struct conf_node *n, struct co
     return RC_OK;
 }
 
+enum rc build_transform_members(struct builder *b, const struct conf_node *map,
+                                struct conf_transforms *to)
+{
+    struct entry x = {.b = b};
+    for (const struct conf_node *it = conf_is(map, CONF_MAP) ? map->child : NULL; it; it = it->next)
+        for (size_t i = 0; i < ARRAY_LEN(keys); i++)
+            if (str_eq(it->key, str_c(keys[i].name)) && keys[i].read != read_models)
+                TRY(keys[i].read(&x, it));
+    return x.t.nedits || x.t.nheaders ? add_entry(&x, to) : RC_OK;
+}
+
 enum rc build_transformer(struct builder *b, str name, const struct conf_node *options,
                           const struct conf_node *at, str model, struct conf_transforms *to,
                           bool *ret_found)

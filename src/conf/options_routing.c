@@ -127,13 +127,16 @@ static const struct option routing_rows[] = {
     {"replay", OPTION_WORD, 0, AT(replay), "once", .words = replay_words,
      .help = "a request that was sent and got no byte of an answer"},
     {"regions", OPTION_TEXTS, 0, AT(regions), .help = "where any call may be served"},
+    {"callerPolicy", OPTION_BOOL, 0, AT(caller_policy), "true",
+     .help = "callers may narrow and order the choice, see [routing](routing.md)"},
     {"scenarios", OPTION_SECTION, 0, AT(scenarios), .sub = &option_scenarios,
      .help = "models for kinds of request"},
     {"projects", OPTION_TEXT, 0, AT(projects),
      .help =
          "folder with scenarios of projects and sessions of Claude Code, as claude-code-router's; "
          "`~/.claude-code-router` in its files, `none` or left out: nowhere"},
-    {"rules", OPTION_RAW, OPTION_LATER, AT(rules), .help = "conditions and what to do then"},
+    {"rules", OPTION_SECTIONS, 0, AT(rules), .sub = &option_rule,
+     .help = "conditions and what to do then; the first that matches counts"},
 };
 #undef AT
 const struct section option_routing = {"routing", "How a call finds its target",

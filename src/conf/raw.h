@@ -146,15 +146,48 @@ struct raw_weights {
     double response_time, error_rate, cost;
 };
 
+struct raw_canary {
+    struct raw_at at;
+    str use;
+    double percent, max_error_rate, more_errors, slower;
+    struct raw_texts steps;
+    msec hold;
+    uint32_t min_calls;
+};
+
+struct raw_mirror {
+    struct raw_at at;
+    str use;
+    double percent;
+};
+
+struct raw_deny {
+    struct raw_at at;
+    uint32_t status;
+    str message;
+};
+
+struct raw_rule {
+    struct raw_at at;
+    str name, use, sticky;
+    const struct conf_node *when, *split;
+    struct raw_canary canary;
+    struct raw_mirror mirror;
+    struct raw_deny deny;
+    struct raw_texts tags;
+    const struct conf_node *edit[6]; /* read by build_transform.c, from the rule itself */
+    bool goes_on;
+};
+
 struct raw_routing {
     struct raw_at at;
     uint32_t strategy, replay, attempts;
     struct raw_texts regions;
     str sticky_by, projects;
     struct raw_weights weights;
-    bool fallback;
+    bool fallback, caller_policy;
     struct raw_scenarios scenarios;
-    const struct conf_node *rules;
+    struct raw_list rules; /* raw_rule */
 };
 
 struct raw_alert {
@@ -242,6 +275,7 @@ extern const struct section option_root;
 extern const struct section option_provider;
 extern const struct section option_alert;                    /* options_alert.c */
 extern const struct section option_served, option_catalogue; /* options_price.c */
+extern const struct section option_rule;                     /* options_rule.c */
 extern const struct section option_model, option_routing, option_scenarios,
     option_scenario_fallback;                         /* options_routing.c */
 extern const struct section option_aws, option_entra; /* options_key.c */

@@ -24,6 +24,7 @@
 #include "base/price.h"
 #include "base/rc.h"
 #include "base/time.h"
+#include "conf/rule.h"
 #include "conf/transform.h"
 
 struct conf_oauth;
@@ -243,19 +244,6 @@ struct conf_target {
     str model;         /* what the provider calls it */
 };
 
-/* What `sticky` and the like hold to one target. */
-enum conf_sticky_by {
-    CONF_STICKY_SESSION,
-    CONF_STICKY_USER,
-    CONF_STICKY_KEY,
-    CONF_STICKY_HEADER,
-};
-
-struct conf_sticky {
-    enum conf_sticky_by by;
-    str header; /* HEADER: its name */
-};
-
 /* A name and where it leads: a logical model, or one target that a scenario or list names. */
 struct conf_route {
     str name; /* "smart", or "provider/model" */
@@ -331,6 +319,7 @@ struct conf_routing {
     bool fallback;               /* false: one attempt, no other target, no other model */
     bool ccr;                    /* the file is claude-code-router's: see gate/scenario.c */
     uint32_t attempts;           /* tries of one call, all kinds together */
+    bool caller_policy;          /* callers may narrow and order the choice (route/policy.h) */
     bool replay;                 /* send again elsewhere what got no byte of an answer */
     double weight_response_time, weight_error_rate, weight_cost; /* for `balanced` */
     uint64_t long_context_threshold;                             /* tokens */
@@ -339,8 +328,8 @@ struct conf_routing {
     str sessions_dir; /* where Claude Code keeps its conversations, a folder a project */
     const struct conf_project *projects;
     uint32_t nprojects;
-    const struct conf_node *rules; /* raw; NULL */
     struct conf_regions regions;
+    struct conf_rules rules;
 };
 
 struct conf_log {
@@ -403,6 +392,7 @@ enum conf_how {
     CONF_BY_PROVIDER,
     CONF_BY_BARE_NAME,
     CONF_BY_DEFAULT,
+    CONF_BY_RULE,     /* gate/rules.c */
     CONF_BY_SCENARIO, /* not by conf_resolve: gate/scenario.c */
 };
 

@@ -128,8 +128,9 @@ static enum plan_reason fits(void *arg, const struct conf_target *t)
     struct call *c = arg;
     if (!may_run_at(c, c->gen->snap->providers[t->provider].region))
         return REASON_REGION;
-    if (!c->chooses)
-        return REASON_FITS;
+    const enum plan_reason asked = policy_fits(c, t);
+    if (asked != REASON_FITS || !c->chooses)
+        return asked;
     const struct filter_able able = able_of(c, t);
     if (c->window_over && able.context <= c->window_over)
         return REASON_CONTEXT;
@@ -180,7 +181,7 @@ static double quote(void *arg, const struct conf_target *t, double tokens)
 /* All that a plan of `r` may want to know of this call. `weir explain` asks the same. */
 void call_ask(struct call *c, const struct conf_route *r, struct plan_ask *ret)
 {
-    const bool choice = r->ntargets > 1 || c->found.route->nfallback > 0;
+    const bool choice = r->ntargets > 1 || policy_fallback(c, 0) != NULL;
     c->need = need_of(c);
     c->counts_warmth = r->ntargets > 1 && strategy_needs(r->strategy) & STRATEGY_WARM;
     *ret = (struct plan_ask){.rand = &c->gate->rand,
@@ -194,7 +195,8 @@ void call_ask(struct call *c, const struct conf_route *r, struct plan_ask *ret)
         ret->session = features_sticky(c, r);
     c->route = r;
     c->chooses = choice && !c->op && (may_lack(c, r) || c->window_over);
-    if (c->chooses || has_regions(c, r))
+    ret->policy = c->policy;
+    if (c->chooses || c->policy || has_regions(c, r))
         ret->fits = fits;
 }
 
@@ -250,9 +252,13 @@ void ask_fail_unfit(struct call *c)
         call_fail_kind(c, ERR_FORBIDDEN, text, STR("region_not_allowed"));
         return;
     }
+    if (c->unfit >= REASON_NOT_IN_ONLY && c->unfit <= REASON_MAX_TTFT) {
+        policy_fail(c);
+        return;
+    }
     str text = arena_strf(a, "No provider of the model \"" STR_FMT "\"%s takes " STR_FMT ".",
                           STR_ARG(c->peek.model),
-                          c->found.route->nfallback ? ", nor of its fallback models," : "",
+                          policy_fallback(c, 0) ? ", nor of its fallback models," : "",
                           STR_ARG(filter_word(c->unfit)));
     call_fail_kind(c, ERR_UNSUPPORTED, text, reason_name(c->unfit));
 }

@@ -174,6 +174,8 @@ static enum step gather_needs(struct call *c)
     return token_await(c) ? STEP_WAIT : STEP_NEXT;
 }
 
+static enum step start_elsewhere(struct call *c);
+
 static enum step start(struct call *c)
 {
     c->phase = CALL_SENDING;
@@ -198,7 +200,7 @@ static enum step start(struct call *c)
     if (had != STEP_NEXT)
         return had;
     if (!wire_write(c))
-        return STEP_DONE;
+        return c->withheld ? start_elsewhere(c) : STEP_DONE;
     attempt_begin(c);
     send_request(c);
     if (c->peek.stream && !c->keepalive.at && !c->op) /* of those it is known when they answer */
@@ -232,15 +234,15 @@ static void go_route(struct call *c, const struct conf_route *r)
 /* The next fallback model, where the configuration has one. */
 static bool next_route(struct call *c)
 {
-    const struct conf_route *r = c->found.route;
-    while (c->gen->snap->routing.fallback && c->next_fallback < r->nfallback) {
-        const struct conf_route *next = r->fallback[c->next_fallback++];
-        if (!conf_key_allows(c->key, next))
+    const struct conf_route *r;
+    while ((r = policy_fallback(c, c->next_fallback)) != NULL) {
+        c->next_fallback++;
+        if (!conf_key_allows(c->key, r))
             continue;
-        go_route(c, next);
+        go_route(c, r);
         return true;
     }
-    r = c->last_resort ? r : ask_go_lenient(c);
+    r = c->last_resort ? c->found.route : ask_go_lenient(c);
     c->last_resort = false;
     if (r)
         go_route(c, r);
@@ -269,11 +271,31 @@ static bool next_candidate(struct call *c)
     return true;
 }
 
+/* The caller wants no target that would not be told all of his request (`require_parameters`), and
+ * what this one would not be told stands in c->lossy: the next one. Nothing was sent. */
+static enum step start_elsewhere(struct call *c)
+{
+    struct buf names = BUF_INIT(1024);
+    c->withheld = false;
+    ir_lossy_print(&c->lossy, &names);
+    str lost = arena_dup(&c->req->arena, buf_str(&names));
+    buf_fini(&names);
+    if (next_candidate(c))
+        return start(c);
+    struct fail f = {.kind = ERR_UNSUPPORTED, .code = STR("unsupported_parameter")};
+    f.message = arena_strf(&c->req->arena,
+                           "No target can be told all of this request, as require_parameters "
+                           "asks: the last one has no words for " STR_FMT ".",
+                           STR_ARG(lost));
+    call_fail(c, c->attempts ? &c->fail : &f);
+    return STEP_DONE;
+}
+
 enum step stage_plan(struct call *c)
 {
     go_route(c, c->found.route);
-    c->last_resort = (c->plan.panic || c->plan.alerted || alerts_degrade(c)) &&
-                     c->gen->snap->routing.fallback && c->found.route->nfallback > 0;
+    c->last_resort =
+        (c->plan.panic || c->plan.alerted || alerts_degrade(c)) && policy_fallback(c, 0) != NULL;
     if (c->last_resort)
         plan_release(&c->plan);
     return STEP_NEXT;

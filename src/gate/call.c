@@ -60,6 +60,7 @@ static struct call *call_new(struct gate *g, struct request *r)
         return NULL;
     memset(c, 0, offsetof(struct call, tried));
     c->found.route = NULL;
+    c->found.how = CONF_BY_MODEL;
     plan_clear(&c->plan);
     ir_lossy_clear(&c->lossy);
     c->gate = g;
@@ -365,13 +366,15 @@ bool call_find_route(struct call *c)
         call_fail_kind(c, ERR_NOT_FOUND, STR("No model has a name as long as that."), STR_NONE);
         return false;
     }
+    if (!rules_resolve(c))
+        return false;
     if (call_passes(c)) {
         pass_resolve(c);
-    } else if (!scenario_resolve(c)) {
+    } else if (c->found.how != CONF_BY_RULE && !scenario_resolve(c)) {
         call_fail_unknown_model(c, c->peek.model);
         return false;
     }
-    return true;
+    return policy_take(c);
 }
 
 enum step stage_resolve(struct call *c)

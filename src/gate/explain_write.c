@@ -56,6 +56,8 @@ static str how_name(enum conf_how how)
         return STR("bare_name");
     case CONF_BY_DEFAULT:
         return STR("default");
+    case CONF_BY_RULE:
+        return STR("rule");
     case CONF_BY_SCENARIO:
         return STR("scenario");
     }

@@ -144,10 +144,10 @@ str features_user(struct call *c)
     return user;
 }
 
-uint64_t features_sticky(struct call *c, const struct conf_route *r)
+uint64_t features_identity(struct call *c, const struct conf_sticky *by)
 {
     str text = STR_NONE;
-    switch (r->sticky.by) {
+    switch (by->by) {
     case CONF_STICKY_SESSION:
         break;
     case CONF_STICKY_USER:
@@ -157,11 +157,16 @@ uint64_t features_sticky(struct call *c, const struct conf_route *r)
         text = c->key ? c->key->name : STR_NONE;
         break;
     case CONF_STICKY_HEADER:
-        text = h1_find(c->req->head, r->sticky.header);
+        text = h1_find(c->req->head, by->header);
         break;
     }
     /* A call that does not have it is held to its session: that is better than nothing. */
     return text.n ? hash_for(c, str_head(text, SESSION_MAX)) : features_session(c)->hash;
+}
+
+uint64_t features_sticky(struct call *c, const struct conf_route *r)
+{
+    return features_identity(c, &r->sticky);
 }
 
 /* ---- tokens */

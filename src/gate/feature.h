@@ -42,5 +42,7 @@ str features_user(struct call *c);
 uint64_t features_tokens(struct call *c, const struct conf_provider *p, str model, uint64_t mark);
 /* The request was changed: what was read from it is read again. */
 void features_forget(struct call *c);
+/* Hash of what `by` names; of the session where the call does not have it. 0: nothing. */
+uint64_t features_identity(struct call *c, const struct conf_sticky *by);
 /* What a `sticky` route holds together: hash of session, user, key or header; 0: nothing. */
 uint64_t features_sticky(struct call *c, const struct conf_route *r);

@@ -142,6 +142,7 @@ static void gen_free(struct gen *gen)
     for (uint32_t i = 0; gen->bindings && i < gen->snap->nproviders; i++)
         budget_unref(t, gen->bindings[i].budget);
     pricing_fini(&gen->pricing);
+    rules_unbind(gen);
     mem_free(gen->alerts);
     mem_free(gen->budgets);
     mem_free(gen->series);
@@ -174,6 +175,8 @@ static enum rc gen_new(struct gate *g, struct snapshot *snap, struct catalogue *
         }
     if (rc == RC_OK)
         rc = pricing_init(&gen->pricing, models, snap, g->route.turns.key);
+    if (rc == RC_OK)
+        rc = rules_bind(g, gen);
     if (rc != RC_OK) {
         gen_free(gen);
         return rc;
@@ -255,6 +258,7 @@ enum rc gate_new(const struct gate_setup *setup, struct snapshot *snap, struct c
     g->set = *setup;
     g->loop = setup->loop;
     list_init(&g->calls);
+    list_init(&g->trials);
     list_init(&g->wires);
     g->out = BUF_INIT(OUT_MAX);
     g->lines = BUF_INIT(LINES_MAX);
@@ -332,6 +336,7 @@ void gate_free(struct gate *g)
     for (unsigned i = 0; i < g->noauths; i++)
         oauth_free(g->oauths[i]);
     tokens_fini(g);
+    rules_free(g);
     recall_free(g->recall);
     kept_free(g->kept);
     buf_fini(&g->out);

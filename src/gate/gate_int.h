@@ -8,6 +8,7 @@
 #include "gate/learned.h"
 #include "gate/oauth.h"
 #include "gate/pricing.h"
+#include "gate/rules.h"
 #include "http/decode.h"
 #include "http/frame.h"
 #include "io/alarm.h"
@@ -55,6 +56,7 @@ enum routed_kind {
     ROUTED_BY_MODEL,
     ROUTED_BY_SCENARIO,
     ROUTED_BY_SUBAGENT, /* claude-code-router's tag */
+    ROUTED_BY_RULE,
     ROUTED_KINDS,
 };
 
@@ -82,6 +84,7 @@ struct gen {
     struct meter **meters;         /* those of the bindings; NULL: nobody has one */
     struct gate *gate;             /* whose worker's it is */
     struct pricing pricing;
+    struct gen_rules rules;
     unsigned refs;
 };
 
@@ -174,6 +177,10 @@ struct call {
     const struct conf_route *route; /* where it is now: found.route or one of its fallbacks */
     struct routed routed_by;
     unsigned next_fallback;
+    struct call_rules *rules;    /* what the operator's rules ask; NULL: there are none */
+    struct route_policy *policy; /* what the caller asks of the choice; usually NULL */
+    const struct conf_route **own_fallback; /* … and his own list of models; NULL: he has none */
+    bool withheld; /* the target was not to be told all of the request, and the caller wants that */
     bool last_resort; /* the route's targets are all broken: to be tried when the fallbacks are */
     struct filter_needs needs;
     struct warmth *warmth;    /* of its prompt (warmth.c); NULL: nobody asked, or it has none */
@@ -293,9 +300,10 @@ struct gate {
     struct warm *warm;       /* prompts in providers' caches; NULL: none was seen yet */
     struct dialect_scratch scratch;
     struct rand rand;
-    struct buf out;   /* events on their way to a client, within one callback */
-    struct buf lines; /* reply header lines */
-    struct buf line;  /* an access log line */
+    struct buf out;     /* events on their way to a client, within one callback */
+    struct buf lines;   /* reply header lines */
+    struct buf line;    /* an access log line */
+    struct list trials; /* of rules.c */
     struct list wires;
     unsigned nwires, nbig; /* in the pool; and those of them that keep a large buffer */
     uint64_t id_high, id_low;
@@ -311,7 +319,7 @@ void wire_free(struct wire *w);
 /* c->whole is the wire's buffer for answers, where it has none of its own; and goes back. */
 void wire_lend_answer(struct call *c);
 void wire_return_answer(struct call *c);
-bool wire_write(struct call *c);       /* c->wire and c->x.iov; false: the call is over */
+bool wire_write(struct call *c); /* c->wire and c->x.iov; false: c->withheld, or the call is over */
 bool decode_canonical(struct call *c); /* c->ir; false: the call is over */
 bool decode_quietly(struct call *c,
                     struct fail *f); /* c->ir; false: nothing has happened, see *f */
@@ -336,6 +344,12 @@ bool transform_request(struct call *c, struct ir_request *r); /* false: no memor
 bool transform_body(struct call *c, struct rope *body);       /* false: no memory, or no JSON */
 void transform_headers(const struct call *c, struct buf *head);
 str transform_target(const struct call *c); /* "provider/model", in the arena; for gate->learned */
+
+/* policy.c: what the caller asks of the choice among targets */
+bool policy_take(struct call *c); /* c->policy, where he does; false: answered */
+enum plan_reason policy_fits(struct call *c, const struct conf_target *t);
+const struct conf_route *policy_fallback(const struct call *c, unsigned i); /* NULL: no more */
+void policy_fail(struct call *c); /* nobody is left, for c->unfit: answered */
 
 /* thoughts.c: reasoning that the client does not send back */
 void thoughts_event(struct call *c, const struct ir_event *ev);

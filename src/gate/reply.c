@@ -53,6 +53,7 @@ str routed_text(const struct call *c)
     } kinds[ROUTED_KINDS] = {
         [ROUTED_BY_SCENARIO] = {STR("scenario")},
         [ROUTED_BY_SUBAGENT] = {STR("subagent")},
+        [ROUTED_BY_RULE] = {STR("rule")},
     };
     const struct routed *by = &c->routed_by;
     if (by->kind == ROUTED_BY_MODEL)

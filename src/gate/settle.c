@@ -334,6 +334,7 @@ static void log_call(struct call *c, unsigned status, uint64_t ms)
         str by = routed_text(c);
         if (by.n)
             TEXT(b, ",\"routed_by\":", by);
+        rules_log(c, b);
         if (c->attempts) {
             const struct attempt_record *t = &c->tried[c->attempts - 1];
             TEXT(b, ",\"provider\":", t->provider->name);
@@ -369,6 +370,7 @@ void call_settle(struct call *c, bool gone)
         c->reply_error = ERR_CLIENT_GONE;
     complete_usage(c);
     warmth_learn(c);
+    rules_settle(c, status, gone, ms);
     scenario_note(c);
     charge(c);
     if (c->front)

@@ -3,16 +3,19 @@
  * transform - the operator's edits of a request, done to the text that the provider is to get.
  *
  * They come last, behind splicing or translation, so that an operator's word is the last word. A
- * provider's edits come first, then those of the logical model that led here; only calls that have
- * some pay for them (json/edit.h).
+ * provider's edits come first, then those of the logical model that led here, then the rules'; only
+ * calls that have some pay for them (json/edit.h).
  */
 #include "gate/gate_int.h"
 
 #include "http/h1_write.h"
 
-/* Where the transforms of a call stand: the provider's, then the route's. */
+/* Where the transforms of a call stand: the provider's, then the route's, then those of
+ * the rules that the call has met. NULL: there are no more. */
 static const struct conf_transforms *transforms_at(const struct call *c, unsigned i)
 {
+    if (i > 1)
+        return rules_transforms(c, i - 2);
     return i ? &c->route->transforms : &c->cand->provider->transforms;
 }
 
@@ -24,8 +27,8 @@ struct walk {
 
 static const struct conf_transform *next(const struct call *c, struct walk *w)
 {
-    for (; w->list < 2; w->list++, w->at = 0) {
-        const struct conf_transforms *all = transforms_at(c, w->list);
+    const struct conf_transforms *all;
+    for (; (all = transforms_at(c, w->list)) != NULL; w->list++, w->at = 0) {
         while (w->at < all->n) {
             const struct conf_transform *t = &all->v[w->at++];
             if (conf_transform_is_for(t, c->cand->target->model))
@@ -190,4 +193,5 @@ void transform_headers(const struct call *c, struct buf *head)
         for (uint32_t i = 0; i < t->nheaders; i++)
             if (secret_is_set(&t->headers[i].value))
                 h1_write_header(head, t->headers[i].name, secret_reveal(&t->headers[i].value));
+    rules_write_headers(c, head);
 }

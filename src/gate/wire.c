@@ -11,6 +11,7 @@
 #include "base/digest.h"
 #include "base/mem.h"
 #include "http/h1_write.h"
+#include "route/policy.h"
 
 #define HEAD_MAX         (32u << 10)
 #define USUAL_TOKENS_MAX 32000
@@ -292,7 +293,13 @@ bool decode_canonical(struct call *c)
     return false;
 }
 
-/* False: answered already. */
+/* The caller wants a target that is told all, and this one is not. */
+static bool misses_what_must_be(const struct call *c)
+{
+    return c->lossy.n && c->policy && c->policy->require_parameters;
+}
+
+/* False: answered already, or c->withheld. */
 static bool write_body(struct call *c, const struct back_call *bc)
 {
     struct arena *a = &c->req->arena;
@@ -318,8 +325,10 @@ static bool write_body(struct call *c, const struct back_call *bc)
         rc = transform_request(c, &shaped) ? back->encode_request(&shaped, bc, a, to, &c->lossy, &f)
                                            : RC_NOMEM;
     }
-    if (rc == RC_OK && !rope_failed(to) && !arena_is_full(a) && transform_body(c, to))
-        return true;
+    if (rc == RC_OK && !rope_failed(to) && !arena_is_full(a) && transform_body(c, to)) {
+        c->withheld = misses_what_must_be(c);
+        return !c->withheld;
+    }
     /* A second target that cannot say it leaves the client with what became of the first one. */
     call_fail(c, c->attempts ? &c->fail : &f);
     return false;

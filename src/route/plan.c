@@ -6,11 +6,11 @@
 #include "base/mem.h"
 #include "route/alert.h"
 #include "route/filter.h"
+#include "route/policy.h"
 #include "route/trace.h"
 
-#define TURNS_MAX                                                                  \
-    4096 /* routes with an account; past it weights are taken in the order written \
-          */
+/* Routes with an account; past it weights are taken in the order written. */
+#define TURNS_MAX   4096
 #define TARGETS_MAX 64
 
 struct turn {
@@ -229,23 +229,33 @@ static void ask_of_call(const struct plan_ask *ask, unsigned needs, double token
         c[i].usd = ask->usd(ask->arg, c[i].target, tokens);
 }
 
+/* Is the target one that the strategy may choose? */
+static bool is_contender(struct route_state *s, const struct snapshot *snap,
+                         const struct plan_ask *ask, unsigned needs, msec now, struct contender *c)
+{
+    enum plan_reason why = unfit(ask, c->target);
+    if (why == REASON_FITS && !can_serve(s, snap, c->target, needs, ask, now, c))
+        return false;
+    if (why == REASON_FITS && ask->policy && policy_is_too_slow(ask->policy, &c->seen))
+        why = REASON_MAX_TTFT;
+    if (why != REASON_FITS)
+        trace_target(ask->trace, c->target, why);
+    return why == REASON_FITS;
+}
+
 /* The targets that can serve, the first to try first; how many. */
 static uint32_t rank(struct route_state *s, const struct snapshot *snap, const struct conf_route *r,
                      const struct plan_ask *ask, msec now, struct contender *c)
 {
     const uint32_t most = r->ntargets < TARGETS_MAX ? r->ntargets : TARGETS_MAX;
     const unsigned needs =
-        strategy_needs(r->strategy) |
+        strategy_needs(r->strategy) | (ask->policy ? policy_needs(ask->policy) : 0) |
         (ask->trace ? STRATEGY_FIGURES | STRATEGY_COST | STRATEGY_ROOM | STRATEGY_WARM : 0);
     uint32_t n = 0;
     for (uint32_t i = 0; i < most; i++) {
         c[n] = (struct contender){
             .target = &r->targets[i], .index = i, .usd = -1, .room = 1, .seen = {.tokens = -1}};
-        const enum plan_reason why = unfit(ask, &r->targets[i]);
-        if (why == REASON_FITS)
-            n += can_serve(s, snap, &r->targets[i], needs, ask, now, &c[n]);
-        else
-            trace_target(ask->trace, &r->targets[i], why);
+        n += is_contender(s, snap, ask, needs, now, &c[n]);
     }
     struct choice x = {.strategy = r->strategy,
                        .routing = &snap->routing,
@@ -262,6 +272,8 @@ static uint32_t rank(struct route_state *s, const struct snapshot *snap, const s
         c[i].place = plan_place(snap, c[i].target);
     ask_of_call(ask, needs, x.tokens, c, n);
     strategy_rank(&x, c, n);
+    if (ask->policy)
+        policy_rank(ask->policy, snap, c, n);
     trace_ranked(ask->trace, &x, c, n);
     return n;
 }
@@ -334,6 +346,12 @@ static void look_at(struct plan *p, struct candidate *c, const struct plan_ask *
     }
 }
 
+/* Nothing is wrong with it, and yet it was no contender: the caller finds it too slow. */
+static bool is_left_out_well(const struct plan_ask *ask, const struct candidate *c, msec now)
+{
+    return ask->policy && ask->policy->max_ttft && reason_of_health(c, now) == REASON_FITS;
+}
+
 /* Nothing can serve: a broken target is probed; else say what stands in the way. Those that could
  * not serve such a call are not asked, and told only where there is nobody else. */
 static void panic(struct plan *p, struct route_state *s, const struct snapshot *snap,
@@ -348,13 +366,16 @@ static void panic(struct plan *p, struct route_state *s, const struct snapshot *
                 p->unfit = why;
             continue;
         }
-        some = true;
         const uint32_t keys = key_count(&snap->providers[r->targets[i].provider]);
         for (uint32_t k = 0; k < keys; k++) {
             struct candidate c;
-            if (candidate_of(s, snap, &r->targets[i], k, &c))
+            const bool known = candidate_of(s, snap, &r->targets[i], k, &c);
+            some |= !known || !is_left_out_well(ask, &c, now);
+            if (known)
                 look_at(p, &c, ask, &o, now);
         }
+        if (!some)
+            p->unfit = REASON_MAX_TTFT;
     }
     if (some)
         p->unfit = REASON_FITS;
@@ -362,11 +383,21 @@ static void panic(struct plan *p, struct route_state *s, const struct snapshot *
     p->ready_at = o.soonest == UINT64_MAX || o.soonest < now ? now : o.soonest;
 }
 
+/* No other target behind the first one, for a caller that wants none; all of its keys. With an
+ * `order` those that are named in it are the ones that may follow, and others are out already. */
+static void keep_first(struct plan *p, const struct route_policy *policy)
+{
+    while (policy->no_fallbacks && !policy->order.n && p->n > 1 &&
+           p->c[p->n - 1].target != p->c[0].target)
+        candidate_release(&p->c[--p->n]);
+}
+
 /* Those that can serve, in their order. */
 static void fill(struct plan *p, struct route_state *s, const struct snapshot *snap,
                  const struct conf_route *r, const struct plan_ask *ask, msec now)
 {
-    if (r->ntargets == 1 && !ask->trace) { /* whatever the strategy, it is the first */
+    if (r->ntargets == 1 && !ask->trace &&
+        !ask->policy) { /* whatever the strategy, it is the first */
         if (unfit(ask, &r->targets[0]) == REASON_FITS)
             add_target(p, s, snap, &r->targets[0], NULL, ask, now);
         return;
@@ -376,6 +407,8 @@ static void fill(struct plan *p, struct route_state *s, const struct snapshot *s
     const uint32_t n = rank(s, snap, r, ask, now, c);
     for (uint32_t i = 0; i < n && p->n < PLAN_MAX; i++)
         add_target(p, s, snap, c[i].target, &c[i], ask, now);
+    if (ask->policy)
+        keep_first(p, ask->policy);
 }
 
 /* Alerts send calls elsewhere, and there must be an elsewhere: where nobody else can serve, those

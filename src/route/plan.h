@@ -27,6 +27,7 @@
 #define PLAN_MAX 16
 
 struct plan_trace;
+struct route_policy;
 
 struct candidate {
     const struct conf_target *target;
@@ -105,6 +106,7 @@ struct plan_ask {
      * by strategies that look at it. NULL: nothing is cached anywhere. */
     double (*warm)(void *arg, const struct conf_target *t, uint32_t *ret_key);
     void *arg;
+    const struct route_policy *policy; /* how the caller wants them ordered; usually NULL */
     const uint8_t *alerts; /* ALERT_OUT and its kin, by index of provider; NULL: nothing is asked */
     const struct quota_need *need; /* what it takes of rate limits; NULL: they are not asked */
     struct meter *const *meters;   /* by provider; NULL where it has no limits, or nobody has */

@@ -1,0 +1,352 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* rules - the operator's rules on the way of a call; see the header. */
+#include "gate/rules.h"
+
+#include "base/mem.h"
+#include "gate/feature.h"
+#include "gate/gate_int.h"
+#include "http/h1_write.h"
+#include "json/write.h"
+
+#define CALLER_TAGS_MAX 8
+
+/* ---- trials */
+
+/* One trial of this worker, for as long as the worker lives. */
+struct trial {
+    struct list link; /* gate->trials */
+    struct canary canary;
+    size_t n;
+    char id[]; /* "rule\nmodel" */
+};
+
+static struct trial *find_trial(struct gate *g, str id)
+{
+    list_each_safe(it, tmp, &g->trials)
+    {
+        struct trial *t = list_entry(it, struct trial, link);
+        if (str_eq(str_of(t->id, t->n), id))
+            return t;
+    }
+    return NULL;
+}
+
+#define TRIAL_ID_MAX 512
+
+/* A trial is another one when its rule has another name, or another model is tried. */
+static str trial_id(const struct conf_rule *r, char to[TRIAL_ID_MAX])
+{
+    const str parts[] = {r->name, STR("\n"), r->canary->route->name};
+    size_t n = 0;
+    for (size_t i = 0; i < ARRAY_LEN(parts); i++) {
+        const str s = str_head(parts[i], TRIAL_ID_MAX - n);
+        memcpy(to + n, s.p, s.n);
+        n += s.n;
+    }
+    return str_of(to, n);
+}
+
+static struct canary *canary_of(struct gate *g, const struct conf_rule *r)
+{
+    char buf[TRIAL_ID_MAX];
+    const str id = trial_id(r, buf);
+    struct trial *t = find_trial(g, id);
+    if (t)
+        return &t->canary;
+    t = mem_zalloc(sizeof(*t) + id.n);
+    if (!t)
+        return NULL;
+    memcpy(t->id, id.p, id.n);
+    t->n = id.n;
+    canary_init(&t->canary, loop_now(g->loop));
+    list_push_back(&g->trials, &t->link);
+    return &t->canary;
+}
+
+enum rc rules_bind(struct gate *g, struct gen *gen)
+{
+    const struct conf_rules *rules = &gen->snap->routing.rules;
+    if (!rules->n)
+        return RC_OK;
+    gen->rules.dice = mem_zalloc((rules->throws + 1) * sizeof(*gen->rules.dice));
+    gen->rules.canaries = mem_zalloc((rules->canaries + 1) * sizeof(*gen->rules.canaries));
+    if (!gen->rules.dice || !gen->rules.canaries)
+        return RC_NOMEM;
+    for (uint32_t i = 0; i < rules->n; i++) {
+        const struct conf_rule *r = &rules->v[i];
+        if (!r->canary || !r->canary->route)
+            continue;
+        CHECK(r->canary->index < rules->canaries);
+        gen->rules.canaries[r->canary->index] = canary_of(g, r);
+        if (!gen->rules.canaries[r->canary->index])
+            return RC_NOMEM;
+    }
+    return RC_OK;
+}
+
+void rules_unbind(struct gen *gen)
+{
+    mem_free(gen->rules.dice);
+    mem_free(gen->rules.canaries);
+}
+
+void rules_free(struct gate *g)
+{
+    list_each_safe(it, tmp, &g->trials) mem_free(list_entry(it, struct trial, link));
+}
+
+/* ---- what the conditions look at */
+
+static str header_of(void *arg, str name)
+{
+    const struct call *c = arg;
+    return h1_find(c->req->head, name);
+}
+
+static str metadata_of(void *arg, str name)
+{
+    struct call *c = arg;
+    const struct ir_traits *t = features_traits(c);
+    struct json_doc doc;
+    str text;
+    if (!t || !t->metadata.n || json_parse(&c->req->arena, t->metadata, &doc, NULL) != RC_OK)
+        return STR_NONE;
+    jval v = json_get(json_root(&doc), name);
+    if (json_is_nothing(v))
+        return STR_NONE;
+    if (!json_is(v, JSON_STRING))
+        return json_text(v);
+    return json_str(v, &c->req->arena, &text) == RC_OK ? text : STR_NONE;
+}
+
+static uint64_t tokens_of(void *arg, uint64_t mark)
+{
+    struct call *c = arg;
+    return features_tokens(c, NULL, c->peek.model, mark);
+}
+
+static uint64_t identity_of(void *arg, const struct conf_sticky *by)
+{
+    return features_identity(arg, by);
+}
+
+static bool key_may(void *arg, const struct conf_route *r)
+{
+    const struct call *c = arg;
+    return conf_key_allows(c->key, r);
+}
+
+/* What a front sees at a glance. */
+static unsigned glance(const struct ir_peek *p)
+{
+    return (p->has_tools ? CONF_TRAIT_TOOLS : 0) | (p->has_images ? CONF_TRAIT_IMAGES : 0) |
+           (p->has_documents ? CONF_TRAIT_DOCUMENTS : 0) | (p->thinks ? CONF_TRAIT_THINKING : 0) |
+           (p->has_web_search ? CONF_TRAIT_WEB_SEARCH : 0);
+}
+
+/* … and what the decoded request says, where a rule asks. */
+static unsigned traits_of(struct call *c)
+{
+    const struct ir_traits *t = NULL;
+    const unsigned stream = c->peek.stream ? CONF_TRAIT_STREAM : 0;
+    if (c->gen->snap->routing.needs & ROUTING_NEEDS_TRAITS)
+        t = features_traits(c);
+    if (!t)
+        return stream | glance(&c->peek);
+    return stream | (t->tools ? CONF_TRAIT_TOOLS : 0) | (t->images ? CONF_TRAIT_IMAGES : 0) |
+           (t->documents ? CONF_TRAIT_DOCUMENTS : 0) | (t->audio ? CONF_TRAIT_AUDIO : 0) |
+           (t->thinks ? CONF_TRAIT_THINKING : 0) | (t->web_search ? CONF_TRAIT_WEB_SEARCH : 0) |
+           (t->structured ? CONF_TRAIT_STRUCTURED : 0);
+}
+
+/* What the caller calls it; a word that is no tag is nobody's. */
+static void take_tags(const struct call *c, struct rule_outcome *out)
+{
+    str all = h1_find(c->req->head, STR(RULES_CALLER_TAGS));
+    while (all.n && out->ntags < CALLER_TAGS_MAX) {
+        str tag = str_trim(str_cut(&all, ','));
+        if (conf_tag_ok(tag))
+            out->tags[out->ntags++] = tag;
+    }
+}
+
+static void view_of(struct call *c, struct rule_view *v)
+{
+    const unsigned needs = c->gen->snap->routing.needs;
+    *v = (struct rule_view){
+        .arg = c,
+        .header = header_of,
+        .metadata = metadata_of,
+        .tokens = tokens_of,
+        .identity = identity_of,
+        .may = key_may,
+        .key = c->key ? c->key->name : STR_NONE,
+        .path = c->req->head->path,
+        .model = c->peek.model,
+        .front = c->front ? c->front->name : STR_NONE,
+        .user = needs & ROUTING_NEEDS_TRAITS ? features_user(c) : STR_NONE,
+        .traits = traits_of(c),
+        .unix_ms = loop_unix_ms(c->gate->loop),
+        .dice = c->gen->rules.dice,
+        .canaries = c->gen->rules.canaries,
+        .rand = &c->gate->rand,
+    };
+}
+
+/* ---- what follows */
+
+static void deny(struct call *c, const struct conf_deny *d)
+{
+    static const struct {
+        uint32_t status;
+        enum err kind;
+    } kinds[] = {
+        {400, ERR_BAD_REQUEST}, {401, ERR_AUTH},      {403, ERR_FORBIDDEN},
+        {404, ERR_NOT_FOUND},   {413, ERR_TOO_LARGE}, {429, ERR_RATE_LIMITED},
+        {503, ERR_UNAVAILABLE},
+    };
+    size_t i = 0;
+    while (i < ARRAY_LEN(kinds) && kinds[i].status != d->status)
+        i++;
+    CHECK(i < ARRAY_LEN(kinds)); /* conf/ takes no other */
+    call_fail_kind(c, kinds[i].kind,
+                   d->message.n ? d->message : STR("This request is refused by a rule here."),
+                   STR("refused_by_rule"));
+}
+
+bool rules_resolve(struct call *c)
+{
+    const struct conf_rules *rules = &c->gen->snap->routing.rules;
+    struct rule_view v;
+    if (!rules->n)
+        return true;
+    c->rules = arena_new(&c->req->arena, struct call_rules);
+    if (!c->rules) {
+        call_fail_kind(c, ERR_OVERLOADED, STR_NONE, STR_NONE);
+        return false;
+    }
+    struct rule_outcome *out = &c->rules->out;
+    take_tags(c, out);
+    view_of(c, &v);
+    rules_apply(rules, &v, out);
+    if (out->by)
+        c->routed_by = (struct routed){ROUTED_BY_RULE, out->by->name};
+    if (out->deny) {
+        deny(c, out->deny);
+        return false;
+    }
+    if (out->route && !call_passes(c)) {
+        c->found.how = CONF_BY_RULE;
+        c->found.route = out->route;
+    }
+    return true;
+}
+
+const struct conf_transforms *rules_transforms(const struct call *c, unsigned i)
+{
+    return c->rules && i < c->rules->out.n ? &c->rules->out.matched[i]->transforms : NULL;
+}
+
+void rules_write_headers(const struct call *c, struct buf *b)
+{
+    if (!c->rules || !c->rules->out.ntags)
+        return;
+    const struct rule_outcome *out = &c->rules->out;
+    buf_lit(b, RULES_CALLER_TAGS ": ");
+    for (uint32_t i = 0; i < out->ntags; i++) {
+        if (i)
+            buf_lit(b, ", ");
+        buf_add(b, out->tags[i]); /* letters, digits and -_.:/ alone (conf_tag_ok) */
+    }
+    buf_lit(b, "\r\n");
+}
+
+void rules_log(const struct call *c, struct buf *b)
+{
+    if (!c->rules)
+        return;
+    const struct rule_outcome *out = &c->rules->out;
+    for (uint32_t i = 0; i < out->ntags; i++) {
+        buf_add(b, i ? STR(",\"") : STR(",\"tags\":[\""));
+        buf_add(b, out->tags[i]);
+        buf_add_char(b, '"');
+    }
+    if (out->ntags)
+        buf_add_char(b, ']');
+    if (!out->trial)
+        return;
+    buf_add(b, out->is_canary ? STR(",\"canary\":{\"served\":true")
+                              : STR(",\"canary\":{\"served\":false"));
+    if (c->rules->trial_news.n) {
+        buf_lit(b, ",\"news\":\"");
+        json_escape(b, c->rules->trial_news);
+        buf_add_char(b, '"');
+    }
+    buf_add_char(b, '}');
+}
+
+/* ---- the end of a trial's call */
+
+struct note {
+    struct mail mail; /* first */
+    struct gate *to;
+    const char *why; /* static */
+    size_t n;
+    char id[];
+};
+
+static void on_note(struct mail *mail)
+{
+    struct note *m = (struct note *)(void *)mail;
+    struct trial *t = find_trial(m->to, str_of(m->id, m->n));
+    if (t && t->canary.state == CANARY_RUNNING)
+        canary_roll_back(&t->canary, m->why);
+    mem_free(m);
+}
+
+/* A worker that has no memory for it finds out by itself. */
+static void tell_others(struct call *c, const struct conf_rule *r, const char *why)
+{
+    struct gate_world *w = c->gate->set.world;
+    char buf[TRIAL_ID_MAX];
+    const str id = trial_id(r, buf);
+    for (unsigned i = 0; i < w->nworkers; i++) {
+        struct gate *to = i == c->gate->set.worker ? NULL : atomic_load(&w->gates[i]);
+        struct note *m = to ? mem_alloc(sizeof(*m) + id.n) : NULL;
+        if (!m)
+            continue;
+        *m = (struct note){.mail = {.fn = on_note}, .to = to, .why = why, .n = id.n};
+        memcpy(m->id, id.p, id.n);
+        loop_post(to->loop, &m->mail);
+    }
+}
+
+static str news_of(struct call *c, const struct canary *canary, enum canary_event event)
+{
+    switch (event) {
+    case CANARY_NO_NEWS:
+        break;
+    case CANARY_STEPPED:
+        return STR("the next step");
+    case CANARY_PROMOTED_NOW:
+        return STR("promoted");
+    case CANARY_ROLLED_BACK_NOW:
+        return arena_strf(&c->req->arena, "rolled back: %s", canary->why);
+    }
+    return STR_NONE;
+}
+
+void rules_settle(struct call *c, unsigned status, bool gone, uint64_t ms)
+{
+    const struct conf_rule *r = c->rules ? c->rules->out.trial : NULL;
+    const bool theirs = status >= 500 || status == 429;
+    if (!r || gone || !c->attempts || (status >= 400 && !theirs))
+        return; /* what a client did wrong says nothing of a model */
+    struct canary *canary = c->gen->rules.canaries[r->canary->index];
+    const bool failed = theirs || c->route != c->found.route; /* a fallback had to serve it */
+    const enum canary_event event = canary_note(canary, r->canary, c->rules->out.is_canary, failed,
+                                                ms, loop_now(c->gate->loop));
+    c->rules->trial_news = news_of(c, canary, event);
+    if (event == CANARY_ROLLED_BACK_NOW)
+        tell_others(c, r, canary->why);
+}

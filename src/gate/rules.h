@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * rules - the operator's rules (route/rule.h) on the way of a call.
+ *
+ * They are asked before anything else says where a call goes, and what they ask is kept with the
+ * call: where it goes, what is edited, which words it carries, whose trial it is part of. A file
+ * without rules costs a call one comparison.
+ *
+ * Dice are a worker's and a generation's. Trials outlive both reload and generation, by the name of
+ * their rule and of the new model; each worker judges by its own calls, and tells the others when
+ * it takes one back.
+ */
+#pragma once
+#include "base/list.h"
+#include "route/rule.h"
+
+struct call;
+struct gate;
+struct gen;
+
+#define RULES_CALLER_TAGS "x-weir-tags" /* of a caller's own, and what goes to a provider */
+
+/* What a generation has of its own. */
+struct gen_rules {
+    struct rule_dice *dice;
+    struct canary **canaries;
+};
+
+/* What one call has met. */
+struct call_rules {
+    struct rule_outcome out;
+    str trial_news; /* what its end decided about a canary, for the log; usually absent */
+};
+
+enum rc rules_bind(struct gate *g, struct gen *gen) MUST_CHECK; /* RC_NOMEM */
+void rules_unbind(struct gen *gen);
+void rules_free(struct gate *g); /* trials, when the gate goes */
+
+/* Sets c->rules, and c->found where one chooses the model. False: a rule refuses the call, and it
+ * was answered. */
+bool rules_resolve(struct call *c);
+/* The call is over; `status` as the client got it. */
+void rules_settle(struct call *c, unsigned status, bool gone, uint64_t ms);
+
+void rules_log(const struct call *c, struct buf *b);           /* members of the log line */
+void rules_write_headers(const struct call *c, struct buf *b); /* towards the provider */
+/* The i-th rule's edits, behind those of provider and model; NULL: there are no more. */
+const struct conf_transforms *rules_transforms(const struct call *c, unsigned i);
