@@ -367,7 +367,8 @@ bool turns_put_before(
 void turns_hear(struct call *c, jval last); /* same dialect: the end of an answer has passed */
 void turns_keep(struct call *c);            /* the answer is whole */
 void turns_forget(struct call *c, str id);  /* the client has deleted it: on every worker */
-str turns_owner(const struct call *c);      /* whose answers this caller may name */
+str turns_join(struct arena *a, const str *part, size_t n); /* one behind the other; absent: full */
+str turns_owner(const struct call *c);                      /* whose answers this caller may name */
 /* The provider of that name, if it can be asked for an answer that it keeps; else NULL. */
 const struct conf_provider *turns_keeper(const struct call *c, str name);
 

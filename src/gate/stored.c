@@ -79,14 +79,15 @@ static void list_items(struct call *c)
     struct buf b = BUF_INIT(GATE_ANSWER_MAX);
     struct fail f = {.kind = ERR_OVERLOADED};
     struct json_doc doc;
-    str items;
+    str items = STR_NONE;
     enum rc rc = kept_get(c->gate->kept, turns_owner(c), c->froute.id, KEPT_ASKED, a,
                           loop_now(c->gate->loop), &items);
     if (rc == RC_NOTFOUND) { /* an answer that it rests on was deleted, or has grown too old */
         not_found(c);
         return;
     }
-    str text = rc == RC_OK ? arena_strf(a, "[" STR_FMT "]", STR_ARG(items)) : STR_NONE;
+    const str part[] = {STR("["), items, STR("]")};
+    str text = rc == RC_OK ? turns_join(a, part, ARRAY_LEN(part)) : STR_NONE;
     if (!text.p || json_parse(a, text, &doc, NULL) != RC_OK ||
         c->front->front->stored->put_items(json_root(&doc), c->froute.id, c->req->head->query, &b,
                                            &f) != RC_OK) {
@@ -140,8 +141,7 @@ static void serve_kept(struct call *c, const struct kept_link *l)
     else if (c->froute.want == FRONT_WANT_ITEMS)
         list_items(c);
     else
-        answer(c, arena_strf(&c->req->arena, STR_FMT STR_FMT STR_FMT, STR_ARG(l->before),
-                             STR_ARG(l->output), STR_ARG(l->after)));
+        answer(c, turns_join(&c->req->arena, (const str[]){l->before, l->output, l->after}, 3));
 }
 
 void stored_serve(struct call *c)

@@ -32,13 +32,33 @@ str turns_owner(const struct call *c)
 
 /* ---- going on */
 
+/* printf goes through a text byte by byte, and these are as long as prompts are. */
+str turns_join(struct arena *a, const str *part, size_t n)
+{
+    size_t size = 0;
+    for (size_t i = 0; i < n; i++)
+        size += part[i].n;
+    char *p = arena_alloc(a, size + 1), *to = p;
+    if (!p)
+        return STR_NONE;
+    for (size_t i = 0; i < n; i++) {
+        if (part[i].n)
+            memcpy(to, part[i].p, part[i].n);
+        to += part[i].n;
+    }
+    ASSERT((size_t)(to - p) == size);
+    return str_of(p, size);
+}
+
 /* What the client sent as new, as items without the brackets around them. */
 static str own_items(struct arena *a, jval input)
 {
     str text = json_text(input);
-    if (json_is(input, JSON_STRING))
-        return arena_strf(a, "{\"type\":\"message\",\"role\":\"user\",\"content\":" STR_FMT "}",
-                          STR_ARG(text));
+    if (json_is(input, JSON_STRING)) {
+        const str part[] = {STR("{\"type\":\"message\",\"role\":\"user\",\"content\":"), text,
+                            STR("}")};
+        return turns_join(a, part, ARRAY_LEN(part));
+    }
     if (!json_is(input, JSON_ARRAY))
         return STR("");
     return str_trim(str_head(str_from(text, 1), text.n - 2));
@@ -56,8 +76,8 @@ static str write_whole(struct call *c, str before, str own)
 {
     struct arena *a = &c->req->arena;
     jval root = json_root(&c->doc), input = json_get_lit(root, "input");
-    str all = arena_strf(a, "[" STR_FMT "%s" STR_FMT "]", STR_ARG(before),
-                         before.n && own.n ? "," : "", STR_ARG(own));
+    const str part[] = {STR("["), before, before.n && own.n ? STR(",") : STR(""), own, STR("]")};
+    str all = turns_join(a, part, ARRAY_LEN(part));
     struct rope r = ROPE_INIT(GATE_REQUEST_MAX);
     struct buf flat = BUF_INIT(GATE_REQUEST_MAX);
     struct splice s;
@@ -66,7 +86,7 @@ static str write_whole(struct call *c, str before, str own)
     if (json_has(input))
         splice_replace(&s, input, all);
     else
-        splice_into(&s, root, arena_strf(a, "\"input\":" STR_FMT, STR_ARG(all)), a);
+        splice_into(&s, root, turns_join(a, (const str[]){STR("\"input\":"), all}, 2), a);
     splice_write(&s, &r);
     rope_flatten(&r, &flat);
     str text = rope_failed(&r) || flat.failed || !all.p ? STR_NONE : arena_dup(a, buf_str(&flat));

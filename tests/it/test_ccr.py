@@ -281,15 +281,19 @@ def test_a_whole_file_is_taken_and_serves(weir, upstream, tmp_path):
         "ms,qwen",
         "zhipu,glm",
         "groq,kimi",
-        "claude-sonnet-4-5",  # no model of the file: Router.default
+        "claude-sonnet-4-5",  # no model of the file: as the request thinks, Router.think
     ):
         r = http1.call(w.port, "POST", MESSAGES.path, {**BODY, "model": model}, key)
         assert r.status == 200 and MESSAGES.read(r).text == "Hello.", (model, r.body)
     asked = up.requests
     assert asked[0].get("authorization") == "Bearer key-of-the-environment"
-    assert asked[0].json["max_tokens"] == 16384 and asked[-1].json["model"] == "x-ai/grok"
+    assert asked[0].json["max_tokens"] == 16384 and asked[-1].json["model"] == "deepseek-chat"
     assert asked[1].json["tool_choice"] == "required" and asked[1].json["max_tokens"] == 8192
     assert asked[2].json["temperature"] == 0.6 and asked[3].json["seed"] == 7
+
+    plain = {**BODY, "model": "claude-sonnet-4-5", "thinking": {"type": "disabled"}}
+    assert http1.call(w.port, "POST", MESSAGES.path, plain, key).status == 200
+    assert asked[-1].json["model"] == "x-ai/grok"  # Router.default
 
     conf = tmp_path / "config.json"
     conf.write_text(everything(up).replace("@PORT@", str(w.port)))
