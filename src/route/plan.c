@@ -513,8 +513,8 @@ struct candidate *plan_next(struct plan *p, msec now)
         const bool broken = state == HEALTH_OPEN || state == HEALTH_REGION_OPEN;
         if (state == HEALTH_REFUSED || state == HEALTH_COOLING || (broken && !c->probe))
             continue; /* learned while this call was under way */
-        if (quota_ready_at(&c->health->quota, &p->need, now) > now)
-            continue; /* the same */
+        if (p->next > 1 && quota_ready_at(&c->health->quota, &p->need, now) > now)
+            continue; /* the same; of the first it was asked just now */
         if (c->probe && health_is_probed(c->health, now))
             continue;
         c->probing = c->probe;
