@@ -132,6 +132,16 @@ static bool feed_piece(struct drive *d, const struct dialect_back *b, void *stat
     return true;
 }
 
+/* How long the next piece is, `at` bytes into the answer. */
+static size_t piece_length(const struct answer *a, size_t at, size_t *next_cut)
+{
+    if (a->n_cuts)
+        return *next_cut < a->n_cuts ? a->cuts[(*next_cut)++] - at : a->bytes.n - at;
+    if (at == 0 && a->first)
+        return a->first;
+    return a->step ? a->step : a->bytes.n - at;
+}
+
 static enum answer_end run_stream(struct drive *d, const struct answer *a, struct ir_sink sink,
                                   struct buf *raw)
 {
@@ -139,20 +149,19 @@ static enum answer_end run_stream(struct drive *d, const struct answer *a, struc
     void *state = arena_alloc(&d->arena, b->decoder_size);
     struct frame_parser p;
     str in = a->bytes;
-    size_t n = a->first ? a->first : a->step ? a->step : in.n;
+    size_t next_cut = 0;
     bool ok = true;
     memset(state, 0x5a, b->decoder_size); /* init must not rely on zeroes */
     b->decoder_init(state, a->client_usage);
     frame_init(&p, b->framing, SSE_EVENT_MAX);
     while (ok && in.n) {
         /* a block of its own: ASan sees a read beyond it */
-        str piece = str_head(in, n);
+        str piece = str_head(in, piece_length(a, a->bytes.n - in.n, &next_cut));
         char *own = malloc(piece.n);
         memcpy(own, piece.p, piece.n);
         ok = feed_piece(d, b, state, &p, str_of(own, piece.n), sink, raw);
         free(own);
         in = str_from(in, piece.n);
-        n = a->step ? a->step : in.n;
     }
     if (ok && frame_pending(&p)) {
         struct sse_event e = {.data = frame_rest(&p), .raw = frame_rest(&p), .bare = true};

@@ -31,6 +31,8 @@ struct answer {
     str bytes;
     bool stream;
     size_t first, step; /* how the bytes arrive: `first`, then `step` at a time; 0: all at once */
+    const size_t *cuts; /* or cut before the byte at each of these places, which ascend */
+    size_t n_cuts;
     bool client_usage;
 };
 
