@@ -10,6 +10,7 @@
 #include "dialect/bedrock_int.h"
 
 #include "base/num.h"
+#include "dialect/free_text.h"
 #include "dialect/model_name.h"
 #include "dialect/schema.h"
 
@@ -18,9 +19,6 @@
 #define FIRST_ONE_KNOB   401 /* Claude 4.1: temperature or top_p, not both */
 #define FIRST_CACHE      305
 #define EMPTY_SCHEMA     "{\"type\":\"object\",\"properties\":{}}"
-#define TEXT_SCHEMA                                                                        \
-    "{\"type\":\"object\",\"properties\":{\"input\":{\"type\":\"string\"}},\"required\":[" \
-    "\"input\"]}"
 
 /* ---- models ------------------------------------------------------------------------------------
  */
@@ -235,7 +233,9 @@ static void put_tool(struct bedrock_writer *bw, const struct ir_tool *t)
 
     begin_spec(bw, t->name, t->description);
     if (t->kind == IR_TOOL_CUSTOM) {
-        json_put_text(&bw->a.w, STR(TEXT_SCHEMA));
+        struct free_text f = free_text_of(t, bw->a.arena);
+
+        free_text_put_schema(&bw->a.w, &f);
         anthropic_lose(&bw->a, STR("tools.custom"));
     } else {
         anthropic_put_schema(&bw->a, t->schema);

@@ -80,7 +80,7 @@ static void put_sampling(struct cohere_writer *cw)
         json_put_raw_str(w, r->stop.v[i]);
     json_end(w);
     if (r->stop.n > STOP_MAX)
-        cohere_lose(cw, STR("stop_sequences"));
+        cohere_lose(cw, STR("stop"));
 }
 
 static void put_thinking(struct cohere_writer *cw)

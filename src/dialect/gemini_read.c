@@ -77,8 +77,6 @@ static enum rc read_function(struct decoding *d, jval v, const struct field_at *
         FIELD(description, FIELD_TEXT, struct function, description),
         FIELD(parameters, FIELD_OBJECT, struct function, parameters),
         FIELD(parametersJsonSchema, FIELD_OBJECT, struct function, json_schema),
-        FIELD_SKIP(response), /* what it answers: no other language asks */
-        FIELD_SKIP(responseJsonSchema),
     };
     struct function f = {0};
     struct ir_tool *t;

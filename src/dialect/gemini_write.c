@@ -7,6 +7,7 @@
  * before Gemini 3 a bound answer beside functions, and Google's own tools beside functions.
  */
 #include "base/num.h"
+#include "dialect/free_text.h"
 #include "dialect/gemini_int.h"
 #include "dialect/model_name.h"
 #include "dialect/server_tool.h"
@@ -35,10 +36,10 @@ static void put_function(struct gemini_writer *gw, const struct ir_tool *t)
         json_put_raw_str(w, t->description);
     }
     if (t->kind == IR_TOOL_CUSTOM) { /* free text, as the one string of an object */
+        struct free_text f = free_text_of(t, gw->arena);
+
         json_key(w, "parametersJsonSchema");
-        json_put_text(w,
-                      STR("{\"type\":\"object\",\"properties\":{\"input\":{\"type\":\"string\"}},"
-                          "\"required\":[\"input\"]}"));
+        free_text_put_schema(w, &f);
         gemini_lose(gw, STR("tools.custom"));
     } else if (json_is(t->schema, JSON_OBJECT)) {
         json_key(w, "parametersJsonSchema");

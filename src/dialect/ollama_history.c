@@ -149,6 +149,8 @@ static void add_pictures(struct ollama_writer *ow, const struct ir_block *b, boo
             *any = true;
         }
         json_put_raw_str(&ow->w, b->media.data);
+        if (b->media.detail.n && !str_eq(b->media.detail, STR("auto")))
+            lose(ow, STR("image.detail"));
     }
 }
 

@@ -144,10 +144,13 @@ static void put_think(struct ollama_writer *ow)
         return;
     }
     json_key(&ow->w, "think");
-    if (on && style == EFFORT_FIELD && known)
+    if (on && style == EFFORT_FIELD && known) {
         json_put_raw_str(&ow->w, r->effort);
-    else
-        json_put_bool(&ow->w, on);
+        return;
+    }
+    json_put_bool(&ow->w, on);
+    if (on && (r->effort.n || r->budget)) /* it thinks, but as hard as it likes */
+        lose(ow, STR("effort"));
 }
 
 static void put_format(struct ollama_writer *ow)

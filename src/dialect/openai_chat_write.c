@@ -78,6 +78,16 @@ static void put_effort_object(struct chat_writer *cw, bool on)
     json_end(w);
 }
 
+/* Thinking can be switched on, and how hard is the model's own affair: what was said of it is lost.
+ */
+static void lose_level(struct chat_writer *cw, bool takes_budget)
+{
+    const struct ir_reasoning *r = &cw->r->reasoning;
+
+    if (r->mode != IR_THINK_OFF && (r->budget ? !takes_budget : r->effort.n > 0))
+        chat_lose(cw, STR("effort"));
+}
+
 static void put_reasoning(struct chat_writer *cw)
 {
     struct json_writer *w = &cw->w;
@@ -100,6 +110,7 @@ static void put_reasoning(struct chat_writer *cw)
         break;
     case EFFORT_THINKING:
         put_thinking(w, on);
+        lose_level(cw, false);
         break;
     case EFFORT_BOTH:
         put_thinking(w, on);
@@ -109,6 +120,8 @@ static void put_reasoning(struct chat_writer *cw)
     case EFFORT_SWITCH:
         json_key(w, "reasoning_effort");
         json_put_raw_str(w, on ? STR("high") : STR("none"));
+        if (!str_eq(cw->r->reasoning.effort, STR("high")))
+            lose_level(cw, false);
         break;
     case EFFORT_EITHER:
         put_thinking(w, on);
@@ -120,6 +133,7 @@ static void put_reasoning(struct chat_writer *cw)
             json_key(w, "thinking_budget");
             json_put_u64(w, cw->r->reasoning.budget);
         }
+        lose_level(cw, true);
         break;
     }
 }
@@ -186,7 +200,7 @@ static void put_limits(struct chat_writer *cw)
         json_put_raw_str(w, r->stop.v[i]);
     json_end(w);
     if (r->stop.n > stop_max)
-        chat_lose(cw, STR("stop_sequences"));
+        chat_lose(cw, STR("stop"));
 }
 
 static void put_format(struct chat_writer *cw)

@@ -86,6 +86,35 @@ static void test_calls_of_free_text_tools_come_back_as_such(void **state)
     }
 }
 
+/* What the text must look like is said to every model that is offered the tool as a function. */
+static void test_a_grammar_is_told(void **state)
+{
+    static const char request[] =
+        "{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}],\"tools\":[{"
+        "\"type\":"
+        "\"custom\",\"custom\":{\"name\":\"patch\",\"format\":{\"type\":\"grammar\",\"grammar\":{"
+        "\"syntax\":\"lark\",\"definition\":\"start: LINE+\"}}}}]}";
+    static const struct {
+        const struct dialect *to;
+        const char *model;
+    } targets[] = {
+        {&dialect_anthropic, "claude-sonnet-4-5"},
+        {&dialect_gemini, "gemini-2.5-flash"},
+        {&dialect_bedrock, "us.anthropic.claude-sonnet-4-5-20250929-v1:0"},
+        {&dialect_mistral, "mistral-small-latest"},
+    };
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(targets); i++) {
+        struct drive d;
+        drive_init(&d);
+        str out = drive_request(&d, &dialect_openai_chat, str_c(request), targets[i].to,
+                                targets[i].model);
+        assert_holds(out, "It must match this lark grammar:\\nstart: LINE+");
+        assert_holds(drive_losses(&d), "tools.custom");
+        drive_fini(&d);
+    }
+}
+
 /* Without a request there is nothing to ask: a function. */
 static void test_without_a_request(void **state)
 {
@@ -104,6 +133,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_calls_of_free_text_tools_come_back_as_such),
+        cmocka_unit_test(test_a_grammar_is_told),
         cmocka_unit_test(test_without_a_request),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -383,6 +383,23 @@ static void test_where_signatures_go(void **state)
     }
 }
 
+/* What a function answers with is for the model to read, too, and no other language has a place for
+ * it. */
+static void test_schema_of_an_answer_is_lost_by_name(void **state)
+{
+    static const char body[] =
+        "{\"contents\":[{\"parts\":[{\"text\":\"a\"}]}],\"tools\":[{\"functionDeclarations\":[{"
+        "\"name\":\"f\",\"response\":{\"type\":\"OBJECT\"}},{\"name\":\"g\","
+        "\"responseJsonSchema\":{\"type\":\"object\"}}]}]}";
+    struct drive d;
+    (void)state;
+    drive_init(&d);
+    assert_non_null(drive_request(&d, &dialect_gemini, str_c(body), &dialect_openai_chat, "m").p);
+    assert_str(drive_losses(&d), "tools.functionDeclarations.response, "
+                                 "tools.functionDeclarations.responseJsonSchema");
+    drive_fini(&d);
+}
+
 /* ---- splicing -----------------------------------------------------------------------------------
  */
 
@@ -863,6 +880,7 @@ int main(void)
         cmocka_unit_test(test_counts),
         cmocka_unit_test(test_when_gemini_thinks),
         cmocka_unit_test(test_where_signatures_go),
+        cmocka_unit_test(test_schema_of_an_answer_is_lost_by_name),
         cmocka_unit_test(test_splices),
         cmocka_unit_test(test_claude_on_vertex),
         cmocka_unit_test(test_streams_that_break),

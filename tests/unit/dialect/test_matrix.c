@@ -213,7 +213,7 @@ static void must_settings(struct search *s, const struct ir_request *r)
                 as_text(s->d, r->max_tokens), "max_tokens thinking");
     must_number(s, "n candidateCount", r->n > 1 ? as_text(s->d, r->n) : STR_NONE, "n");
     for (size_t i = 0; i < r->stop.n; i++)
-        must(s, r->stop.v[i], "stop stop_sequences");
+        must(s, r->stop.v[i], "stop");
     if (r->format.kind == IR_FORMAT_SCHEMA)
         must_one(s, "json format", "response_format");
     must(s, r->user, "user");

@@ -82,6 +82,10 @@ static void test_its_own_words(void **state)
     /* thinking: a switch where there is one */
     has(chat(&d, ",\"reasoning_effort\":\"low\"", "mistral-small-latest"),
         "\"reasoning_effort\":\"high\"");
+    assert_str(drive_losses(&d), "effort"); /* that it should have been low */
+    has(chat(&d, ",\"reasoning_effort\":\"high\"", "mistral-small-latest"),
+        "\"reasoning_effort\":\"high\"");
+    assert_int_equal(d.lossy.n, 0);
     out = chat(&d, ",\"reasoning_effort\":\"low\"", "mistral-large-latest");
     assert_true(str_find(out, STR("reasoning_effort")) == SIZE_MAX);
     assert_str(drive_losses(&d), "thinking");

@@ -57,10 +57,16 @@ static void test_thinking_for_those_who_can(void **state)
     struct drive d;
     (void)state;
     drive_init(&d);
-    has(chat(&d, ",\"reasoning_effort\":\"low\"", "qwen3:8b"), "\"think\":true");
     has(chat(&d, ",\"reasoning_effort\":\"low\"", "gpt-oss:20b"), "\"think\":\"low\"");
-    has(chat(&d, ",\"reasoning_effort\":\"xhigh\"", "gpt-oss:20b"), "\"think\":true");
+    has(chat(&d, ",\"thinking\":{\"type\":\"enabled\"}", "qwen3:8b"), "\"think\":true");
     assert_int_equal(d.lossy.n, 0);
+    has(chat(&d, ",\"reasoning_effort\":\"low\"", "qwen3:8b"), "\"think\":true");
+    assert_str(drive_losses(&d), "effort"); /* it thinks as hard as it likes */
+    has(chat(&d, ",\"reasoning_effort\":\"xhigh\"", "gpt-oss:20b"), "\"think\":true");
+    assert_str(drive_losses(&d), "effort");
+    has(chat(&d, ",\"thinking\":{\"type\":\"enabled\",\"budget_tokens\":2048}", "qwen3:8b"),
+        "\"think\":true");
+    assert_str(drive_losses(&d), "effort");
     has_not(chat(&d, ",\"reasoning_effort\":\"low\"", "llama3.2"), "think");
     assert_str(drive_losses(&d), "thinking");
     has(chat(&d, ",\"thinking\":{\"type\":\"disabled\"}", "qwen3:8b"), "\"think\":false");
@@ -68,6 +74,27 @@ static void test_thinking_for_those_who_can(void **state)
     has_not(chat(&d, ",\"reasoning_effort\":\"low\"", "qwen3-coder:30b"), "think");
     d.opts.effort = EFFORT_ENABLE; /* the configuration knows better */
     has(chat(&d, ",\"reasoning_effort\":\"low\"", "llama3.2"), "\"think\":true");
+    drive_fini(&d);
+}
+
+/* A picture is shown at one size only; that another was asked for is said. */
+static void test_detail_of_pictures(void **state)
+{
+    static const char *const rows[][2] = {{"auto", ""}, {"high", "image.detail"}};
+    struct drive d;
+    (void)state;
+    drive_init(&d);
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        str body =
+            arena_strf(&d.arena,
+                       "{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":[{"
+                       "\"type\":\"image_url\",\"image_url\":{\"url\":\"data:image/png;base64,"
+                       "iVBORw0KGgo=\",\"detail\":\"%s\"}}]}]}",
+                       rows[i][0]);
+        has(drive_request(&d, &dialect_openai_chat, body, &dialect_ollama, "llava"),
+            "\"images\":[\"iVBORw0KGgo=\"]");
+        assert_str(drive_losses(&d), rows[i][1]);
+    }
     drive_fini(&d);
 }
 
@@ -135,7 +162,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_options),         cmocka_unit_test(test_thinking_for_those_who_can),
         cmocka_unit_test(test_choice_of_tools), cmocka_unit_test(test_results_find_their_tool),
-        cmocka_unit_test(test_errors),
+        cmocka_unit_test(test_errors),          cmocka_unit_test(test_detail_of_pictures),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -205,7 +205,7 @@ static const struct {
     {"top_p ", "top_p"},
     {"top_k ", "top_k"},
     {"user ", "user"},
-    {"stop ", "stop stop_sequences"},
+    {"stop ", "stop"},
     {"format ", "response_format"},
     {"choice ", "tool_choice"},
     {"max_tokens ", "max_tokens"},
