@@ -7,14 +7,25 @@
 
 /* ---- one budget */
 
-/* Windows are fixed, not sliding: at a turn up to two windows' floors come together, which is a
- * handful of calls, and a call pays for no queue of time stamps. */
+/* Two fixed windows make a sliding one: of the last one counts the share that is still within
+ * reach. With one alone a burst of failures that fell on its beginning found nothing but the floor,
+ * as the simulation of a storm of rate limits showed. A call pays for no queue of time stamps. */
 static void roll(struct retry_budget *b, msec now)
 {
-    if (now / RETRY_WINDOW_MS == b->window)
+    const msec window = now / RETRY_WINDOW_MS;
+    if (window == b->window)
         return;
-    b->window = now / RETRY_WINDOW_MS;
+    const bool next = window == b->window + 1;
+    b->calls_before = next ? b->calls : 0;
+    b->retries_before = next ? b->retries : 0;
+    b->window = window;
     b->calls = b->retries = 0;
+}
+
+static unsigned sliding(unsigned count, unsigned before, msec now)
+{
+    const msec left = RETRY_WINDOW_MS - now % RETRY_WINDOW_MS;
+    return count + (unsigned)(before * left / RETRY_WINDOW_MS);
 }
 
 void retry_budget_call(struct retry_budget *b, msec now)
@@ -26,7 +37,8 @@ void retry_budget_call(struct retry_budget *b, msec now)
 bool retry_budget_take(struct retry_budget *b, msec now)
 {
     roll(b, now);
-    if (b->retries >= b->calls / RETRY_SHARE + RETRY_FLOOR)
+    if (sliding(b->retries, b->retries_before, now) >=
+        sliding(b->calls, b->calls_before, now) / RETRY_SHARE + RETRY_FLOOR)
         return false;
     b->retries++;
     return true;

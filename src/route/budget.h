@@ -26,6 +26,7 @@
 struct retry_budget {
     msec window;
     unsigned calls, retries;
+    unsigned calls_before, retries_before; /* in the window before this one */
 };
 void retry_budget_call(struct retry_budget *b, msec now);
 bool retry_budget_take(struct retry_budget *b, msec now);

@@ -166,7 +166,9 @@ void health_answers(struct health *h, msec now)
     struct region *r = h->in_region.region;
     if (h->open_until)
         h->closed_at = now;
-    h->open_until = h->cool_until = h->refused_until = 0;
+    /* Not cool_until: who is cooling is sent nothing, so this is the answer to an older call, which
+     * was let in before the limit was reached. */
+    h->open_until = h->refused_until = 0;
     health_probe_end(h);
     if (region_served(&h->in_region, now))
         bound_members(r, now);

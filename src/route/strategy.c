@@ -6,8 +6,11 @@
 
 #include "base/check.h"
 
-#define ERROR_PRICE 10.0  /* one attempt in ten failing is as bad as taking twice the time */
-#define SHARPNESS   150.0 /* a score that is worse by 1/150 gets 1/e of the calls */
+#define ERROR_PRICE     10.0  /* one attempt in ten failing is as bad as taking twice the time */
+#define SHARPNESS       150.0 /* a score that is worse by 1/150 gets 1/e of the calls */
+#define NOISE           0.5   /* of the time that one call took, relative: of n of them 1/sqrt(n) */
+#define UNKNOWN_AT_ONCE 4     /* calls to a target that has not answered any yet; the others wait */
+#define AS_GOOD         0.01  /* a score worse by so little is no worse */
 #define BUSY_BOUND                                                                          \
     1.25           /* of the average load: sticky's and cache_aware's bound (Mirrokni 2016) \
                     */
@@ -133,12 +136,24 @@ static double lower(double best, double x)
     return x >= 0 && (best < 0 || x < best) ? x : best;
 }
 
+/* Figures of some thirty calls are uncertain. Who takes each difference for a real one sends all
+ * calls to the luckiest target, until a single failure sends them all to the next: a crowd then
+ * finds one target instead of four. So of the errors only what is well above chance counts (a
+ * standard deviation at thirty calls, hardly any of it at three: who has just begun to fail, or is
+ * just back, is no matter of chance), and of times what is above NOISE of theirs. */
+static double sure_errors(const struct reading *r)
+{
+    const double e = r->error_rate;
+    const double sure = e - 1.5 * r->n / (r->n + 15) * sqrt(e * (1 - e) / (r->n + 1));
+    return sure > 0 ? sure : 0;
+}
+
 static struct best best_of(const struct choice *x, const struct contender *c, uint32_t n)
 {
     struct best b = {-1, -1, -1};
     for (uint32_t i = 0; i < n; i++) {
         b.ms = lower(b.ms, call_ms(x, &c[i]));
-        b.error_rate = lower(b.error_rate, c[i].seen.error_rate);
+        b.error_rate = lower(b.error_rate, sure_errors(&c[i].seen));
         b.usd = lower(b.usd, c[i].usd);
     }
     return b;
@@ -156,9 +171,11 @@ static struct score_parts parts_of(const struct choice *x, const struct contende
     const struct conf_routing *w = x->routing;
     const double ms = call_ms(x, c);
     struct score_parts p = {.errors = w->weight_error_rate * ERROR_PRICE *
-                                      (c->seen.error_rate - b->error_rate)};
-    if (ms >= 0) /* else it passes for the best, and will soon be known */
-        p.time = w->weight_response_time * saving(ms, b->ms);
+                                      (sure_errors(&c->seen) - b->error_rate)};
+    if (ms >= 0)
+        p.time = w->weight_response_time * saving(ms * (1 - NOISE / sqrt(c->seen.n + 1)), b->ms);
+    else if (c->in_flight >= UNKNOWN_AT_ONCE) /* else it passes for the best, and is known soon */
+        p.time = w->weight_response_time;
     if (b->usd >= 0) /* what has no price is no bargain */
         p.cost = w->weight_cost * (c->usd >= 0 ? saving(c->usd, b->usd) : 1);
     return p;
@@ -170,6 +187,33 @@ static double worse_by(const struct choice *x, const struct contender *c, const 
     return p.errors + p.time + p.cost;
 }
 
+static double load(const struct contender *c)
+{
+    return (c->in_flight + 1) / (double)(c->target->weight ? c->target->weight : 1);
+}
+
+/* The figures are a second old, and a crowd comes faster: of the two that were drawn the less busy
+ * one goes first, where it is as good (Mitzenmacher's power of two choices). */
+static void less_busy_of_two(const struct choice *x, struct contender *c, uint32_t n,
+                             const struct best *b)
+{
+    if (n < 2)
+        return;
+    uint32_t first = c[1].score < c[0].score, second = !first;
+    for (uint32_t i = 2; i < n; i++) {
+        if (c[i].score < c[first].score)
+            second = first, first = i;
+        else if (c[i].score < c[second].score)
+            second = i;
+    }
+    if (load(&c[second]) < load(&c[first]) &&
+        worse_by(x, &c[second], b) - worse_by(x, &c[first], b) < AS_GOOD) {
+        const double score = c[first].score;
+        c[first].score = c[second].score;
+        c[second].score = score;
+    }
+}
+
 static void balanced(struct choice *x, struct contender *c, uint32_t n)
 {
     const struct best b = best_of(x, c, n);
@@ -179,6 +223,7 @@ static void balanced(struct choice *x, struct contender *c, uint32_t n)
         const double w = c[i].target->weight ? c[i].target->weight : 1;
         c[i].score = log(-log(chance(x->rand)) / w) + SHARPNESS * worse_by(x, &c[i], &b);
     }
+    less_busy_of_two(x, c, n, &b);
 }
 
 /* ---- where the session or its prompt is at home */
