@@ -36,7 +36,8 @@ struct command {
     const char *summary; /* one line */
     const char *help;    /* what --help adds */
     int (*run)(const struct options *o);
-    bool takes_rest; /* words behind the options are the command's own */
+    bool takes_rest;  /* words behind the options are the command's own … */
+    bool own_options; /* … and the options too: all but --help stand in `rest` */
 };
 
 #define COMMAND(name) extern const struct command command_##name;

@@ -83,9 +83,21 @@ static int wrong_use(const struct command *c, const char *what, const char *word
     return EXIT_USAGE;
 }
 
+static bool asks_for_help(char **argv)
+{
+    for (; *argv && strcmp(*argv, "--") != 0; argv++)
+        if (strcmp(*argv, "--help") == 0 || strcmp(*argv, "-h") == 0)
+            return true;
+    return false;
+}
+
 static int run(const struct command *c, char **argv)
 {
     struct options o = {0};
+    if (c->own_options && asks_for_help(argv)) {
+        command_help(c);
+        return EXIT_DONE;
+    }
     while (*argv) {
         if (strcmp(*argv, "--help") == 0 || strcmp(*argv, "-h") == 0) {
             command_help(c);
@@ -95,7 +107,7 @@ static int run(const struct command *c, char **argv)
             argv++;
             break;
         }
-        int n = options_take(&o, argv);
+        int n = c->own_options ? 0 : options_take(&o, argv);
         if (n < 0)
             return wrong_use(c, "a value is missing after", *argv);
         if (n == 0 && c->takes_rest)

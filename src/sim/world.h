@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* world - the providers of a simulation: how each behaves at a moment, and what they have cached.
+ */
+#pragma once
+#include "base/rand.h"
+#include "sim/sim.h"
+
+#define WORLD_START    1000 /* the clock's first moment: 0 means never */
+#define WORLD_MEMORY   1024 /* conversations that a target has in its prompt cache */
+#define WORLD_CACHE_MS 300000
+
+struct world_cache {
+    uint64_t session;
+    double tokens;
+    msec at;
+};
+
+/* A model at a provider. */
+struct server {
+    const struct conf_provider *provider;
+    str model;
+    struct sim_nature usual, now;
+    double in_flight;
+    double allowance; /* of its rpm, in calls */
+    msec allowance_at;
+    struct world_cache *cache; /* WORLD_MEMORY; NULL: nobody has sessions */
+};
+
+struct world {
+    const struct sim_scenario *scenario;
+    struct server *servers;
+    uint32_t nservers;
+    str first_region;
+    msec valid_until; /* natures are those of now, until then */
+    double rate;      /* of arrivals */
+    struct rand dice;
+};
+
+/* All targets that the configuration names, each once. RC_CONFIG: none. RC_NOMEM. */
+enum rc world_init(struct world *w, const struct snapshot *snap,
+                   const struct sim_scenario *s) MUST_CHECK;
+void world_fini(struct world *w);
+struct server *world_server(struct world *w, const struct conf_target *t); /* NULL: none */
+void world_turn(struct world *w, msec now); /* events begin and end */
+
+double world_chance(struct world *w);                              /* uniform in (0, 1] */
+double world_around(struct world *w, double median, double sigma); /* log-normal */
+
+/* How an attempt goes that begins now. */
+enum outcome_end { WORLD_SERVES, WORLD_CUTS, WORLD_FAILS };
+struct outcome_of {
+    enum outcome_end end;
+    enum sim_fault fault; /* of what fails */
+    double first_ms;      /* until its first token, or until it has failed */
+    double rest_ms;       /* from there to its end */
+    double cached;        /* tokens of the prompt */
+    uint64_t retry_after_ms;
+};
+struct outcome_of world_attempt(struct world *w, struct server *s, const struct sim_usage *u,
+                                uint64_t session, msec now);
+/* The answer was given: its prompt is warm there. */
+void world_warm(struct server *s, uint64_t session, double tokens, msec now);
+double world_cached(const struct server *s, uint64_t session, msec now);
+
+/* Would a call there probably be served? */
+bool world_is_well(const struct server *s, msec now);
+/* Milliseconds a call would probably take. */
+double world_ms(const struct server *s, const struct sim_usage *u, double cached);
