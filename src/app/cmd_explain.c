@@ -17,6 +17,7 @@
 #include "json/write.h"
 
 #define FILE_MAX_BYTES (64u << 20)
+#define ID_CHARS       "req_0123456789abcdef"
 
 /* Options that become members of the question: those with a value as what, those without as true.
  */
@@ -43,6 +44,7 @@ struct question {
     struct buf members; /* ",\"model\":\"smart\"" … */
     struct buf headers; /* the same of the object "headers" */
     const char *file;   /* NULL: none; "-": stdin */
+    const char *call;   /* id of a call that is over, instead of a request; or NULL */
 };
 
 static int wrong(const char *what, const char *word)
@@ -85,12 +87,22 @@ static int add_header(struct buf *b, const char *text)
     return 2;
 }
 
+static int take_call(struct question *q, const char *id)
+{
+    if (!id || strspn(id, ID_CHARS) != strlen(id))
+        return wrong("no call has that id:", id ? id : "");
+    q->call = id;
+    return 2;
+}
+
 /* One word or two; -1: said what is wrong. */
 static int take(struct question *q, struct options *o, char **argv)
 {
     int n = options_take(o, argv);
     if (n)
         return n > 0 ? n : wrong("a value is missing after", argv[0]);
+    if (strcmp(argv[0], "--call") == 0)
+        return take_call(q, argv[1]);
     if (strcmp(argv[0], "--header") == 0)
         return argv[1] ? add_header(&q->headers, argv[1])
                        : wrong("a value is missing after", argv[0]);
@@ -170,22 +182,26 @@ static enum rc ask_offline(struct snapshot *s, str question, struct buf *to)
     return rc;
 }
 
-/* The running one's answer, or its refusal on stderr; RC_CONNECT: none runs. */
-static enum rc ask_running(const struct snapshot *s, str question, struct buf *to)
+static void say_refusal(str body)
 {
-    enum rc rc = ask_gateway_json(s, "/api/v1/explain", question, to);
     AUTO(arena_fini) struct arena a;
     struct json_doc doc;
     arena_init(&a, 1u << 20);
-    if (rc != RC_PROTOCOL)
-        return rc;
     jval message = JVAL_NONE;
-    if (json_parse(&a, buf_str(to), &doc, NULL) == RC_OK)
+    if (json_parse(&a, body, &doc, NULL) == RC_OK)
         message = json_path(json_root(&doc), "error", "message", NULL);
     str text;
     if (json_str(message, &a, &text) != RC_OK)
         text = STR("what listens there is no weir, or an older one");
     fprintf(stderr, "weir explain: " STR_FMT "\n", STR_ARG(text));
+}
+
+/* The running one's answer, or its refusal on stderr; RC_CONNECT: none runs. */
+static enum rc ask_running(const struct snapshot *s, str question, struct buf *to)
+{
+    enum rc rc = ask_gateway_json(s, "/api/v1/explain", question, to);
+    if (rc == RC_PROTOCOL)
+        say_refusal(buf_str(to));
     return rc;
 }
 
@@ -218,6 +234,30 @@ static int explain(const struct options *o, const struct question *q)
     return EXIT_DONE;
 }
 
+/* A call that is over: only the gateway that served it knows. */
+static int explain_past(const struct options *o, const char *id)
+{
+    AUTO(buf_fini) struct buf answer = BUF_INIT(1u << 20);
+    char path[128];
+    snprintf(path, sizeof(path), "/api/v1/explain?call=%.64s", id);
+    struct snapshot *s = config_load(o, true);
+    if (!s)
+        return EXIT_USAGE;
+    enum rc rc = ask_gateway(s, path, &answer);
+    snapshot_unref(s);
+    if (rc == RC_PROTOCOL)
+        say_refusal(buf_str(&answer));
+    else if (rc != RC_OK)
+        fprintf(stderr, "weir explain: no weir runs there that could remember the call\n");
+    if (rc != RC_OK)
+        return EXIT_FAILED;
+    if (o->json)
+        printf(STR_FMT "\n", STR_ARG(str_trim(buf_str(&answer))));
+    else if (!explain_print(buf_str(&answer)))
+        return EXIT_FAILED;
+    return EXIT_DONE;
+}
+
 static void question_fini(struct question *q)
 {
     buf_fini(&q->members);
@@ -235,6 +275,8 @@ static int run(const struct options *given)
             return EXIT_USAGE;
         argv += n;
     }
+    if (q.call)
+        return explain_past(&o, q.call);
     if (!q.file && !buf_size(&q.members)) {
         wrong("name a request file, or", "--model");
         return EXIT_USAGE;
@@ -259,6 +301,8 @@ const struct command command_explain = {
         "  --path P        … or the path it is sent to (/v1/messages)\n"
         "  --header 'N: V' a header that comes with it; may be given more than once\n"
         "  --key NAME      whose permissions count: a client key of the configuration, by name\n"
+        "  --call ID       why a call that is over went where it went (its x-weir-request-id): of "
+        "the\n                  last ones those that had a choice or met a failure\n"
         "  --json          the answer of POST /api/v1/explain as it is\n",
     .run = run,
     .takes_rest = true,

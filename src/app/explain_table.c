@@ -54,8 +54,11 @@ static bool is_true(jval v)
 static void print_request(jval root)
 {
     jval r = json_get_lit(root, "request"), to = json_get_lit(root, "resolved");
-    printf("\"%s\", about %s prompt tokens, to %s\n", text_of(json_get_lit(r, "model")).text,
-           number(json_get_lit(r, "prompt_tokens"), 0).text, text_of(json_get_lit(r, "path")).text);
+    printf("\"%s\"", text_of(json_get_lit(r, "model")).text);
+    if (json_has(json_get_lit(r, "path"))) /* of a call that is over it is not kept */
+        printf(", about %s prompt tokens, to %s", number(json_get_lit(r, "prompt_tokens"), 0).text,
+               text_of(json_get_lit(r, "path")).text);
+    printf("\n");
     if (json_has(to))
         printf("leads to %s (found by %s)\n", text_of(json_get_lit(to, "route")).text,
                text_of(json_get_lit(to, "by")).text);
@@ -63,6 +66,21 @@ static void print_request(jval root)
     if (json_has(error))
         printf("would be refused with %s: %s\n", number(json_get_lit(error, "status"), 0).text,
                text_of(json_get_lit(error, "message")).text);
+}
+
+/* Of a call that is over: what came of its attempts. */
+static void print_attempts(jval root)
+{
+    struct json_iter it = json_iter(json_get_lit(root, "attempts"));
+    if (!json_has(json_get_lit(root, "call")))
+        return;
+    printf("answered with %s after %s ms\n", number(json_get_lit(root, "status"), 0).text,
+           number(json_get_lit(root, "latency_ms"), 0).text);
+    for (int n = 1; json_next(&it); n++)
+        printf("  %d  %-40s %s%s after %s ms\n", n, target_of(it.val).text,
+               text_of(json_get_lit(it.val, "error")).text,
+               json_has(json_get_lit(it.val, "error")) ? "" : "served",
+               number(json_get_lit(it.val, "ms"), 0).text);
 }
 
 static void print_plan(jval plan)
@@ -130,6 +148,7 @@ bool explain_print(str json)
         return false;
     jval root = json_root(&doc);
     print_request(root);
+    print_attempts(root);
     print_plan(json_get_lit(root, "plan"));
     print_left_out(json_get_lit(root, "candidates"));
     print_candidates(json_get_lit(root, "candidates"));

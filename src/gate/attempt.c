@@ -10,6 +10,8 @@
 #include "gate/feature.h"
 #include "gate/gate_int.h"
 
+#include "route/trace.h"
+
 #define LEFT_OUT_MAX 3 /* parameters left out of one call: more, and the model is the wrong one */
 
 /* ---- starting */
@@ -219,6 +221,10 @@ static void go_route(struct call *c, const struct conf_route *r)
     struct plan_ask ask;
     struct plan *p = &c->plan;
     call_ask(c, r, &ask);
+    c->trace = r->ntargets > 1 ? arena_new(&c->req->arena, struct plan_trace) : NULL;
+    if (c->trace)
+        *c->trace = (struct plan_trace){.arena = &c->req->arena, .light = true};
+    ask.trace = c->trace;
     plan_release(p);
     plan_build(p, &c->gate->route, c->gen->snap, r, &ask, loop_now(c->gate->loop));
     if (c->keeper && !c->continued)

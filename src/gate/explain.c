@@ -13,6 +13,8 @@
 #include "gate/explain.h"
 
 #include "base/mem.h"
+#include "gate/past.h"
+#include "http/url.h"
 
 #define ARENA_MAX  (256u << 20)
 #define ANSWER_MAX (8u << 20)
@@ -179,6 +181,17 @@ void explain_serve(struct call *c)
 {
     struct fail f;
     struct buf b = BUF_INIT(ANSWER_MAX);
+    str id;
+    if (c->req->head->method != H1_POST) {
+        if (url_query(c->req->head->query, STR("call"), &id) == RC_OK)
+            past_serve(c, id);
+        else
+            call_fail_kind(c, ERR_BAD_REQUEST,
+                           STR("Ask for a call that is over with ?call=ID (x-weir-request-id), or "
+                               "POST a request."),
+                           STR_NONE);
+        return;
+    }
     enum rc rc = gate_explain(c->gate, c->req->body, c->req->head->query, &c->req->arena, &b, &f);
     if (rc == RC_OK)
         local_answer_text(c, 200, STR("application/json"), &b);

@@ -47,4 +47,5 @@ struct explain {
     struct explain_route routes[EXPLAIN_ROUTES_MAX];
 };
 
+str explain_strategy(enum conf_strategy s); /* its word in the configuration */
 void explain_write(const struct explain *e, struct json_writer *w);

@@ -64,7 +64,7 @@ static str how_name(enum conf_how how)
     return STR("model");
 }
 
-static str strategy_name(enum conf_strategy s)
+str explain_strategy(enum conf_strategy s)
 {
     static const str names[CONF_STRATEGY_COUNT] = {
 #define STRATEGY(id, name, active, help) [CONF_STRATEGY_##id] = STR(name),
@@ -173,7 +173,7 @@ static void write_candidate(const struct explain *e, const struct explain_route 
 
 static str why_first(const struct explain_route *r, const struct trace_target *t, struct arena *a)
 {
-    const str name = strategy_name(r->route->strategy);
+    const str name = explain_strategy(r->route->strategy);
     unsigned ranked = 0;
     for (uint32_t i = 0; i < r->trace.n; i++)
         ranked += r->trace.targets[i].rank != TRACE_NOWHERE;
@@ -262,7 +262,7 @@ static void write_routes(const struct explain *e, struct json_writer *w)
         const struct explain_route *r = &e->routes[i];
         json_begin_object(w);
         key_text(w, "route", r->route->name);
-        key_text(w, "strategy", strategy_name(r->route->strategy));
+        key_text(w, "strategy", explain_strategy(r->route->strategy));
         json_key(w, "explores");
         json_put_bool(w, r->trace.explored);
         json_key(w, "last_resort");

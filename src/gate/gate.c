@@ -333,6 +333,7 @@ void gate_free(struct gate *g)
     scratch_fini(&g->scratch);
     learned_free(g->learned);
     warm_free(g->warm);
+    mem_free(g->past);
     for (unsigned i = 0; i < g->noauths; i++)
         oauth_free(g->oauths[i]);
     tokens_fini(g);

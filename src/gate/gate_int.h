@@ -268,6 +268,7 @@ struct call {
     unsigned reply_status;
     enum err reply_error;               /* ERR_COUNT: none */
     const struct local_endpoint *local; /* the path is ours: no provider is asked */
+    struct plan_trace *trace;           /* of its last plan, when that had a choice; or NULL */
     struct explain *shadow;             /* it is only asked about (explain.c): nothing is sent */
     bool counting;                      /* waits for the token ranks */
     bool counted;
@@ -296,6 +297,7 @@ struct gate {
     struct kept *kept;     /* conversations that clients go on from by an id */
     struct oauth *oauths[GATE_OAUTH_MAX];
     unsigned noauths;
+    struct past *past;       /* calls that are over; NULL: none had a choice yet */
     struct learned *learned; /* parameters that targets refused */
     struct warm *warm;       /* prompts in providers' caches; NULL: none was seen yet */
     struct dialect_scratch scratch;

@@ -8,6 +8,7 @@
 #include "gate/gate_int.h"
 
 #include "base/fmt.h"
+#include "gate/past.h"
 #include "json/write.h"
 
 #define FIELD_MAX 1024 /* bytes of one text in the log */
@@ -377,6 +378,7 @@ void call_settle(struct call *c, bool gone)
         count_call(c, status, gone, ms);
     if (c->front && c->route && !gone)
         count_outcome(c, status, ms);
+    past_keep(c, status, ms);
     if (c->gate->set.access && (c->front || status >= 400))
         log_call(c, status, ms);
 }

@@ -9,7 +9,7 @@ void trace_begin(struct plan_trace *t, const struct snapshot *snap, const struct
     if (!t)
         return;
     struct arena *a = t->arena;
-    *t = (struct plan_trace){.arena = a, .route = r};
+    *t = (struct plan_trace){.arena = a, .light = t->light, .route = r};
     t->targets = arena_zalloc(a, r->ntargets * sizeof(*t->targets));
     t->cut = !t->targets;
     for (uint32_t i = 0; !t->cut && i < r->ntargets; i++) {
@@ -87,7 +87,8 @@ void trace_ranked(struct plan_trace *t, const struct choice *x, const struct con
         row->rank = i;
         row->first_ms = c[i].seen.first_ms;
         row->call_ms = reading_call_ms(&c[i].seen, x->tokens);
-        strategy_parts(x, c, n, i, &row->parts);
+        if (!t->light)
+            strategy_parts(x, c, n, i, &row->parts);
     }
 }
 

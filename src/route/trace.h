@@ -41,6 +41,7 @@ struct trace_target {
 
 struct plan_trace {
     struct arena *arena; /* in */
+    bool light;          /* in: no figure is worked out for it that the strategy does not need */
     const struct conf_route *route;
     struct trace_target *targets; /* as written in the route; n of them */
     uint32_t n;

@@ -164,3 +164,40 @@ def test_the_command_without_a_gateway(weir, upstream):
         assert run(w, *words).returncode == 2, words
     assert run(w, "--model", "m", "--front", "klingon").returncode == 1
     assert sum(up.hits for up in ups) == 0
+
+
+def test_a_call_that_is_over(weir, upstream):
+    """Why it went where it went, by its id, whichever worker is asked."""
+    a, b, c = upstream(default=refuses(500)), upstream(default=says(B)), upstream(default=says(C))
+    text = two_and_a_reserve(a, b, c).replace("workers: 1", "workers: 2")
+    w = weir(text)
+    for _ in range(4):
+        r = http1.call(w.port, "POST", CHAT.path, CHAT.body())
+        name = r.get("x-weir-request-id")
+        assert r.status == 200 and r.get("x-weir-provider") == "b"
+        for _ in range(4):
+            past = http1.call(w.port, "GET", f"/api/v1/explain?call={name}")
+            assert past.status == 200, past.body
+            got = past.json
+            assert got["call"] == name and got["resolved"]["route"] == "m"
+            assert got["strategy"] == "priority" and got["status"] == 200
+            assert [x["provider"] for x in got["attempts"]][-1] == "b"
+            assert [x["provider"] for x in got["candidates"]] == ["a", "b"]
+    first = got["attempts"][0]
+    assert first["provider"] == "a" and first["error"] == "upstream" or len(got["attempts"]) == 1
+    said = run(w, "--call", name)
+    assert said.returncode == 0 and "served after" in said.stdout and "b/up" in said.stdout
+    gone = http1.call(w.port, "GET", "/api/v1/explain?call=req_" + "0" * 32)
+    assert gone.status == 404 and http1.call(w.port, "GET", "/api/v1/explain").status == 400
+    for bad in ("x", "req_zz", "req_" + "f" * 32):
+        assert http1.call(w.port, "GET", f"/api/v1/explain?call={bad}").status == 404
+    assert run(w, "--call", "req_" + "0" * 32).returncode == 1
+
+
+def test_a_plain_call_leaves_nothing(weir, upstream):
+    """One target that serves: there was no choice to tell of."""
+    w = weir(two_and_a_reserve(upstream(), upstream(), upstream(default=says(C))))
+    r = http1.call(w.port, "POST", CHAT.path, CHAT.body(model="n"))
+    assert r.status == 200
+    past = http1.call(w.port, "GET", f"/api/v1/explain?call={r.get('x-weir-request-id')}")
+    assert past.status == 404
