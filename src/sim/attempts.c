@@ -23,15 +23,40 @@ static const struct conf_route *as_forced(const struct run *r, const struct conf
     return r->routes && route->logical ? &r->routes[route->index] : route;
 }
 
+/* What a plan asks of a call. */
+struct asking {
+    struct run *run;
+    const struct run_call *call;
+    bool counts_warmth; /* in costs, as gate/ask.c: where the strategy looks at it */
+};
+
+static double cached_at(const struct asking *a, const struct server *s)
+{
+    const double cached = world_cached(s, a->call->session, a->run->now);
+    return cached < a->call->usage.prompt ? cached : a->call->usage.prompt;
+}
+
 static double usd_of(void *arg, const struct conf_target *t, double tokens)
 {
-    const struct run *r = ((void **)arg)[0];
-    const struct run_call *c = ((void **)arg)[1];
-    const struct conf_provider *p = &r->set->snap->providers[t->provider];
-    const struct sim_usage u = {.prompt = c->usage.prompt, .output = tokens};
-    const struct server *s = world_server(&((struct run *)((void **)arg)[0])->world, t);
-    const double usd = r->set->usd ? r->set->usd(r->set->arg, p, t->model, &u) : -1;
-    return usd < 0 || !s ? -1 : usd * s->now.price;
+    const struct asking *a = arg;
+    const struct run *r = a->run;
+    const struct server *s = world_server(&a->run->world, t);
+    if (!s || !r->set->usd)
+        return -1;
+    const struct sim_usage u = {.prompt = a->call->usage.prompt,
+                                .cached = a->counts_warmth ? cached_at(a, s) : 0,
+                                .output = tokens};
+    const double usd = r->set->usd(r->set->arg, s->provider, t->model, &u);
+    return usd < 0 ? -1 : usd * s->now.price;
+}
+
+/* The gate learns it from what providers report; here it is known. */
+static double warm_of(void *arg, const struct conf_target *t, uint32_t *ret_key)
+{
+    const struct asking *a = arg;
+    const struct server *s = world_server(&a->run->world, t);
+    *ret_key = 0;
+    return s && a->call->usage.prompt > 0 ? cached_at(a, s) / a->call->usage.prompt : 0;
 }
 
 /* ---- the oracle */
@@ -54,10 +79,10 @@ static void order_by_truth(struct run *r, struct run_call *c)
 {
     struct plan *p = &c->plan;
     double ms = INFINITY, least = -1, usd[PLAN_MAX], score[PLAN_MAX];
-    void *both[2] = {r, c};
+    struct asking asking = {r, c, true};
     for (unsigned i = 0; i < p->n; i++) {
         const struct server *s = world_server(&r->world, p->c[i].target);
-        usd[i] = usd_of(both, p->c[i].target, c->usage.output);
+        usd[i] = usd_of(&asking, p->c[i].target, c->usage.output);
         if (!s || !world_is_well(s, r->now))
             continue;
         ms = fmin(ms, world_ms(s, &c->usage, world_cached(s, c->session, r->now)));
@@ -78,11 +103,15 @@ static void order_by_truth(struct run *r, struct run_call *c)
 
 static void go_route(struct run *r, struct run_call *c, const struct conf_route *route)
 {
-    void *both[2] = {r, c};
-    const struct plan_ask ask = {
-        .rand = &r->dice, .session = c->session, .usd = usd_of, .arg = both};
+    const struct conf_route *as = as_forced(r, route);
+    struct asking asking = {r, c, (strategy_needs(as->strategy) & STRATEGY_WARM) != 0};
+    const struct plan_ask ask = {.rand = &r->dice,
+                                 .session = c->session,
+                                 .usd = usd_of,
+                                 .warm = c->session ? warm_of : NULL,
+                                 .arg = &asking};
     plan_release(&c->plan);
-    plan_build(&c->plan, &r->state, r->set->snap, as_forced(r, route), &ask, r->now);
+    plan_build(&c->plan, &r->state, r->set->snap, as, &ask, r->now);
     if (r->set->oracle)
         order_by_truth(r, c);
 }

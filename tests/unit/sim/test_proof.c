@@ -22,11 +22,11 @@
 #define RATE   50
 #define SECOND 1000
 
-enum who { ROUND_ROBIN, RANDOM, LATENCY, BALANCED, ORACLE, WHO };
+enum who { ROUND_ROBIN, RANDOM, LATENCY, CACHE_AWARE, BALANCED, ORACLE, WHO };
 
-static const enum conf_strategy strategies[WHO] = {CONF_STRATEGY_ROUND_ROBIN, CONF_STRATEGY_RANDOM,
-                                                   CONF_STRATEGY_LOWEST_LATENCY,
-                                                   CONF_STRATEGY_BALANCED, CONF_STRATEGY_PRIORITY};
+static const enum conf_strategy strategies[WHO] = {
+    CONF_STRATEGY_ROUND_ROBIN, CONF_STRATEGY_RANDOM,   CONF_STRATEGY_LOWEST_LATENCY,
+    CONF_STRATEGY_CACHE_AWARE, CONF_STRATEGY_BALANCED, CONF_STRATEGY_PRIORITY};
 
 struct lived {
     struct sim_scenario scenario;
@@ -218,8 +218,10 @@ static void write_cell(struct buf *b, const struct sim_result *r)
 
 static void write_table(struct buf *b)
 {
-    buf_lit(b, "| scenario | round_robin | random | lowest_latency | balanced | oracle |\n");
-    buf_lit(b, "| --- | --- | --- | --- | --- | --- |\n");
+    buf_lit(
+        b,
+        "| scenario | round_robin | random | lowest_latency | cache_aware | balanced | oracle |\n");
+    buf_lit(b, "| --- | --- | --- | --- | --- | --- | --- |\n");
     for (size_t i = 0; i < nlives; i++) {
         buf_addf(b, "| `" STR_FMT "` |", STR_ARG(sim_builtin_name(i)));
         for (int k = 0; k < WHO; k++)
