@@ -8,8 +8,9 @@
  * the same result on every machine with the same arithmetic. Some hundred thousand calls a second.
  *
  * What it leaves out: what is decided by a request's content (scenarios and rules of the
- * configuration, transforms), limits of client keys, and weir's own time, which is a
- * ten-thousandth. One worker is simulated: more of them learn separately.
+ * configuration, transforms), limits of client keys, a provider's own words about its rate limits
+ * and the `limits` of its configuration (its 429s are there), hedges, alerts, and weir's own time,
+ * which is a ten-thousandth. One worker is simulated: more of them learn separately.
  *
  * With `oracle` the order of a plan is not the strategy's but that of the truth: the best target at
  * each moment by the weights of `balanced`, breakers aside. Nobody can be that good; it is what the
