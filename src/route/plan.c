@@ -248,11 +248,11 @@ static uint32_t rank(struct route_state *s, const struct snapshot *snap, const s
                      const struct plan_ask *ask, msec now, struct contender *c)
 {
     const uint32_t most = r->ntargets < TARGETS_MAX ? r->ntargets : TARGETS_MAX;
-    const unsigned needs =
-        strategy_needs(r->strategy) | (ask->policy ? policy_needs(ask->policy) : 0) |
-        (ask->trace && !ask->trace->light
-             ? STRATEGY_FIGURES | STRATEGY_COST | STRATEGY_ROOM | STRATEGY_WARM
-             : 0);
+    const unsigned needs = strategy_needs(r->strategy) |
+                           (ask->policy ? policy_needs(ask->policy) : 0) |
+                           (ask->trace && !ask->trace->light
+                                ? STRATEGY_FIGURES | STRATEGY_COST | STRATEGY_ROOM | STRATEGY_WARM
+                                : 0);
     uint32_t n = 0;
     for (uint32_t i = 0; i < most; i++) {
         c[n] = (struct contender){
