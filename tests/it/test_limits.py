@@ -124,7 +124,9 @@ def test_many_at_once(weir, upstream):
         t.join()
     assert set(results) <= {200, 429} and len(results) == 80
     assert results.count(200) >= 40
-    assert a.refused + b.refused <= 4, (a.refused, b.refused)
+    # Asked in vain, the twenty that are too many would be refused forty times. A few are where a
+    # busy machine takes longer to send a call than QUOTA_LAG_MS.
+    assert a.refused + b.refused <= 12, (a.refused, b.refused)
 
 
 def test_room_comes_back(weir, upstream):
