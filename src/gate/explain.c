@@ -131,9 +131,10 @@ static void find_out(struct explain *e)
         return;
     const struct conf_route *r = c->found.route;
     plan_route(e, r);
-    for (uint32_t i = 0; c->gen->snap->routing.fallback && i < r->nfallback; i++)
-        if (conf_key_allows(c->key, r->fallback[i]))
-            plan_route(e, r->fallback[i]);
+    const struct conf_route *next; /* the caller may have named others */
+    for (unsigned i = 0; (next = policy_fallback(c, i)) != NULL; i++)
+        if (conf_key_allows(c->key, next))
+            plan_route(e, next);
     c->route = r;
     c->plan.degraded = e->routes[0].plan.degraded; /* as stage_plan */
     e->last_resort = e->nroutes > 1 &&
