@@ -299,7 +299,6 @@ static const struct field request_rows[] = {
     FIELD_WITH(inferenceConfig, read_inference),
     FIELD_WITH(toolConfig, read_tool_config),
     FIELD_WITH(additionalModelRequestFields, read_extra),
-    FIELD_SKIP(additionalModelResponseFieldPaths), /* wanted members of an answer it may not have */
     FIELD_WITH(outputConfig, read_format),
     FIELD_WITH(serviceTier, read_tier),
     FIELD(requestMetadata, FIELD_JSON, R, metadata),

@@ -289,8 +289,6 @@ static enum rc add_response(struct gemini_reading *r, struct ir_block ***tail, j
         FIELD(name, FIELD_TEXT, struct response, name),
         FIELD(response, FIELD_VALUE, struct response, response),
         FIELD(parts, FIELD_VALUE, struct response, parts),
-        FIELD_SKIP(willContinue),
-        FIELD_SKIP(scheduling),
     };
     struct field_at at = {.up = up, .name = "functionResponse", .index = -1};
     struct response p = {0};

@@ -37,7 +37,11 @@ void kin_put_image(struct json_writer *w, const struct ir_media *m, const struct
     json_begin_object(w);
     json_key(w, "url");
     media_put_url(w, m, STR("image/png"));
-    if (m->detail.n) {
+    if (str_eq(m->detail, STR("original"))) { /* a word of Responses alone: a 400 here */
+        json_key(w, "detail");
+        json_put_lit(w, "high");
+        ir_lossy_add(lossy, STR("image.detail"));
+    } else if (m->detail.n) {
         json_key(w, "detail");
         json_put_raw_str(w, m->detail);
     }

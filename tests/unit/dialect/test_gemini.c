@@ -383,20 +383,24 @@ static void test_where_signatures_go(void **state)
     }
 }
 
-/* What a function answers with is for the model to read, too, and no other language has a place for
- * it. */
-static void test_schema_of_an_answer_is_lost_by_name(void **state)
+/* What a function answers with is for the model to read, too, and when: no other language has a
+ * place for it. */
+static void test_what_functions_have_here_only(void **state)
 {
     static const char body[] =
-        "{\"contents\":[{\"parts\":[{\"text\":\"a\"}]}],\"tools\":[{\"functionDeclarations\":[{"
-        "\"name\":\"f\",\"response\":{\"type\":\"OBJECT\"}},{\"name\":\"g\","
-        "\"responseJsonSchema\":{\"type\":\"object\"}}]}]}";
+        "{\"contents\":[{\"parts\":[{\"text\":\"a\"}]},{\"role\":\"model\",\"parts\":[{"
+        "\"functionCall\":{\"name\":\"f\"}}]},{\"parts\":[{\"functionResponse\":{\"name\":\"f\","
+        "\"response\":{},\"scheduling\":\"WHEN_IDLE\",\"willContinue\":true}}]}],"
+        "\"tools\":[{\"functionDeclarations\":[{\"name\":\"f\",\"response\":{\"type\":\"OBJECT\"}},"
+        "{\"name\":\"g\",\"responseJsonSchema\":{\"type\":\"object\"}}]}]}";
     struct drive d;
     (void)state;
     drive_init(&d);
     assert_non_null(drive_request(&d, &dialect_gemini, str_c(body), &dialect_openai_chat, "m").p);
-    assert_str(drive_losses(&d), "tools.functionDeclarations.response, "
-                                 "tools.functionDeclarations.responseJsonSchema");
+    assert_str(
+        drive_losses(&d),
+        "contents.parts.functionResponse.scheduling, contents.parts.functionResponse.willContinue, "
+        "tools.functionDeclarations.response, tools.functionDeclarations.responseJsonSchema");
     drive_fini(&d);
 }
 
@@ -880,7 +884,7 @@ int main(void)
         cmocka_unit_test(test_counts),
         cmocka_unit_test(test_when_gemini_thinks),
         cmocka_unit_test(test_where_signatures_go),
-        cmocka_unit_test(test_schema_of_an_answer_is_lost_by_name),
+        cmocka_unit_test(test_what_functions_have_here_only),
         cmocka_unit_test(test_splices),
         cmocka_unit_test(test_claude_on_vertex),
         cmocka_unit_test(test_streams_that_break),

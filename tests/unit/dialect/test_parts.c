@@ -222,6 +222,35 @@ static void test_every_allocation_may_fail(void **state)
     assert_true(whole > 0 && whole < 39);
 }
 
+/* How closely to look: "original" is a word of Responses alone. */
+static void test_detail_of_pictures(void **state)
+{
+    static const struct {
+        const char *said, *want, *lost;
+        const struct dialect *to;
+    } rows[] = {
+        {"original", "\"detail\":\"original\"", "", &dialect_responses},
+        {"original", "\"detail\":\"high\"", "image.detail", &dialect_openai_chat},
+        {"original", "\"detail\":\"high\"", "image.detail", &dialect_cohere},
+        {"low", "\"detail\":\"low\"", "", &dialect_openai_chat},
+    };
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct drive d;
+        drive_init(&d);
+        str body =
+            arena_strf(&d.arena,
+                       "{\"model\":\"m\",\"input\":[{\"role\":\"user\",\"content\":[{\"type\":"
+                       "\"input_image\",\"image_url\":\"data:image/png;base64,iVBORw0KGgo=\","
+                       "\"detail\":\"%s\"}]}]}",
+                       rows[i].said);
+        str out = drive_request(&d, &dialect_responses, body, rows[i].to, "m");
+        assert_true(str_find(out, str_c(rows[i].want)) != SIZE_MAX);
+        assert_str(drive_losses(&d), rows[i].lost);
+        drive_fini(&d);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -231,6 +260,7 @@ int main(void)
         cmocka_unit_test(test_models_of_vectors),
         cmocka_unit_test(test_schemas),
         cmocka_unit_test(test_scratch),
+        cmocka_unit_test(test_detail_of_pictures),
         cmocka_unit_test(test_every_allocation_may_fail),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
