@@ -301,7 +301,7 @@ enum step stage_plan(struct call *c)
 {
     go_route(c, c->found.route);
     c->last_resort =
-        (c->plan.panic || c->plan.alerted || alerts_degrade(c)) && policy_fallback(c, 0) != NULL;
+        (c->plan.panic || c->plan.reluctant || alerts_degrade(c)) && policy_fallback(c, 0) != NULL;
     if (c->last_resort)
         plan_release(&c->plan);
     return STEP_NEXT;

@@ -138,7 +138,7 @@ static void find_out(struct explain *e)
     c->route = r;
     c->plan.degraded = e->routes[0].plan.degraded; /* as stage_plan */
     e->last_resort = e->nroutes > 1 &&
-                     (e->routes[0].plan.panic || e->routes[0].plan.alerted || alerts_degrade(c));
+                     (e->routes[0].plan.panic || e->routes[0].plan.reluctant || alerts_degrade(c));
 }
 
 enum rc gate_explain(struct gate *g, str question, str query, struct arena *a, struct buf *to,

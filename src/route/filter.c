@@ -79,7 +79,8 @@ enum plan_reason filter_candidate(const struct candidate *c, const struct plan_a
     }
     if (!ask->need)
         return REASON_FITS;
-    *ret_at = quota_ready_at(&c->health->quota, ask->need, now);
+    if (!ask->doubts)
+        *ret_at = quota_ready_at(&c->health->quota, ask->need, now);
     return *ret_at ? REASON_LIMITED : by_meter(c, ask, now, ret_at);
 }
 

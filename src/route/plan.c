@@ -430,7 +430,21 @@ static void heed_alerts(struct plan *p, struct route_state *s, const struct snap
     after_all.alerts = NULL;
     after_all.trace = NULL; /* it has said why they are out */
     fill(p, s, snap, r, &after_all, now);
-    p->alerted = p->n > 0;
+    p->reluctant = p->n > 0;
+}
+
+/* What a provider said of its limits is old, and may be wrong: it is enough to prefer others, not
+ * to refuse a call that it would have served. Where nobody else can, it is asked, and its 429 cools
+ * it. What the configuration allows holds all the same. */
+static void doubt_quotas(struct plan *p, struct route_state *s, const struct snapshot *snap,
+                         const struct conf_route *r, const struct plan_ask *ask, msec now)
+{
+    struct plan_ask doubting = *ask;
+    doubting.doubts = true;
+    doubting.trace = NULL; /* it has said why they are out */
+    p->doubts = true;
+    fill(p, s, snap, r, &doubting, now);
+    p->reluctant = p->n > 0;
 }
 
 void plan_build(struct plan *p, struct route_state *s, const struct snapshot *snap,
@@ -446,6 +460,8 @@ void plan_build(struct plan *p, struct route_state *s, const struct snapshot *sn
     fill(p, s, snap, r, ask, now);
     if (ask->alerts)
         heed_alerts(p, s, snap, r, ask, now);
+    if (p->n == 0 && ask->need)
+        doubt_quotas(p, s, snap, r, ask, now);
     if (p->n == 0)
         recall_ejected(p, s, snap, r, ask, most, now);
     if (p->n == 0)
@@ -504,6 +520,12 @@ static void prefer_another_region(struct plan *p)
     p->c[p->next] = next;
 }
 
+/* Of the first candidate it was asked just now. */
+static bool has_used_up(const struct plan *p, const struct candidate *c, msec now)
+{
+    return p->next > 1 && !p->doubts && quota_ready_at(&c->health->quota, &p->need, now) > now;
+}
+
 struct candidate *plan_next(struct plan *p, msec now)
 {
     CHECK(p->n <= PLAN_MAX && p->next <= p->n);
@@ -515,8 +537,8 @@ struct candidate *plan_next(struct plan *p, msec now)
         const bool broken = state == HEALTH_OPEN || state == HEALTH_REGION_OPEN;
         if (state == HEALTH_REFUSED || state == HEALTH_COOLING || (broken && !c->probe))
             continue; /* learned while this call was under way */
-        if (p->next > 1 && quota_ready_at(&c->health->quota, &p->need, now) > now)
-            continue; /* the same; of the first it was asked just now */
+        if (has_used_up(p, c, now))
+            continue; /* the same */
         if (c->probe && health_is_probed(c->health, now))
             continue;
         c->probing = c->probe;

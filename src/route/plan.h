@@ -42,8 +42,10 @@ struct candidate {
 struct plan {
     unsigned n, next;
     bool panic; /* all are broken: the one candidate is a last resort */
-    /* Alerts left out all that could serve, and they are in after all: fallback models first. */
-    bool alerted;
+    /* All that could serve were left out by alerts, or for rate limits that seem to be used up, and
+     * they are in after all: fallback models first. */
+    bool reluctant;
+    bool doubts;   /* quotas that seem to be used up keep nobody out */
     bool degraded; /* an alert asks for fallback models first */
     /* n == 0, or panic: */
     enum err why;
@@ -56,7 +58,7 @@ struct plan {
 static inline void plan_clear(struct plan *p) /* of nobody, also where nothing was before */
 {
     p->n = p->next = 0;
-    p->panic = p->alerted = p->degraded = false;
+    p->panic = p->reluctant = p->doubts = p->degraded = false;
 }
 
 #define PLAN_MEMO 64
@@ -109,6 +111,7 @@ struct plan_ask {
     const struct route_policy *policy; /* how the caller wants them ordered; usually NULL */
     const uint8_t *alerts; /* ALERT_OUT and its kin, by index of provider; NULL: nothing is asked */
     const struct quota_need *need; /* what it takes of rate limits; NULL: they are not asked */
+    bool doubts;                   /* what providers said of their limits may be wrong: ask them */
     struct meter *const *meters;   /* by provider; NULL where it has no limits, or nobody has */
     struct plan_trace *trace;      /* what was looked at is written there (trace.h); usually NULL */
 };

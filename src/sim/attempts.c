@@ -208,7 +208,7 @@ void run_begin(struct run *r, struct run_call *c)
     retry_budget_call(c->budget, r->now);
     go_route(r, c, c->route);
     c->last_resort =
-        (c->plan.panic || c->plan.alerted) && routing_of(r)->fallback && c->route->nfallback > 0;
+        (c->plan.panic || c->plan.reluctant) && routing_of(r)->fallback && c->route->nfallback > 0;
     if (c->last_resort)
         plan_release(&c->plan);
     if (next_candidate(r, c))

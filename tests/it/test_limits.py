@@ -54,11 +54,12 @@ class Limited:
             else:
                 self.refused += 1
             left = self.limit - len(self.times)
-            headers = self.headers(left, self.times[-1] + self.seconds - now)
+            reset = self.times[-1] + self.seconds - now
+            headers = self.headers(left, reset)
         if ok:
             says(self.turn, headers=headers)(x)
         else:
-            refuses(429, headers=[*headers, ("retry-after", "2")])(x)
+            refuses(429, headers=[*headers, ("retry-after", int(reset) + 1)])(x)
 
 
 def pool(ups, strategy="usage", rows=("", ""), workers=1):
@@ -88,21 +89,22 @@ def test_usage_goes_where_there_is_room(weir, upstream, style):
 
 @pytest.mark.parametrize("strategy", ["usage", "weighted_round_robin", "balanced"])
 def test_a_storm_is_foreseen(weir, upstream, strategy):
-    """More calls than all may take: what was foreseen reaches no provider, and the caller is told
-    when to come again."""
+    """More calls than all may take: each provider is asked once more, for what it said may be
+    wrong; then none is, and the caller is told when to come again."""
     a, b = Limited(10, 30, A), Limited(15, 30, B)
     w = weir(pool([upstream(default=a), upstream(default=b)], strategy))
     statuses = ask_often(w.port, 60)
     assert a.served + b.served >= 23
     assert statuses.count(200) == a.served + b.served
     assert set(statuses) == {200, 429}
-    assert a.refused + b.refused <= 2, (a.refused, b.refused)
+    assert a.refused + b.refused <= 4, (a.refused, b.refused)
     r = CHAT.ask(w.port)
-    assert r.status == 429 and 1 <= int(r.get("retry-after")) <= 31, r.headers
+    assert r.status == 429 and 1 <= int(r.get("retry-after")) <= 45, r.headers
 
 
 def test_many_at_once(weir, upstream):
-    """Calls under way count, for what a provider said of what is left is old at once."""
+    """Calls under way count, for what a provider said of what is left is old at once. Each of the
+    ten that are there when nothing is left asks both once, and no call asks after the first 429."""
     a, b = Limited(30, 60, A), Limited(30, 60, B)
 
     def slowly(limited):
@@ -124,19 +126,24 @@ def test_many_at_once(weir, upstream):
         t.join()
     assert set(results) <= {200, 429} and len(results) == 80
     assert results.count(200) >= 40
-    # Asked in vain, the twenty that are too many would be refused forty times. A few are where a
-    # busy machine takes longer to send a call than QUOTA_LAG_MS.
-    assert a.refused + b.refused <= 12, (a.refused, b.refused)
+    assert a.refused + b.refused <= 20, (a.refused, b.refused)
 
 
 def test_room_comes_back(weir, upstream):
-    """A limit that was used up is used again after its reset, without a call that asks in vain."""
-    a = Limited(3, 1.5, style="window")
+    """A limit that was used up is used again after its reset; one call asked in vain, no more."""
+    a = Limited(3, 3.5, style="window")
     w = weir(pool([upstream(default=a)]))
     assert ask_often(w.port, 3) == [200] * 3
     assert CHAT.ask(w.port).status == 429
     gateway.until(lambda: CHAT.ask(w.port).status == 200, what="room")
-    assert a.refused == 0
+    assert a.refused <= 1
+
+
+def test_a_wrong_word_refuses_nobody(weir, upstream):
+    """A provider that says nothing is left, and serves: the only one there is. It is asked."""
+    left = [("x-ratelimit-limit", 2), ("x-ratelimit-remaining", 0), ("x-ratelimit-reset", 30)]
+    w = weir(upstream(default=says(A, headers=left)))
+    assert ask_often(w.port, 6) == [200] * 6
 
 
 def test_silence_is_no_limit(weir, upstream):
