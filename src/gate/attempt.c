@@ -201,8 +201,9 @@ static enum step start(struct call *c)
     enum step had = gather_needs(c);
     if (had != STEP_NEXT)
         return had;
-    if (!wire_write(c))
-        return c->withheld ? start_elsewhere(c) : STEP_DONE;
+    enum wire_end end = wire_write(c);
+    if (end != WIRE_READY) /* a call that is over must not be touched: it may be freed */
+        return end == WIRE_WITHHELD ? start_elsewhere(c) : STEP_DONE;
     attempt_begin(c);
     send_request(c);
     if (c->peek.stream && !c->keepalive.at && !c->op) /* of those it is known when they answer */
@@ -282,7 +283,6 @@ static bool next_candidate(struct call *c)
 static enum step start_elsewhere(struct call *c)
 {
     struct buf names = BUF_INIT(1024);
-    c->withheld = false;
     ir_lossy_print(&c->lossy, &names);
     str lost = arena_dup(&c->req->arena, buf_str(&names));
     buf_fini(&names);

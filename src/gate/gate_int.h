@@ -166,11 +166,10 @@ struct call {
     struct operation *op; /* NULL: it is a chat */
     struct front_route froute;
     struct json_doc doc;
-    struct json_doc asked;  /* … as the client sent it, when `continued` */
-    bool continued;         /* what it goes on from was put into `doc` */
-    struct front_kept kept; /* the answer, when it is whole and to be kept */
-    /* Who keeps what this call goes on from, and knows its id; NULL: nobody, or it isn't known. */
-    const struct conf_provider *keeper;
+    struct json_doc asked;              /* … as the client sent it, when `continued` */
+    bool continued;                     /* what it goes on from was put into `doc` */
+    struct front_kept kept;             /* the answer, when it is whole and to be kept */
+    const struct conf_provider *keeper; /* of what this goes on from; NULL: nobody, or unknown */
     struct ir_peek peek;
     struct ir_request *ir;          /* decoded when a translation needs it */
     struct features *features;      /* what was asked of it (gate/feature.h); NULL: nothing yet */
@@ -180,7 +179,6 @@ struct call {
     struct call_rules *rules;    /* what the operator's rules ask; NULL: there are none */
     struct route_policy *policy; /* what the caller asks of the choice; usually NULL */
     const struct conf_route **own_fallback; /* … and his own list of models; NULL: he has none */
-    bool withheld; /* the target was not to be told all of the request, and the caller wants that */
     bool last_resort; /* the route's targets are all broken: to be tried when the fallbacks are */
     struct filter_needs needs;
     struct warmth *warmth;    /* of its prompt (warmth.c); NULL: nobody asked, or it has none */
@@ -321,7 +319,9 @@ void wire_free(struct wire *w);
 /* c->whole is the wire's buffer for answers, where it has none of its own; and goes back. */
 void wire_lend_answer(struct call *c);
 void wire_return_answer(struct call *c);
-bool wire_write(struct call *c); /* c->wire and c->x.iov; false: c->withheld, or the call is over */
+/* In c->wire and c->x.iov; not all could be told, and the caller wants that; answered and over. */
+enum wire_end { WIRE_READY, WIRE_WITHHELD, WIRE_OVER };
+enum wire_end wire_write(struct call *c) MUST_CHECK;
 bool decode_canonical(struct call *c); /* c->ir; false: the call is over */
 bool decode_quietly(struct call *c,
                     struct fail *f); /* c->ir; false: nothing has happened, see *f */
@@ -371,7 +371,7 @@ void turns_keep(struct call *c);            /* the answer is whole */
 void turns_forget(struct call *c, str id);  /* the client has deleted it: on every worker */
 str turns_join(struct arena *a, const str *part, size_t n); /* one behind the other; absent: full */
 str turns_owner(const struct call *c);                      /* whose answers this caller may name */
-/* The provider of that name, if it can be asked for an answer that it keeps; else NULL. */
+/* By a link's name; NULL: it can't be asked any more. */
 const struct conf_provider *turns_keeper(const struct call *c, str name);
 
 /* stored.c: answers that a client asks for again by their id */

@@ -299,8 +299,7 @@ static bool misses_what_must_be(const struct call *c)
     return c->lossy.n && c->policy && c->policy->require_parameters;
 }
 
-/* False: answered already, or c->withheld. */
-static bool write_body(struct call *c, const struct back_call *bc)
+static enum wire_end write_body(struct call *c, const struct back_call *bc)
 {
     struct arena *a = &c->req->arena;
     const struct dialect_back *back = c->bind->dialect->back;
@@ -311,48 +310,47 @@ static bool write_body(struct call *c, const struct back_call *bc)
     if (c->op) {
         rc = op_write_body(c, bc, to, &f);
         if (rc == RC_OK && !rope_failed(to) && !arena_is_full(a))
-            return true;
+            return WIRE_READY;
         call_fail(c, c->attempts ? &c->fail : &f);
-        return false;
+        return WIRE_OVER;
     }
     if (c->same) {
         rc = back->splice_request(json_root(&c->doc), bc, a, to);
     } else {
         if (!decode_canonical(c))
-            return false;
+            return WIRE_OVER;
         struct ir_request shaped;
         request_shape(&shaped, c->ir, bc->opts, &c->lossy);
         rc = transform_request(c, &shaped) ? back->encode_request(&shaped, bc, a, to, &c->lossy, &f)
                                            : RC_NOMEM;
     }
-    if (rc == RC_OK && !rope_failed(to) && !arena_is_full(a) && transform_body(c, to)) {
-        c->withheld = misses_what_must_be(c);
-        return !c->withheld;
-    }
+    if (rc == RC_OK && !rope_failed(to) && !arena_is_full(a) && transform_body(c, to))
+        return misses_what_must_be(c) ? WIRE_WITHHELD : WIRE_READY;
     /* A second target that cannot say it leaves the client with what became of the first one. */
     call_fail(c, c->attempts ? &c->fail : &f);
-    return false;
+    return WIRE_OVER;
 }
 
-bool wire_write(struct call *c)
+enum wire_end wire_write(struct call *c)
 {
     CHECK(!c->on_wire && !c->committed); /* an exchange refers to these buffers */
     if (!c->wire)
         c->wire = wire_take(c->gate);
     if (!c->wire) {
         call_fail_kind(c, ERR_OVERLOADED, STR_NONE, STR_NONE);
-        return false;
+        return WIRE_OVER;
     }
     struct back_call bc = back_call_of(c);
-    if (!write_body(c, &bc))
-        return false;
+    enum wire_end end = write_body(c, &bc);
+    if (end != WIRE_READY)
+        return end;
     if (list_pieces(c)) {
         struct buf *head = &c->wire->head;
         write_head(c, &bc);
         c->wire->iov[0] = (struct iovec){head->p + head->off, buf_size(head)};
         if (!head->failed)
-            return true;
+            return WIRE_READY;
     }
     call_fail_kind(c, ERR_OVERLOADED, STR_NONE, STR_NONE);
-    return false;
+    return WIRE_OVER;
 }
