@@ -77,6 +77,32 @@ static void want_ranks(void *arg)
         loop_post(p->loop, &p->want);
 }
 
+/* ---- lines for the operator: a worker must not wait for stderr, so the main thread writes them */
+
+struct line {
+    struct mail mail; /* first */
+    size_t n;
+    char text[];
+};
+
+static void on_line(struct mail *m)
+{
+    struct line *l = (struct line *)(void *)m;
+    fprintf(stderr, "weir: " STR_FMT "\n", STR_ARG(str_of(l->text, l->n)));
+    mem_free(l);
+}
+
+static void tell_operator(void *arg, str text)
+{
+    struct process *p = arg;
+    struct line *l = mem_alloc(sizeof(*l) + text.n);
+    if (!l)
+        return; /* the metrics count it all the same */
+    *l = (struct line){.mail = {.fn = on_line}, .n = text.n};
+    memcpy(l->text, text.p, text.n);
+    loop_post(p->loop, &l->mail);
+}
+
 /* ---- alerts */
 
 static void on_board(void *arg, struct board *b)
@@ -285,6 +311,7 @@ static bool start_workers(struct process *p)
             .tls = p->tls,
             .seed = seed(),
             .want_ranks = want_ranks,
+            .tell = tell_operator,
             .want_arg = p,
         };
         if (!open_listeners(p, &set))

@@ -343,6 +343,21 @@ static void check_params(struct builder *b, const struct raw_texts *list, const 
     }
 }
 
+/* It goes into a request line as it is. */
+static void set_probe(struct builder *b, const struct raw_probe *raw, struct conf_provider *p)
+{
+    bool fits = !raw->path.n || raw->path.p[0] == '/';
+    if (!raw->at.node)
+        return;
+    for (size_t i = 0; i < raw->path.n; i++)
+        fits = fits && raw->path.p[i] > ' ' && raw->path.p[i] < 0x7f;
+    if (!fits)
+        BUILD_FAULT(b, place_of(raw->at.node, "path"),
+                    "probe.path: '" STR_FMT "' is no path; write it as in a URL (/v1/models)",
+                    STR_ARG(conf_brief(raw->path)));
+    p->probe = (struct conf_probe){raw->every, raw->path, raw->always};
+}
+
 static void set_quirks(struct builder *b, const struct raw_quirks *raw, struct conf_quirks *to)
 {
     check_params(b, &raw->refuses, "refuses");
@@ -447,6 +462,7 @@ static enum rc build_provider(struct builder *b, const struct raw_provider *raw,
             p->region = str_c(l.preset->region);
     }
     set_timeouts(b, raw, p);
+    set_probe(b, &raw->probe, p);
     set_quirks(b, &raw->quirks, &p->quirks);
     if (!l.wire.p) {
         p->enabled = false; /* left out with a warning, or refused: then nothing comes of it */

@@ -12,6 +12,7 @@
  */
 #include "base/auto.h"
 #include "base/map.h"
+#include "base/num.h"
 #include "conf/build_int.h"
 #include "conf/nearest.h"
 
@@ -235,6 +236,18 @@ static enum rc name_model(struct routes *x, const struct raw_model *raw, struct 
     return RC_OK;
 }
 
+static void build_hedge(struct builder *b, const struct raw_hedge *raw, struct conf_hedge *to)
+{
+    if (!raw->at.node)
+        return;
+    to->on = true;
+    to->percentile = str_eq_nocase(raw->after, STR("p95"));
+    if (!to->percentile && (num_duration(raw->after, &to->after) != RC_OK || !to->after))
+        BUILD_FAULT(b, place_of(raw->at.node, "after"),
+                    "hedge: '" STR_FMT "' is no time; write a duration (2s) or p95",
+                    STR_ARG(conf_brief(raw->after)));
+}
+
 static enum rc build_models(struct routes *x)
 {
     struct builder *b = x->b;
@@ -252,6 +265,8 @@ static enum rc build_models(struct routes *x)
     for (uint32_t i = 0; i < n; i++) {
         TRY(build_targets(b, &rows[i], &x->models[i]));
         TRY(build_fallback(x, &rows[i].fallback, &x->models[i]));
+        build_hedge(b, &rows[i].hedge, &x->models[i].hedge);
+        x->models[i].rescue = rows[i].rescue;
         TRY(build_transforms(b, rows[i].transforms, &x->models[i].transforms));
     }
     b->s->models = all;

@@ -262,6 +262,8 @@ static const struct option provider_rows[] = {
              "AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN when both are left out"},
     {"limits", OPTION_SECTION, 0, AT(limits), .sub = &provider_rates_section,
      .help = "what the provider allows"},
+    {"probe", OPTION_SECTION, 0, AT(probe), .sub = &option_probe,
+     .help = "a request without tokens while it is out, so that it is back sooner"},
     {"timeouts", OPTION_SECTION, 0, AT(timeouts), .sub = &provider_timeouts_section,
      .help = "how long weir waits for it"},
     {"serviceAccount", OPTION_SECRET, 0, AT(service_account),

@@ -46,6 +46,10 @@ static const struct option model_rows[] = {
     {"regions", OPTION_TEXTS, 0, AT(regions),
      .help =
          "where it may be served: names of providers' regions, `eu` for all that begin with it"},
+    {"hedge", OPTION_SECTION, 0, AT(hedge), .sub = &option_hedge,
+     .help = "a second attempt beside one that is slow to begin; costs more"},
+    {"rescue", OPTION_BOOL, 0, AT(rescue), "false",
+     .help = "true: an answer that breaks off in mid-text is gone on with by another target"},
     {"transforms", OPTION_RAW, 0, AT(transforms),
      .help = "edits of its requests and answers, see [transforms](transforms.md)"},
 };

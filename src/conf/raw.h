@@ -87,6 +87,13 @@ struct raw_entra {
     struct secret secret;
 };
 
+struct raw_probe {
+    struct raw_at at;
+    msec every;
+    str path;
+    bool always;
+};
+
 struct raw_provider {
     struct raw_at at;
     struct secret service_account;
@@ -98,6 +105,7 @@ struct raw_provider {
     struct raw_list models; /* raw_served */
     struct raw_rates limits;
     struct raw_timeouts timeouts;
+    struct raw_probe probe;
     struct raw_list headers; /* raw_pair */
     struct raw_list aws;     /* raw_aws */
     struct raw_quirks quirks;
@@ -113,6 +121,11 @@ struct raw_target {
     uint32_t weight;
 };
 
+struct raw_hedge {
+    struct raw_at at;
+    str after;
+};
+
 struct raw_model {
     struct raw_at at;
     str name;
@@ -121,6 +134,8 @@ struct raw_model {
     str sticky_by;
     struct raw_texts fallback, regions;
     const struct conf_node *transforms;
+    struct raw_hedge hedge;
+    bool rescue;
 };
 
 struct raw_slot {
@@ -276,6 +291,7 @@ extern const struct section option_provider;
 extern const struct section option_alert;                    /* options_alert.c */
 extern const struct section option_served, option_catalogue; /* options_price.c */
 extern const struct section option_rule;                     /* options_rule.c */
+extern const struct section option_hedge, option_probe;      /* options_recovery.c */
 extern const struct section option_model, option_routing, option_scenarios,
     option_scenario_fallback;                         /* options_routing.c */
 extern const struct section option_aws, option_entra; /* options_key.c */

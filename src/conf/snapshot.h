@@ -191,6 +191,13 @@ struct conf_aws {
     struct secret session_token; /* of temporary credentials, or not set */
 };
 
+/* A look at a provider that costs no tokens. */
+struct conf_probe {
+    msec every;  /* 0: none */
+    str path;    /* asked for with the key; absent: the origin alone is, without one */
+    bool always; /* also while all is well */
+};
+
 /* One origin and what is needed to speak to it. Where the file names one that cannot be served
  * (switched off, or in a claude-code-router file without a key) it stays in the list with `enabled`
  * false and may lack all but its name, so that indices and messages hold. */
@@ -235,6 +242,7 @@ struct conf_provider {
     str anthropic_version; /* absent: the dialect's own choice */
     struct conf_rates rates;
     struct conf_timeouts timeouts;
+    struct conf_probe probe;
     struct conf_quirks quirks;
 };
 
@@ -242,6 +250,13 @@ struct conf_target {
     uint32_t provider; /* index; always an enabled one */
     uint32_t weight;   /* 0: only when nothing else can serve */
     str model;         /* what the provider calls it */
+};
+
+/* A second attempt beside one that is slow to begin. */
+struct conf_hedge {
+    bool on;
+    bool percentile; /* after the target's own 95th percentile; else … */
+    msec after;
 };
 
 /* A name and where it leads: a logical model, or one target that a scenario or list names. */
@@ -257,6 +272,8 @@ struct conf_route {
     /* Tried in order when no target served; their own fallback lists do not count. Empty when
      * routing.fallback is off. */
     const struct conf_route *const *fallback;
+    struct conf_hedge hedge;
+    bool rescue; /* an answer that breaks off is gone on with by another target */
     struct conf_transforms transforms; /* behind those of the provider */
     struct conf_regions regions;
 };

@@ -74,6 +74,15 @@ enum dialect_thinking { THINKING_AUTO, THINKING_BUDGET, THINKING_ADAPTIVE }; /* 
 /* System messages after the first turn: as they are, or as the user's text in <system> tags. AUTO:
  * the latter, for many refuse them. */
 enum dialect_mid_system { MID_SYSTEM_AUTO, MID_SYSTEM_KEEP, MID_SYSTEM_USER };
+/* What becomes of an answer that was begun: an assistant message at the end of the history. AUTO,
+ * as NONE: it is not gone on with, but answered anew or refused. */
+enum dialect_prefill {
+    PREFILL_AUTO,
+    PREFILL_NONE,
+    PREFILL_PLAIN,  /* the model goes on where it ends */
+    PREFILL_PREFIX, /* the same, with "prefix":true on the message; Chat only */
+    PREFILL_PARTIAL /* with "partial":true; Chat only */
+};
 enum dialect_auth {
     AUTH_DEFAULT,
     AUTH_BEARER,
@@ -101,6 +110,7 @@ struct dialect_opts {
     enum dialect_search search;
     enum dialect_thinking thinking;
     enum dialect_mid_system mid_system;
+    enum dialect_prefill prefill;
     uint64_t refused;        /* REFUSES(…): would end in a 400, so it is not sent */
     uint64_t accepted;       /* REFUSES(…): surely taken, whatever a more general rule says */
     uint8_t temperature_max; /* in tenths; 0: what the dialect allows */

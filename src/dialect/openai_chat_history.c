@@ -306,6 +306,16 @@ static bool has_thoughts(const struct ir_block *b)
     return false;
 }
 
+/* What is put on an answer that was begun, so that it is gone on with; NULL: nothing. */
+static const char *prefill_mark(const struct chat_writer *cw)
+{
+    const enum dialect_prefill way = cw->c->opts->prefill;
+
+    if (cw->ways->prefix || way == PREFILL_PREFIX)
+        return "prefix";
+    return way == PREFILL_PARTIAL ? "partial" : NULL;
+}
+
 static void put_assistant(struct chat_writer *cw, const struct ir_message *m)
 {
     const struct ir_block *b;
@@ -338,8 +348,8 @@ static void put_assistant(struct chat_writer *cw, const struct ir_message *m)
                 put_call(cw, b);
         json_end(&cw->w);
     }
-    if (cw->ways->prefix && !m->next) {
-        json_key(&cw->w, "prefix");
+    if (!m->next && prefill_mark(cw)) {
+        json_key_str(&cw->w, str_c(prefill_mark(cw)));
         json_put_bool(&cw->w, true);
     }
     json_end(&cw->w);
@@ -435,8 +445,9 @@ void chat_put_messages(struct chat_writer *cw)
                 break;
             }
             put_assistant(cw, m);
-            if (!m->next && !cw->ways->prefix &&
-                !chat_is_kin(cw->r->family)) /* a start of the answer, to be gone on with */
+            if (!m->next && !prefill_mark(cw) &&
+                cw->c->opts->prefill != PREFILL_PLAIN && /* a start, to be gone on with */
+                !chat_is_kin(cw->r->family))
                 chat_lose(cw, STR("messages.prefill"));
             break;
         case IR_USER:

@@ -180,6 +180,7 @@ static void lay(struct dialect_opts *to, const struct dialect_opts *from)
     LAY(search);
     LAY(thinking);
     LAY(mid_system);
+    LAY(prefill);
     LAY(temperature_max);
     LAY(stop_max);
     LAY(default_max_tokens);

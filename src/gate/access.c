@@ -7,7 +7,7 @@
  * credential in every spelling a client may use (F4); keys are compared as SHA-256, in constant
  * time.
  */
-#include "gate/gate_int.h"
+#include "gate/pass.h"
 
 #include "base/digest.h"
 #include "base/num.h"

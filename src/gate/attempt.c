@@ -8,11 +8,9 @@
  * wait, the next fallback model, or the client.
  */
 #include "gate/feature.h"
-#include "gate/gate_int.h"
-
+#include "gate/pass.h"
+#include "gate/recovery.h"
 #include "route/trace.h"
-
-#define LEFT_OUT_MAX 3 /* parameters left out of one call: more, and the model is the wrong one */
 
 /* ---- starting */
 
@@ -50,8 +48,9 @@ void attempt_begin(struct call *c)
 void attempt_content(struct call *c)
 {
     const msec now = loop_now(c->gate->loop);
+    if (!c->content)
+        c->ttft_ms = now - c->req->began;
     c->content = true;
-    c->ttft_ms = now - c->req->began;
     if (!c->record_open || c->attempt_content)
         return;
     c->attempt_content = now;
@@ -122,24 +121,28 @@ static void send_request(struct call *c)
 /* Forget what an earlier attempt left of its answer. */
 static void clean_slate(struct call *c)
 {
-    CHECK(!c->committed && !c->on_wire);
+    CHECK(!c->on_wire);
     frame_fini(&c->frames);
-    chain_fini(c->chain);
-    c->chain = NULL;
-    thoughts_forget(c);
     if (c->inflating)
         decode_fini(&c->inflate);
-    c->inflating = c->failed = c->ended = c->content = c->batch = c->paused = c->raw = false;
-    buf_clear(&c->held);
-    buf_clear(&c->whole);
+    c->inflating = c->failed = c->ended = c->batch = c->paused = c->raw = false;
     c->run = c->first_events = STR_NONE;
     ir_lossy_clear(&c->lossy);
-    c->collect = NULL;
-    c->encoder = c->decoder = NULL;
-    c->reframes = false;
+    buf_clear(&c->whole);
+    c->decoder = NULL;
     c->mode = ANSWER_UNKNOWN;
     c->status = 0;
     c->usage = (struct usage){0};
+    if (rescue_is_on(c))
+        return; /* what the client has of the answer stands, and who writes it goes on */
+    CHECK(!c->committed);
+    chain_fini(c->chain);
+    c->chain = NULL;
+    thoughts_forget(c);
+    c->content = c->reframes = false;
+    buf_clear(&c->held);
+    c->collect = NULL;
+    c->encoder = NULL;
     c->kept = (struct front_kept){.id = STR_NONE};
 }
 
@@ -147,8 +150,8 @@ static void clean_slate(struct call *c)
  * a turn that we put together was told by several makers; Mistral's clients want calls whole. */
 static bool bytes_may_pass(const struct call *c)
 {
-    return !c->remedies && !c->continued && !c->as_mistral && c->bind->dialect &&
-           dialect_is_same(c->front, c->bind->dialect);
+    return !c->remedies && !c->continued && !c->as_mistral && !rescue_is_on(c) &&
+           c->bind->dialect && dialect_is_same(c->front, c->bind->dialect);
 }
 
 /* A turn that goes on from an answer by its id: who keeps that one knows the id, all others need
@@ -178,6 +181,17 @@ static enum step gather_needs(struct call *c)
 
 static enum step start_elsewhere(struct call *c);
 
+/* The answer is waited for: a rival may come, and pings. */
+static void watch(struct call *c)
+{
+    if (c->found.route->hedge.on)
+        hedge_arm(c);
+    if (c->op || c->second) /* of operations it is known when they answer */
+        return;
+    if (c->peek.stream && !c->keepalive.at)
+        stream_keepalive(c);
+}
+
 static enum step start(struct call *c)
 {
     c->phase = CALL_SENDING;
@@ -206,9 +220,13 @@ static enum step start(struct call *c)
         return end == WIRE_WITHHELD ? start_elsewhere(c) : STEP_DONE;
     attempt_begin(c);
     send_request(c);
-    if (c->peek.stream && !c->keepalive.at && !c->op) /* of those it is known when they answer */
-        stream_keepalive(c);
+    watch(c);
     return STEP_WAIT;
+}
+
+void attempt_start(struct call *c)
+{
+    start(c);
 }
 
 void attempt_resume(struct call *c)
@@ -256,12 +274,12 @@ static bool next_route(struct call *c)
     return r != NULL;
 }
 
-/* The next candidate of this route, else of its fallbacks. False: nobody is left, and c->cand is
- * who it was. */
-static bool next_candidate(struct call *c)
+bool attempt_next(struct call *c)
 {
     const struct conf_route *was = c->route;
     struct candidate *next;
+    if (c->second) /* the plan is the other one's, until that is gone */
+        return false;
     do {
         next = c->op ? op_plan_next(c) : ask_plan_next(c);
     } while (!next && next_route(c));
@@ -286,7 +304,7 @@ static enum step start_elsewhere(struct call *c)
     ir_lossy_print(&c->lossy, &names);
     str lost = arena_dup(&c->req->arena, buf_str(&names));
     buf_fini(&names);
-    if (next_candidate(c))
+    if (attempt_next(c))
         return start(c);
     struct fail f = {.kind = ERR_UNSUPPORTED, .code = STR("unsupported_parameter")};
     f.message = arena_strf(&c->req->arena,
@@ -309,7 +327,7 @@ enum step stage_plan(struct call *c)
 
 enum step stage_attempt(struct call *c)
 {
-    if (next_candidate(c))
+    if (attempt_next(c))
         return start(c);
     if (c->op && op_fail_no_way(c))
         return STEP_DONE;
@@ -327,7 +345,7 @@ enum step stage_attempt(struct call *c)
 
 /* ---- after a failure */
 
-static void learn(struct call *c, const struct attempt_failure *f)
+void attempt_learn(struct call *c, const struct attempt_failure *f)
 {
     struct metric_provider *m = c->bind->metric;
     msec now = loop_now(c->gate->loop);
@@ -341,7 +359,7 @@ static void learn(struct call *c, const struct attempt_failure *f)
     if (f->end == ATTEMPT_STATUS && call_passes(c))
         return; /* of a path that the client chose: no news of anything else */
     if (retry_is_refusal(f)) {
-        health_refuse(c->cand->credential, now);
+        refusal(c, f);
     } else if (f->kind == ERR_RATE_LIMITED) {
         health_cool(h, now, f->retry_after_ms);
         metric_add(&m->counter[METRIC_P_RATE_LIMITED], 1);
@@ -367,9 +385,16 @@ static bool enough_time(const struct call *c, msec now)
     return now < c->deadline && (c->deadline - now) * 4 >= all; /* a quarter must remain */
 }
 
+bool attempt_may_follow(struct call *c)
+{
+    const msec now = loop_now(c->gate->loop);
+    return !out_of_attempts(c) && c->gen->snap->routing.fallback && enough_time(c, now) &&
+           retry_budget_take(call_budget(c), now);
+}
+
 static bool try_elsewhere(struct call *c)
 {
-    if (out_of_attempts(c) || !next_candidate(c))
+    if (out_of_attempts(c) || !attempt_next(c))
         return false;
     start(c);
     return true;
@@ -406,50 +431,6 @@ void fail_for_client(struct fail *f)
         *f = (struct fail){.kind = ERR_UNAVAILABLE, .stop_retry = true};
 }
 
-/* A 400 that names a parameter: the same again without it, once for each. Nothing is wrong with the
- * target, so neither its health nor the budget of retries is touched. */
-static bool try_without(struct call *c, const struct attempt_failure *f, const struct fail *fail)
-{
-    struct gate *g = c->gate;
-    struct refused r;
-    if (f->end != ATTEMPT_STATUS || c->left_out >= LEFT_OUT_MAX ||
-        c->attempts >= GATE_ATTEMPTS_MAX || !refused_read(fail, &r) ||
-        !learned_add(g->learned, transform_target(c), &r, loop_now(g->loop)))
-        return false;
-    const char *why = arena_printf(&c->req->arena, "it refuses " STR_FMT, STR_ARG(r.name));
-    attempt_record_of(c)->why = why ? why : "it refuses a parameter";
-    learn(c, f);
-    c->left_out++;
-    start(c);
-    return true;
-}
-
-/* The provider that kept the conversation does so no longer, but we do. */
-static bool try_whole(struct call *c, const struct attempt_failure *f, const struct fail *fail)
-{
-    struct fail too_much;
-    if (f->end != ATTEMPT_STATUS || c->continued || !c->peek.previous.n ||
-        c->attempts >= GATE_ATTEMPTS_MAX ||
-        !str_eq(fail->code, STR("previous_response_not_found")) || !call_put_before(c, &too_much) ||
-        !c->continued)
-        return false;
-    attempt_record_of(c)->why = "it has forgotten the conversation";
-    learn(c, f);
-    start(c);
-    return true;
-}
-
-/* An access token may have been withdrawn before its time: once more, with a new one. */
-static bool try_new_token(struct call *c, const struct attempt_failure *f)
-{
-    if (f->end != ATTEMPT_STATUS || c->attempts >= GATE_ATTEMPTS_MAX || !token_renew(c, f->kind))
-        return false;
-    attempt_record_of(c)->why = "its access token was refused";
-    end_record(c, f->kind, FIGURES_VOID);
-    start(c);
-    return true;
-}
-
 /* What the call itself adds to the rule. */
 static enum retry_where where_after(struct call *c, const struct attempt_failure *f,
                                     enum retry_where where)
@@ -463,12 +444,20 @@ void attempt_failed(struct call *c, const struct attempt_failure *f, const struc
 {
     struct gate *g = c->gate;
     struct attempt_failure seen = *f;
-    CHECK(!c->committed && !c->on_wire);
-    if ((!c->op && (try_without(c, f, fail) || try_whole(c, f, fail))) || try_new_token(c, f))
+    CHECK(!c->on_wire);
+    if (rescue_is_on(c)) {
+        rescue_failed(c, f);
+        return;
+    }
+    CHECK(!c->committed);
+    if (c->twin && hedge_failed(c, f))
+        return;
+    alarm_stop(g->alarms, &c->hedge);
+    if (again_otherwise(c, f, fail))
         return;
     seen.same_tried = c->same_tries > 1;
     struct retry_rule rule = retry_decide(&seen, &g->rand);
-    learn(c, f);
+    attempt_learn(c, f);
     c->fail = *fail;
     if (fail->kind == ERR_RATE_LIMITED) /* U11: the shortest wait of all that were asked */
         c->fail.retry_after_ms = c->retry_after_ms;
@@ -507,6 +496,8 @@ void attempt_answers(struct call *c)
 
 void attempt_served(struct call *c)
 {
+    if (c->twin)
+        hedge_won(c);
     thoughts_keep(c);
     thoughts_forget(c);
     end_record(c, ERR_COUNT, FIGURES_SERVED);
@@ -522,6 +513,6 @@ void attempt_broke(struct call *c)
 {
     CHECK(c->committed);
     bool ours = attempt_cut_by_client(c, c->fail.kind);
-    learn(c, &(struct attempt_failure){.end = ours ? ATTEMPT_CLIENT : ATTEMPT_BAD_ANSWER,
-                                       .kind = c->fail.kind});
+    attempt_learn(c, &(struct attempt_failure){.end = ours ? ATTEMPT_CLIENT : ATTEMPT_BAD_ANSWER,
+                                               .kind = c->fail.kind});
 }

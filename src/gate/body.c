@@ -6,7 +6,7 @@
  * elsewhere. With the same dialect on both sides the bytes go on as they are; else, or when the
  * client asked for a stream (U46), the events of the body are encoded anew.
  */
-#include "gate/gate_int.h"
+#include "gate/recovery.h"
 
 #include "json/write.h"
 
@@ -175,6 +175,8 @@ static void op_reply(struct call *c, jval root)
 /* Whoever takes the events of a body. What a filter gives does not lie in the body. */
 static bool prepare(struct call *c)
 {
+    if (rescue_is_on(c)) /* the rest of a stream came as a body */
+        return true;
     if (!tap_prepare(c))
         return false;
     return c->peek.stream ? encoder_prepare(c) : c->same || collect_prepare(c, !c->chain);

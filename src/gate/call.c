@@ -8,7 +8,8 @@
  *     on_sent / on_gone  <──────────────── reply <──────────── the answer (stream.c, body.c)
  *          └─> settle, release: once
  */
-#include "gate/gate_int.h"
+#include "gate/pass.h"
+#include "gate/recovery.h"
 
 #include "base/fmt.h"
 #include "base/num.h"
@@ -80,20 +81,16 @@ static struct call *call_new(struct gate *g, struct request *r)
     return c;
 }
 
-/* Give back all that is not the request's arena. Idempotent. After call_settle. */
-void call_release(struct call *c)
+void call_stop(struct call *c)
 {
     struct gate *g = c->gate;
-    if (c->phase == CALL_OVER)
-        return;
-    CHECK(!c->record_open);
-    c->phase = CALL_OVER;
     if (c->on_wire)
         exchange_cancel(&c->x);
     c->on_wire = false;
     oauth_unwait(&c->token_wait);
     alarm_stop(g->alarms, &c->alarm);
     alarm_stop(g->alarms, &c->keepalive);
+    alarm_stop(g->alarms, &c->hedge);
     attempt_release(c);
     wire_return_answer(c);
     wire_give(g, c->wire);
@@ -105,10 +102,22 @@ void call_release(struct call *c)
     chain_fini(c->chain);
     c->chain = NULL;
     thoughts_forget(c);
+    rescue_stop(c);
     if (c->inflating)
         decode_fini(&c->inflate);
     c->inflating = false;
     buf_fini(&c->held);
+}
+
+/* Give back all that is not the request's arena. Idempotent. After call_settle. */
+void call_release(struct call *c)
+{
+    struct gate *g = c->gate;
+    if (c->phase == CALL_OVER)
+        return;
+    CHECK(!c->record_open && !c->twin);
+    c->phase = CALL_OVER;
+    call_stop(c);
     list_remove(&c->link);
     g->ncalls--;
     gen_unref(c->gen);

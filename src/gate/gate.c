@@ -6,7 +6,7 @@
  * origin with its pool, the metric series. Calls keep the generation they began with; the last one
  * frees it (worker-local counts, no atomics on a call's way).
  */
-#include "gate/gate_int.h"
+#include "gate/recovery.h"
 
 #include "base/mem.h"
 #include "client/download.h"
@@ -141,6 +141,7 @@ static void gen_free(struct gen *gen)
         budget_unref(t, gen->budgets[i]);
     for (uint32_t i = 0; gen->bindings && i < gen->snap->nproviders; i++)
         budget_unref(t, gen->bindings[i].budget);
+    probes_stop(gen);
     pricing_fini(&gen->pricing);
     rules_unbind(gen);
     mem_free(gen->alerts);
@@ -173,6 +174,8 @@ static enum rc gen_new(struct gate *g, struct snapshot *snap, struct catalogue *
             bind_limits(g, &snap->providers[i], gen);
             rc = bind_provider(g, snap, &snap->providers[i], &gen->bindings[i]);
         }
+    if (rc == RC_OK && !probes_new(gen))
+        rc = RC_NOMEM;
     if (rc == RC_OK)
         rc = pricing_init(&gen->pricing, models, snap, g->route.turns.key);
     if (rc == RC_OK)
@@ -219,8 +222,10 @@ enum rc gate_reload(struct gate *g, struct snapshot *snap, struct catalogue *mod
     set_limits(g, snap);
     if (g->tokens.ranks == RANKS_ABSENT)
         g->tokens.ranks = RANKS_UNASKED; /* they may have been installed since */
-    if (old)
+    if (old) {
+        probes_stop(old); /* calls may hold it for long */
         gen_unref(old);
+    }
     return RC_OK;
 }
 
@@ -238,6 +243,7 @@ static void on_tick(struct alarm *a)
 {
     struct gate *g = (struct gate *)(void *)((char *)a - offsetof(struct gate, tick));
     client_tick(g->client, loop_now(g->loop));
+    probes_tick(g->gen, loop_now(g->loop));
     atomic_store_explicit(&g->set.metrics->connections, server_conns(g->server),
                           memory_order_relaxed);
     if (g->set.access)
@@ -302,6 +308,7 @@ void gate_end_calls(struct gate *g)
     list_each_safe(it, tmp, &g->calls)
     {
         struct call *c = list_entry(it, struct call, link);
+        hedge_end(c, ERR_UNAVAILABLE);
         if (c->route && !c->answered)
             call_fail_kind(c, ERR_UNAVAILABLE, STR("The gateway is shutting down."),
                            STR("draining"));
@@ -313,6 +320,7 @@ void gate_close(struct gate *g)
     server_close_all(g->server);
     for (unsigned i = 0; i < g->noauths; i++)
         oauth_close(g->oauths[i]);
+    probes_stop(g->gen);
     client_free(g->client);
     g->client = NULL;
     downloads_free(g->downloads);

@@ -58,7 +58,9 @@ struct gate_setup {
     /* Called on the worker's thread when tokens must be counted and the ranks are not here yet: at
      * most once before gate_ranks answers. NULL: there are none. */
     void (*want_ranks)(void *arg);
-    void *want_arg;
+    /* A line for the operator, on the worker's thread: must not wait. NULL: nobody reads them. */
+    void (*tell)(void *arg, str line);
+    void *want_arg; /* of both */
 };
 
 /* References to `snap` and `models` are taken. */

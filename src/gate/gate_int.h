@@ -83,6 +83,8 @@ struct gen {
     struct route_able *able;       /* the same; see ask.c */
     struct meter **meters;         /* those of the bindings; NULL: nobody has one */
     struct gate *gate;             /* whose worker's it is */
+    struct probe *probes;          /* of providers that want them; nprobes of them */
+    uint32_t nprobes;
     struct pricing pricing;
     struct gen_rules rules;
     unsigned refs;
@@ -103,6 +105,7 @@ struct attempt_record {
     str model;
     enum err error;  /* ERR_COUNT: it served */
     const char *why; /* for the log: static text, or NULL */
+    bool lost;       /* a hedge: another target answered first */
     unsigned status;
     uint32_t ms;
 };
@@ -220,6 +223,10 @@ struct call {
     struct images *images;          /* fetched for it (images.c); NULL: none was asked for */
     struct alarm alarm;             /* a wait before a retry, or for the end of a message */
     struct alarm keepalive;         /* pings in a silent stream */
+    struct alarm hedge;             /* when a second attempt joins this one */
+    struct call *twin;              /* hedge.c: the other attempt's; NULL: there is one */
+    bool second, hedged;            /* this is the one that joined; there was one already */
+    uint64_t hedge_tokens;          /* asked of targets whose answer nobody read, estimated */
     bool record_open;               /* the last of `tried` has not ended */
     struct demo *demo;
 
@@ -238,6 +245,7 @@ struct call {
     unsigned ids;                 /* made for calls that the provider gave none */
     struct recall_gather *gather; /* reasoning before a tool call, to be kept; NULL: none yet */
     bool restored, recalled;      /* kept reasoning was looked for; some was put back into `ir` */
+    struct rescue *rescue;        /* NULL: an answer that breaks off is not gone on with */
     struct ir_chain *chain;       /* filters of the operator's; NULL: none */
     str first_events;             /* of the demo: what precedes the first word */
     str run;                      /* raw events that lie side by side in what was read */
@@ -410,6 +418,7 @@ enum stage_id {
 bool call_find_route(struct call *c); /* c->found; false: the call is over */
 void call_fail_unknown_model(struct call *c, str model);
 enum step call_bad_json(struct call *c, const struct json_error *e); /* answers; STEP_DONE */
+void call_stop(struct call *c);    /* what an attempt owns and what it waits for; idempotent */
 void call_release(struct call *c); /* stop everything it owns; before its request dies */
 
 /* op.c: calls that are no chat */
@@ -428,24 +437,6 @@ enum answer_mode op_mode(struct call *c, const struct h1_head *h);
 enum rc op_answer(struct call *c, jval root, struct rope *to, bool *ret_as_is);
 void op_complete_usage(struct call *c);
 
-/* pass.c: one provider's own API */
-bool pass_find(struct call *c);  /* c->op and c->front, where the path leads there */
-bool pass_admit(struct call *c); /* false: answered */
-/* The call goes on as one to this provider, at this path (without query). False: no memory. */
-bool pass_to(struct call *c, const struct conf_provider *p, str path);
-enum step pass_decode(struct call *c);
-void pass_resolve(struct call *c);
-bool pass_may_repeat(const struct call *c, const struct attempt_failure *f);
-void pass_limit_exchange(struct call *c);
-void pass_write_target(const struct call *c, struct buf *to); /* path and query */
-str pass_body_type(const struct call *c); /* the content-type that goes with the body, if any */
-void pass_write_headers(struct call *c, const struct back_call *bc, struct buf *to);
-enum answer_mode pass_mode(struct call *c, const struct h1_head *h);
-void pass_hear(struct call *c, str piece); /* bytes that go on: the usage in them */
-void pass_heard_all(struct call *c);
-void pass_stop(struct call *c); /* no more of this answer; idempotent */
-void pass_reply_lines(const struct call *c, struct buf *to);
-void pass_reply_whole(struct call *c, str body); /* with the provider's status */
 static inline bool call_passes(const struct call *c)
 {
     return c->op && c->op->pass;
@@ -524,7 +515,8 @@ void stream_batch(struct call *c); /* one read's bytes are all here: pass on wha
 void stream_keepalive(struct call *c);             /* from now on a silence is filled with pings */
 void stream_end(struct call *c);                   /* the provider's message is over */
 void stream_broken(struct call *c, enum err kind); /* … or was cut */
-bool stream_commit(struct call *c);                /* false: the call is over */
+bool stream_flush(struct call *c);  /* what is ready for the client goes; false: the call is over */
+bool stream_commit(struct call *c); /* false: the call is over */
 void stream_say_error(struct call *c, const struct fail *f); /* in the stream, and end it */
 
 /* body.c: an answer as one body; and the two forms an answer can be turned into */
@@ -538,6 +530,7 @@ void collect_reply(struct call *c);
 /* tap.c: what passing events teach us */
 bool tap_prepare(struct call *c); /* before an answer is decoded; false: no memory */
 struct ir_sink call_tap(struct call *c);
+void tap_emit(struct call *c, const struct ir_event *ev); /* to the client's form */
 str call_without_key(struct call *c, str text); /* a provider may echo the key it was shown: F7 */
 str call_secret(const struct call *c);          /* the longest credential this attempt has sent */
 
@@ -558,6 +551,7 @@ void call_fail_kind(struct call *c, enum err kind, str message, str code);
 void call_answered(struct call *c);
 
 /* settle.c */
+void settle_attempt(struct call *c); /* usage and charge of the attempt that is over */
 void call_settle(struct call *c, bool client_gone);
 
 /* count.c: /v1/messages/count_tokens and its kin */

@@ -7,7 +7,7 @@
  * read before its first byte leaves, as with chat, so that a broken one may be repaired elsewhere;
  * a stream commits with its first event, a sound or a picture with its first byte.
  */
-#include "gate/gate_int.h"
+#include "gate/pass.h"
 
 #include "http/h1_write.h"
 #include "http/multipart.h"

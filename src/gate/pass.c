@@ -23,7 +23,7 @@
  *   nothing is learned from a status. That it cannot be reached is learned, of a model called "*",
  *   so that other calls are left alone.
  */
-#include "gate/gate_int.h"
+#include "gate/pass.h"
 
 #include "http/h1_write.h"
 #include "http/url.h"

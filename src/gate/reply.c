@@ -5,7 +5,8 @@
  * Headers are an allow-list written here from nothing: what a provider sends as headers never
  * reaches a client (F7).
  */
-#include "gate/gate_int.h"
+#include "gate/pass.h"
+#include "gate/recovery.h"
 
 #include "http/h1_write.h"
 
@@ -195,6 +196,10 @@ void call_fail(struct call *c, const struct fail *f)
         return;
     }
     CHECK(!c->answered && c->phase != CALL_OVER);
+    if (c->twin) { /* one of two that cannot go on: the other does */
+        hedge_yields(c);
+        return;
+    }
     alarm_stop(c->gate->alarms, &c->alarm);
     if (said.retry_after_ms)
         said.retry_after_ms = spread(c, said.retry_after_ms);

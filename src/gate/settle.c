@@ -5,7 +5,7 @@
  * Usage is what the provider reported; where it reported none, tokens.c counts or estimates it, and
  * the record says which. The line is one JSON object, made without printf, and never waits.
  */
-#include "gate/gate_int.h"
+#include "gate/recovery.h"
 
 #include "base/fmt.h"
 #include "gate/past.h"
@@ -18,14 +18,16 @@
 static void complete_usage(struct call *c)
 {
     const uint32_t both = USAGE_HAS_INPUT | USAGE_HAS_OUTPUT;
-    if (!c->attempts || !c->committed)
+    if (!c->attempts || !c->committed || rescue_is_paid(c))
         return;
     if (c->op) {
         op_complete_usage(c);
         return;
     }
-    if ((c->usage.has & both) == both)
+    if ((c->usage.has & both) == both && !rescue_times(c)) /* whose prompt has been lengthened */
         tokens_learn(c);
+    else if ((c->usage.has & both) == both)
+        return;
     else
         tokens_fill_usage(c);
 }
@@ -95,6 +97,14 @@ static void count_outcome(struct call *c, unsigned status, uint64_t ms)
         return;
     metric_add(&m->tokens, usage_prompt(&c->usage) + c->usage.output);
     metric_add(&m->usd, (uint64_t)c->charge.cost.usd);
+}
+
+void settle_attempt(struct call *c)
+{
+    complete_usage(c);
+    charge(c);
+    if (c->bind)
+        count_usage(c);
 }
 
 static void count_call(struct call *c, unsigned status, bool gone, uint64_t ms)
@@ -193,6 +203,8 @@ static void log_attempts(struct call *c, struct buf *b)
         str answer = excerpt_of(c, i + 1);
         if (answer.n)
             TEXT(b, ",\"answer\":", answer);
+        if (t->lost)
+            buf_lit(b, ",\"lost\":true");
         U64(b, ",\"ms\":", t->ms);
         buf_add_char(b, '}');
     }
@@ -343,6 +355,10 @@ static void log_call(struct call *c, unsigned status, uint64_t ms)
         }
         buf_add(b, c->peek.stream ? STR(",\"stream\":true") : STR(",\"stream\":false"));
         log_attempts(c, b);
+        if (c->hedged)
+            U64(b, ",\"hedge_tokens\":", c->hedge_tokens);
+        if (rescue_times(c))
+            U64(b, ",\"rescued\":", rescue_times(c));
         log_usage(c, b);
         log_charge(c, b);
         if (c->content)
@@ -364,6 +380,7 @@ void call_settle(struct call *c, bool gone)
         return;
     gone = gone && !c->cut;
     ASSERT(gone || c->reply_status);
+    hedge_end(c, ERR_CLIENT_GONE);
     attempt_drop(c, gone ? ERR_CLIENT_GONE : c->reply_error);
     uint64_t ms = loop_now(c->gate->loop) - c->req->began;
     unsigned status = gone ? 499 : c->reply_status;
@@ -376,6 +393,8 @@ void call_settle(struct call *c, bool gone)
     charge(c);
     if (c->front)
         count_call(c, status, gone, ms);
+    if (c->rescue)
+        rescue_settle(c);
     if (c->front && c->route && !gone)
         count_outcome(c, status, ms);
     past_keep(c, status, ms);

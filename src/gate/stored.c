@@ -12,7 +12,7 @@
  * goes to a provider unless it was this caller who got it: another one's is as unknown as one that
  * never was (A23).
  */
-#include "gate/gate_int.h"
+#include "gate/pass.h"
 
 #define PATH_MAX_BYTES (8u << 10)
 

@@ -13,15 +13,30 @@
  * its terminal event (U21, U22). The terminal event is held until the provider's message is over,
  * so that it shares a write with the last chunk.
  */
-#include "gate/gate_int.h"
+#include "gate/pass.h"
+#include "gate/recovery.h"
 
 #define OP_EVENT_MAX (32u << 20) /* a picture in base64 */
 #define LAST_WAIT_MS 1000        /* for the end of a message whose terminal event has come */
 
+/* Whoever takes the events of an answer that begins. */
+static bool prepare_writer(struct call *c)
+{
+    if (!tap_prepare(c))
+        return false;
+    if (!c->peek.stream)
+        return collect_prepare(c, false);
+    if (call_may_be_rescued(c)) /* only what is understood can be gone on with */
+        return rescue_prepare(c) && encoder_prepare(c);
+    c->reframes = c->same && c->front->front->encode_raw;
+    return (c->same && !c->reframes) || encoder_prepare(c);
+}
+
 bool stream_begin(struct call *c)
 {
     const struct dialect_back *b = c->reader;
-    CHECK(!c->decoder && !c->encoder && !buf_size(&c->held)); /* nothing of a former attempt */
+    const bool goes_on = rescue_is_on(c); /* then what the client has of the answer stands */
+    CHECK(!c->decoder && (goes_on || (!c->encoder && !buf_size(&c->held))));
     frame_init(&c->frames, b->framing, c->op ? OP_EVENT_MAX : SSE_EVENT_MAX);
     c->decoder = arena_alloc(&c->req->arena, b->decoder_size);
     if (!c->decoder)
@@ -32,12 +47,7 @@ bool stream_begin(struct call *c)
             stream_keepalive(c);
         return true;
     }
-    if (!tap_prepare(c))
-        return false;
-    if (!c->peek.stream)
-        return collect_prepare(c, false);
-    c->reframes = c->same && c->front->front->encode_raw;
-    return (c->same && !c->reframes) || encoder_prepare(c);
+    return goes_on || prepare_writer(c);
 }
 
 /* ---- raw events that lie side by side in what was read: one slice, not copied */
@@ -104,6 +114,10 @@ bool stream_commit(struct call *c)
     CHECK(!c->answered && !c->failed);
     if (c->committed)
         return true;
+    if (c->twin)
+        hedge_won(c);
+    if (c->hedge.at)
+        alarm_stop(c->gate->alarms, &c->hedge);
     c->committed = true;
     if (c->record_open)
         attempt_answers(c);
@@ -112,7 +126,16 @@ bool stream_commit(struct call *c)
     return stream_reply_begin(c);
 }
 
-/* Before the commit point: somebody else may try. After it: say so in the stream, and end it. */
+bool stream_flush(struct call *c)
+{
+    c->batch = false;
+    if (!c->run.n && !buf_size(&c->gate->out) && !buf_size(&c->held))
+        return true;
+    return give(c, false);
+}
+
+/* Before the commit point: somebody else may try. After it: so they may where the answer can be
+ * gone on with (rescue.c); else say so in the stream, and end it. */
 static void stream_fail(struct call *c)
 {
     struct gate *g = c->gate;
@@ -128,6 +151,8 @@ static void stream_fail(struct call *c)
         return;
     }
     attempt_broke(c); /* a cut stream counts against the target */
+    if (rescue_try(c))
+        return;
     fail_for_client(&c->fail);
     flush_run(c);
     stream_say_error(c, &c->fail);

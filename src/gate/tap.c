@@ -4,7 +4,7 @@
  * content are learned, then the event goes where the client's form needs it: to the stream encoder,
  * to the collector of a whole body, or nowhere (the same dialect on both sides: raw bytes travel).
  */
-#include "gate/gate_int.h"
+#include "gate/recovery.h"
 
 static str keep(struct call *c, str s)
 {
@@ -106,9 +106,8 @@ static bool lacks_id(const struct call *c, const struct ir_event *ev)
 }
 
 /* To where the client's form needs it. What a filter holds back is no content yet. */
-static void deliver(void *ctx, const struct ir_event *ev)
+void tap_emit(struct call *c, const struct ir_event *ev)
 {
-    struct call *c = ctx;
     struct ir_event with_id;
     if (lacks_id(c, ev)) {
         with_id = *ev;
@@ -123,6 +122,15 @@ static void deliver(void *ctx, const struct ir_event *ev)
         ir_collect_event(c->collect, ev);
     else if (c->encoder && (!c->reframes || ev->type == IR_EV_END || ev->type == IR_EV_ERROR))
         c->front->front->encode_event(c->encoder, ev, &c->gate->out);
+}
+
+static void deliver(void *ctx, const struct ir_event *ev)
+{
+    struct call *c = ctx;
+    if (c->rescue)
+        rescue_event(c, ev);
+    else
+        tap_emit(c, ev);
 }
 
 static void on_event(void *ctx, const struct ir_event *ev)

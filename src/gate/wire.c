@@ -6,7 +6,8 @@
  * asks for (D22, D24). The body is spliced from the client's bytes where both sides speak the same
  * dialect, else translated; long texts are only referred to, so neither copies a prompt.
  */
-#include "gate/gate_int.h"
+#include "gate/pass.h"
+#include "gate/recovery.h"
 
 #include "base/digest.h"
 #include "base/mem.h"
@@ -299,6 +300,13 @@ static bool misses_what_must_be(const struct call *c)
     return c->lossy.n && c->policy && c->policy->require_parameters;
 }
 
+/* The request as this target is to get it. False: no memory. */
+static bool shape(struct call *c, const struct back_call *bc, struct ir_request *ret)
+{
+    request_shape(ret, c->ir, bc->opts, &c->lossy);
+    return rescue_request(c, ret) && transform_request(c, ret);
+}
+
 static enum wire_end write_body(struct call *c, const struct back_call *bc)
 {
     struct arena *a = &c->req->arena;
@@ -320,9 +328,8 @@ static enum wire_end write_body(struct call *c, const struct back_call *bc)
         if (!decode_canonical(c))
             return WIRE_OVER;
         struct ir_request shaped;
-        request_shape(&shaped, c->ir, bc->opts, &c->lossy);
-        rc = transform_request(c, &shaped) ? back->encode_request(&shaped, bc, a, to, &c->lossy, &f)
-                                           : RC_NOMEM;
+        rc = shape(c, bc, &shaped) ? back->encode_request(&shaped, bc, a, to, &c->lossy, &f)
+                                   : RC_NOMEM;
     }
     if (rc == RC_OK && !rope_failed(to) && !arena_is_full(a) && transform_body(c, to))
         return misses_what_must_be(c) ? WIRE_WITHHELD : WIRE_READY;
@@ -333,7 +340,8 @@ static enum wire_end write_body(struct call *c, const struct back_call *bc)
 
 enum wire_end wire_write(struct call *c)
 {
-    CHECK(!c->on_wire && !c->committed); /* an exchange refers to these buffers */
+    CHECK(!c->on_wire &&
+          (!c->committed || rescue_is_on(c))); /* an exchange refers to these buffers */
     if (!c->wire)
         c->wire = wire_take(c->gate);
     if (!c->wire) {

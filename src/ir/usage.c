@@ -76,3 +76,27 @@ void usage_merge(struct usage *u, const struct usage *next)
         u->source = next->source;
     u->reasoning = at_most(u, u->reasoning, u->output);
 }
+
+void usage_add(struct usage *u, const struct usage *more)
+{
+    const uint8_t a = u->source, b = more->source;
+    u->input_uncached += more->input_uncached;
+    u->cache_read += more->cache_read;
+    u->cache_write_5m += more->cache_write_5m;
+    u->cache_write_1h += more->cache_write_1h;
+    u->output += more->output;
+    u->reasoning += more->reasoning;
+    u->audio_in += more->audio_in, u->audio_out += more->audio_out;
+    u->image_in += more->image_in, u->image_out += more->image_out;
+    u->audio_ms += more->audio_ms;
+    u->searches += more->searches;
+    u->cost += more->cost;
+    u->billed_in += more->billed_in, u->billed_out += more->billed_out;
+    u->pictures += more->pictures;
+    u->units += more->units;
+    u->characters += more->characters;
+    u->has |= more->has;
+    u->source = a == USAGE_NONE || (b != USAGE_NONE && b < a) ? b : a;
+    u->suspect |= more->suspect;
+    ASSERT(u->reasoning <= u->output);
+}

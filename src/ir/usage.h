@@ -58,5 +58,8 @@ uint64_t usage_prompt(const struct usage *u);
 /* Take over from `next` what it knows; the rest stays. Output is cumulative: replaced, never added.
  */
 void usage_merge(struct usage *u, const struct usage *next);
+/* The tokens of two answers that are paid for together: all of `more` is added. The worse of the
+ * two sources is the sum's. */
+void usage_add(struct usage *u, const struct usage *more);
 /* Inclusive prompt and its cached parts to the exclusive classes, clamped. */
 void usage_set_prompt(struct usage *u, uint64_t prompt, uint64_t cached, uint64_t written);

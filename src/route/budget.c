@@ -19,7 +19,7 @@ static void roll(struct retry_budget *b, msec now)
     b->calls_before = next ? b->calls : 0;
     b->retries_before = next ? b->retries : 0;
     b->window = window;
-    b->calls = b->retries = 0;
+    b->calls = b->retries = b->hedges = 0;
 }
 
 static unsigned sliding(unsigned count, unsigned before, msec now)
@@ -48,6 +48,21 @@ void retry_budget_return(struct retry_budget *b)
 {
     if (b->retries) /* 0: the window has turned meanwhile */
         b->retries--;
+}
+
+bool retry_budget_hedge(struct retry_budget *b, msec now)
+{
+    roll(b, now);
+    if (b->hedges >= b->calls * HEDGE_PERCENT / 100 + HEDGE_FLOOR)
+        return false;
+    b->hedges++;
+    return true;
+}
+
+void retry_budget_unhedge(struct retry_budget *b)
+{
+    if (b->hedges) /* 0: the window has turned meanwhile */
+        b->hedges--;
 }
 
 /* ---- all of them */

@@ -23,15 +23,22 @@
 #define RETRY_SHARE     5 /* one retry for five calls … */
 #define RETRY_FLOOR     3 /* … and a few more in any window */
 
+/* A hedge counts as a retry, and besides of all calls so many in a hundred, one at least. */
+#define HEDGE_PERCENT 2
+#define HEDGE_FLOOR   1
+
 struct retry_budget {
     msec window;
-    unsigned calls, retries;
+    unsigned calls, retries, hedges;
     unsigned calls_before, retries_before; /* in the window before this one */
 };
 void retry_budget_call(struct retry_budget *b, msec now);
 bool retry_budget_take(struct retry_budget *b, msec now);
 /* What was taken just now was not needed: nobody was left to try. */
 void retry_budget_return(struct retry_budget *b);
+
+bool retry_budget_hedge(struct retry_budget *b, msec now);
+void retry_budget_unhedge(struct retry_budget *b); /* it was not sent */
 
 /* Two name spaces: a logical model may be called as a provider is. */
 enum budget_kind { BUDGET_MODEL, BUDGET_PROVIDER, BUDGET_KINDS };

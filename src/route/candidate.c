@@ -6,7 +6,8 @@
 #include "base/check.h"
 #include "route/plan.h"
 
-#define ID_MAX 512
+#define ID_MAX          512
+#define REGION_NAME_MAX 256
 
 /* Identity of a credential, and with a model of a target. The key itself is only hashed into it. */
 static struct health *record(struct route_state *s, const struct conf_provider *p, uint32_t key,
@@ -56,6 +57,20 @@ static bool recall(struct route_state *s, const struct plan_memo *m, const struc
     return true;
 }
 
+/* One company's region: "us" of one provider has nothing to do with "us" of another one, where the
+ * table of known providers is who says so. NULL: it is in none. */
+static struct region *region_of_provider(struct route_state *s, const struct conf_provider *p)
+{
+    char name[REGION_NAME_MAX];
+    if (!p->region.n || p->preset.n + 1 + p->region.n > sizeof(name))
+        return NULL;
+    if (p->preset.n)
+        memcpy(name, p->preset.p, p->preset.n);
+    name[p->preset.n] = ' ';
+    memcpy(name + p->preset.n + 1, p->region.p, p->region.n);
+    return region_of(&s->regions, str_of(name, p->preset.n + 1 + p->region.n));
+}
+
 bool candidate_of(struct route_state *s, const struct snapshot *snap, const struct conf_target *t,
                   uint32_t key, struct candidate *ret)
 {
@@ -72,7 +87,7 @@ bool candidate_of(struct route_state *s, const struct snapshot *snap, const stru
     health_release(ret->credential);
     if (!ret->health)
         return false;
-    region_join(p->region.n ? region_of(&s->regions, p->region) : NULL, &ret->health->in_region,
+    region_join(region_of_provider(s, p), &ret->health->in_region,
                 str_from(ret->health->id, sizeof(uint64_t)));
     *memo = (struct plan_memo){.provider = p,
                                .generation = snap->generation,

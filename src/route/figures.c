@@ -67,6 +67,27 @@ static void stop_waiting(struct figures *f, msec began)
     f->waiting_since -= began;
 }
 
+/* The 95th percentile without a store of samples: each one above it lifts it by a step, each one
+ * below lowers it by a nineteenth of that, so that it rests where one in twenty is above. Steps are
+ * shares of it, small once it has seen some (Ma, Muthukrishnan and Sandler's frugal estimate). */
+static void note_slow(struct figures *f, double ms)
+{
+    const double step = f->usual_n < FIGURES_SLOW_N ? 0.3 : 0.1;
+    if (ms < 1)
+        ms = 1;
+    if (f->slow_ms <= 0)
+        f->slow_ms = 1.5 * ms;
+    else if (ms > f->slow_ms)
+        f->slow_ms *= 1 + step;
+    else
+        f->slow_ms /= 1 + step / 19;
+}
+
+msec figures_slow_ms(const struct figures *f)
+{
+    return f->usual_n < FIGURES_SLOW_N ? 0 : (msec)f->slow_ms;
+}
+
 /* One answer began after so long. It may be over much later, so firsts are kept from outgrowing the
  * others here and not in fade(). */
 static void add_first(struct figures *f, msec now, double ms)
@@ -81,6 +102,7 @@ static void add_first(struct figures *f, msec now, double ms)
     }
     f->firsts += 1;
     f->first_ms += ms;
+    note_slow(f, ms);
     if (f->usual_n < FIGURES_USUAL)
         f->usual_n++;
     f->usual_ms += (ms - f->usual_ms) / f->usual_n;

@@ -27,6 +27,7 @@
 #define FIGURES_STALE_MS 200 /* without a sample for so long, a good one is news … */
 #define FIGURES_NEWS     3   /* … which so many calls more are to confirm */
 #define FIGURES_USUAL    1000
+#define FIGURES_SLOW_N   20 /* answers before the 95th percentile is one */
 
 struct figures {
     msec at;                  /* the sums are faded to this moment */
@@ -35,6 +36,7 @@ struct figures {
     double firsts, first_ms;  /* answers that began, and the time until then */
     double tokens, tokens_ms; /* made behind the first one, and the time it took */
     double answers, output;   /* those whose tokens are known, and these */
+    double slow_ms;           /* that 19 of 20 answers begin within, estimated */
     double usual_ms;          /* to the first token, of its last FIGURES_USUAL answers */
     uint32_t usual_n;         /* … or of so many, until then */
     uint32_t in_flight;       /* attempts under way … */
@@ -66,5 +68,7 @@ struct reading {
 /* Add what is known of one to what is known of others: of all keys of a target together. */
 void figures_add(struct figures *sum, const struct figures *f, msec now);
 struct reading figures_read(const struct figures *f, msec now);
+/* The 95th percentile of the time to the first token; 0: too few answers were seen to tell. */
+msec figures_slow_ms(const struct figures *f);
 /* Milliseconds of a call that will bring so many tokens; negative: not known. */
 double reading_call_ms(const struct reading *r, double tokens);

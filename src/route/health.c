@@ -193,6 +193,12 @@ static void open(struct health *h, msec now)
     h->failures = 0;
 }
 
+void health_seems_down(struct health *h, msec now)
+{
+    health_probe_end(h);
+    open(h, now);
+}
+
 void health_failure(struct health *h, msec now)
 {
     const bool half_open = h->open_until && h->open_until <= now;

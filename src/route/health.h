@@ -89,6 +89,8 @@ void health_probe_begin(struct health *h, msec now);
 void health_probe_end(struct health *h); /* without a verdict; idempotent */
 /* An active probe found its origin alive: what is open is half-open, the next call finds out. */
 void health_seems_well(struct health *h, msec now);
+/* … or found that nobody is there: its breaker opens, though no call has failed. */
+void health_seems_down(struct health *h, msec now);
 
 /* An attempt ended. Client aborts count as nothing and are not reported. */
 void health_success(struct health *h, msec now);

@@ -2,8 +2,9 @@
 /*
  * region - targets of one region fail together, and come back together.
  *
- * A region is what providers[].region says, whoever the provider is: two accounts of one cloud in
- * "eu-central-1" are in the same one. A target of no region, and a region of one target, have the
+ * A region is what providers[].region says, of one company: two accounts of one cloud in
+ * "eu-central-1" are in the same one, and so are two providers that are not known by name; "us" of
+ * OpenAI and "us" of Anthropic are two. A target of no region, and a region of one target, have the
  * target's own breaker (health.h) and need no other.
  *
  * Its breaker is fed by its members, which are health records of targets. A member is bad while

@@ -388,6 +388,19 @@ class Upstream:
         self.wait(lambda _: connection.closed, seconds, "the connection's end")
         return connection.closed
 
+    def die(self):
+        """As a process that is killed: nobody listens any more, and each connection is reset."""
+        self.listener.shutdown(socket.SHUT_RDWR)
+        self.listener.close()
+        for connection in self.connections:
+            if not connection.closed:
+                connection.reset()
+
+    def live(self):
+        """Started again, at the same address."""
+        self.listener = socket.create_server(("127.0.0.1", self.port), backlog=512)
+        threading.Thread(target=self._accept, daemon=True).start()
+
     def stop(self):
         """Close everything; a script that went wrong is an error of the test."""
         self.stopped = True

@@ -74,6 +74,13 @@ static const char *const searches[] = {
     [SEARCH_GLM] = "a tool `web_search`",
 };
 
+static const char *const prefills[] = {
+    [PREFILL_NONE] = "is not gone on with",
+    [PREFILL_PLAIN] = "is gone on with",
+    [PREFILL_PREFIX] = "is gone on with (`prefix`)",
+    [PREFILL_PARTIAL] = "is gone on with (`partial`)",
+};
+
 static void put_set(struct buf *to, const char *word, uint64_t set)
 {
     const char *sep = word;
@@ -106,6 +113,8 @@ static void put_row(struct buf *to, const struct quirk_row *row)
         buf_addf(to, "thoughts %s; ", replays[o->replay]);
     if (o->search)
         buf_addf(to, "searches by %s; ", searches[o->search]);
+    if (o->prefill)
+        buf_addf(to, "a begun answer %s; ", prefills[o->prefill]);
     if (o->mid_system)
         buf_lit(to, "system messages anywhere; ");
     if (o->temperature_max)

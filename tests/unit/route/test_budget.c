@@ -77,6 +77,23 @@ static void test_u15_what_was_not_needed_comes_back(void **unused)
     assert_int_equal(take_all(&b, 5000), RETRY_FLOOR);
 }
 
+/* §7: two in a hundred calls, and one in any window. */
+static void test_hedges_are_few(void **unused)
+{
+    (void)unused;
+    struct retry_budget b = {0};
+    unsigned got = 0;
+    assert_true(retry_budget_hedge(&b, 5000));
+    assert_false(retry_budget_hedge(&b, 5000));
+    retry_budget_unhedge(&b);
+    for (int i = 0; i < 1000; i++) {
+        retry_budget_call(&b, 5000);
+        got += retry_budget_hedge(&b, 5000);
+    }
+    assert_int_equal(got, 1000 * HEDGE_PERCENT / 100 + HEDGE_FLOOR);
+    assert_true(retry_budget_hedge(&b, 5000 + RETRY_WINDOW_MS)); /* a new window */
+}
+
 /* §7: per route. One that spends all it has leaves the others what is theirs. */
 static void test_u15_routes_are_apart(void **unused)
 {
@@ -123,6 +140,7 @@ int main(void)
         cmocka_unit_test(test_u15_share_and_floor),
         cmocka_unit_test(test_u15_window),
         cmocka_unit_test(test_u15_what_was_not_needed_comes_back),
+        cmocka_unit_test(test_hedges_are_few),
         cmocka_unit_test_setup_teardown(test_u15_routes_are_apart, setup, teardown),
         cmocka_unit_test_setup_teardown(test_p3_a_reload_keeps_the_counts, setup, teardown),
     };

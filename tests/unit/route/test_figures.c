@@ -46,6 +46,24 @@ static void test_time_of_a_call(void **unused)
 }
 
 /* A busy target's change shows within some FIGURES_SAMPLES calls. */
+/* Of a hundred answers that take 100 to 199 ms in some order, 95 begin within 194 or so; and it
+ * follows when the target becomes slower. */
+static void test_the_slow_ones(void **unused)
+{
+    (void)unused;
+    struct figures f = {0};
+    msec now = 1000;
+    for (unsigned i = 0; i < FIGURES_SLOW_N - 1; i++)
+        serve(&f, now += 1000, 100 + i * 37 % 100, 1, 2);
+    assert_int_equal(figures_slow_ms(&f), 0); /* too few to tell */
+    for (unsigned i = 0; i < 2000; i++)
+        serve(&f, now += 1000, 100 + i * 37 % 100, 1, 2);
+    assert_in_range(figures_slow_ms(&f), 180, 215);
+    for (unsigned i = 0; i < 200; i++)
+        serve(&f, now += 1000, 500 + i * 37 % 100, 1, 2);
+    assert_in_range(figures_slow_ms(&f), 540, 680);
+}
+
 static void test_follows_a_change(void **unused)
 {
     (void)unused;
@@ -125,6 +143,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_nothing_known),
         cmocka_unit_test(test_time_of_a_call),
+        cmocka_unit_test(test_the_slow_ones),
         cmocka_unit_test(test_follows_a_change),
         cmocka_unit_test(test_errors_fade_and_do_not_jump),
         cmocka_unit_test(test_u28_what_hangs_is_slow),

@@ -3,6 +3,7 @@
  * the breaker alone, then in plans of the real router. */
 #include "../unit.h"
 
+#include "route/alive.h"
 #include "route/plan.h"
 
 static struct conf_provider providers[5];
@@ -286,6 +287,40 @@ static void test_moves_with_a_reload(void **unused)
     assert_null(h[0]->in_region.region);
 }
 
+/* "us" of one known provider is not "us" of another. */
+static void test_companies_have_their_own(void **unused)
+{
+    (void)unused;
+    for (uint32_t i = 0; i < 3; i++)
+        providers[i].preset = i < 2 ? STR("openai") : STR("anthropic");
+    snap.generation++;
+    find_all();
+    assert_ptr_equal(h[0]->in_region.region, h[1]->in_region.region);
+    assert_ptr_not_equal(h[0]->in_region.region, h[2]->in_region.region);
+    fails(0, 2, 1000);
+    fails(1, 2, 1000);
+    assert_plan(1000, "e3 w1 w2");
+}
+
+/* What an active probe finds holds for all of a provider's records, and for no other's. */
+static void test_active_probes(void **unused)
+{
+    (void)unused;
+    find_all();
+    assert_false(alive_is_wanted(&state, &providers[3], 1000));
+    assert_int_equal(alive_no(&state, &providers[3], 1000), 1); /* its target, not its credential */
+    assert_int_equal(alive_no(&state, &providers[3], 1000), 0);
+    assert_plan(1000, "e1 e2 e3 w2");
+    assert_true(alive_is_wanted(&state, &providers[3], 1000));
+    assert_false(alive_is_wanted(&state, &providers[4], 1000));
+    assert_int_equal(alive_yes(&state, &providers[4], 2000), 0);
+    assert_plan(2000, "e1 e2 e3 w2");
+    assert_int_equal(alive_yes(&state, &providers[3], 2000), 1);
+    assert_int_equal(health_state(h[3], 2000), HEALTH_HALF_OPEN);
+    assert_plan(2000, "e1 e2 e3 w1 w2");
+    assert_false(alive_is_wanted(&state, &providers[3], 2000));
+}
+
 /* Fails half of its calls, never five in a row: ejected, and serves when nobody else is left. */
 static void test_ejected_from_plans_but_not_from_the_last(void **unused)
 {
@@ -327,6 +362,8 @@ int main(void)
         TEST(test_late_answers_and_active_probes),
         TEST(test_all_regions_down),
         TEST(test_moves_with_a_reload),
+        TEST(test_companies_have_their_own),
+        TEST(test_active_probes),
         TEST(test_ejected_from_plans_but_not_from_the_last),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

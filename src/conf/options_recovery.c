@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* options_recovery - rows about what is done when a provider is slow or gone; see options.c for all
+ * the others. */
+#include <stddef.h>
+
+#include "conf/raw.h"
+
+#define ROWS(a) a, ARRAY_LEN(a)
+
+#define AT(field) offsetof(struct raw_hedge, field)
+static const struct option hedge_rows[] = {
+    {"after", OPTION_TEXT, OPTION_REQUIRED, AT(after),
+     .help = "without content for so long: a duration (`2s`), or `p95`, which the target's answers "
+             "have begun within 19 times in 20"},
+};
+#undef AT
+const struct section option_hedge = {
+    "models[].hedge",
+    "When another target is asked the same; the first with content wins. At most 2 % of the calls, "
+    "and within the budget of retries",
+    sizeof(struct raw_hedge), ROWS(hedge_rows), "after"};
+
+#define AT(field) offsetof(struct raw_probe, field)
+static const struct option probe_rows[] = {
+    {"every", OPTION_MSEC, OPTION_REQUIRED, AT(every), NULL, 1000, 86400000,
+     .help = "how often while it is out"},
+    {"path", OPTION_TEXT, 0, AT(path),
+     .help = "what is asked for, with the key (`/v1/models`); without one: `HEAD /`, and no key"},
+    {"always", OPTION_BOOL, 0, AT(always), "false",
+     .help = "true: also while all is well; two bad answers in a row take it out"},
+};
+#undef AT
+const struct section option_probe = {
+    "providers[].probe",
+    "A request without tokens to a provider whose breaker is open, so that it is back sooner",
+    sizeof(struct raw_probe), ROWS(probe_rows), "every"};

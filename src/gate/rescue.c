@@ -1,0 +1,457 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * rescue - an answer that breaks off in mid-text is gone on with by another target.
+ *
+ * Behind the commit point nothing can be retried: the client has half an answer. But a model that
+ * is given that half as its own last message goes on where it ends ("prefill"), and the client sees
+ * one answer with a pause in it. An opt-in of the route (models[].rescue), for the joint is a guess
+ * of another model, or of the same one with other dice.
+ *
+ *     client   START  text ──────────────┐ … ┌──────────── text  STOP FINISH END
+ *     first    START  "The capital of Fr"x   │
+ *     second                      START  "ance is Paris."  STOP FINISH END
+ *
+ * Only where it can be done cleanly: the open block is text, no call or other block was begun, one
+ * choice. The stream is decoded and encoded anew from its beginning, also where both sides speak
+ * one language, for only an encoder that has seen the beginning can write the rest: one start,
+ * block indices without a gap, one end. What the second one thinks about its first words is
+ * dropped: it would stand in the middle of a text.
+ *
+ * Whether a target goes on with a message is dialect_opts.prefill, and a back that cannot say it
+ * tells by the loss "messages.prefill". White space at the end is not sent (Anthropic refuses it),
+ * and what the second one begins with is dropped then.
+ *
+ * The parts are attempts of their own, in the log and for the breakers; each is paid for at its own
+ * target, and the call's usage is their sum. A stream whose pings are comments says so in one.
+ */
+#include "gate/recovery.h"
+
+#define TEXT_MAX        (1u << 20) /* of an answer; a longer one is not gone on with */
+#define BYTES_PER_TOKEN 4
+
+struct rescue {
+    struct buf text; /* of the answer so far, as the client got it: a jtext */
+    uint32_t block;  /* of the client's: the open one, else the next to be opened */
+    bool open;       /* … is a text that is open */
+    bool barred;     /* there is more to the answer than text */
+    unsigned times;  /* that others began to go on */
+    unsigned paid;   /* attempts whose usage is in `usage` */
+    struct usage usage;
+    struct charge charge;
+    /* the events of who goes on */
+    bool joined;   /* his first text has found its place */
+    bool dropping; /* in a block that the client does not get */
+    bool trimmed;  /* white space was cut from the end: his own at the beginning goes too */
+};
+
+bool call_may_be_rescued(const struct call *c)
+{
+    return c->peek.stream && !c->op && c->found.route->rescue && !c->chain;
+}
+
+bool rescue_is_on(const struct call *c)
+{
+    return c->rescue && c->rescue->times;
+}
+
+bool rescue_is_paid(const struct call *c)
+{
+    return c->rescue && c->rescue->paid == c->attempts;
+}
+
+unsigned rescue_times(const struct call *c)
+{
+    return c->rescue ? c->rescue->times : 0;
+}
+
+bool rescue_prepare(struct call *c)
+{
+    CHECK(!c->committed && !rescue_is_on(c));
+    if (!c->rescue)
+        c->rescue = arena_new(&c->req->arena, struct rescue);
+    if (!c->rescue)
+        return false;
+    buf_fini(&c->rescue->text);
+    *c->rescue = (struct rescue){.text = BUF_INIT(TEXT_MAX)};
+    return true;
+}
+
+void rescue_stop(struct call *c)
+{
+    if (c->rescue)
+        buf_fini(&c->rescue->text);
+}
+
+/* ---- what the client gets */
+
+/* Watched on its way: what would have to be repeated, and whether it can be. */
+static void note(struct rescue *r, const struct ir_event *ev)
+{
+    switch (ev->type) {
+    case IR_EV_BLOCK_START:
+        r->open = ev->kind == IR_TEXT;
+        r->block = ev->block;
+        r->barred |= ev->kind != IR_TEXT && ev->kind != IR_THINKING && ev->kind != IR_REDACTED;
+        break;
+    case IR_EV_BLOCK_STOP:
+        r->open = false;
+        r->block = ev->block + 1;
+        break;
+    case IR_EV_DELTA:
+        if (ev->kind == IR_TEXT && ev->delta.what == IR_D_TEXT)
+            buf_add(&r->text, ev->delta.text);
+        break;
+    case IR_EV_FINISH:
+        r->barred = true;
+        break;
+    case IR_EV_START:
+    case IR_EV_USAGE:
+    case IR_EV_PING:
+    case IR_EV_ERROR:
+    case IR_EV_END:
+        return;
+    }
+    r->barred |= ev->choice > 0 || r->text.failed;
+}
+
+static void emit(struct call *c, const struct ir_event *ev)
+{
+    note(c->rescue, ev);
+    tap_emit(c, ev);
+}
+
+/* The bytes of white space that a jtext begins with. */
+static size_t leading_space(jtext s)
+{
+    size_t n = 0;
+    while (n < s.n) {
+        const bool escaped = n + 1 < s.n && s.p[n] == '\\' &&
+                             (s.p[n + 1] == 'n' || s.p[n + 1] == 't' || s.p[n + 1] == 'r');
+        if (s.p[n] != ' ' && !escaped)
+            break;
+        n += escaped ? 2 : 1;
+    }
+    return n;
+}
+
+/* The jtext without the white space at its end. A backslash is an escape's only when the number of
+ * those before it is even. */
+static jtext without_trailing_space(jtext s)
+{
+    for (;;) {
+        size_t slashes = 0;
+        if (s.n && s.p[s.n - 1] == ' ') {
+            s.n--;
+            continue;
+        }
+        if (s.n < 2 || !memchr("ntr", s.p[s.n - 1], 3))
+            return s;
+        while (slashes < s.n - 1 && s.p[s.n - 2 - slashes] == '\\')
+            slashes++;
+        if (slashes % 2 == 0)
+            return s;
+        s.n -= 2;
+    }
+}
+
+/* A client that knows comments is told; in its own words where it has none, it is not. */
+static void announce(struct call *c)
+{
+    const struct attempt_record *t = attempt_record_of(c);
+    const struct dialect_front *front = c->front->front;
+    const bool comments = front->ping.p[0] == ':' || str_has_prefix(front->ping, STR("event:"));
+    if (!comments || !str_has_prefix(front->stream_type, STR("text/event-stream")))
+        return;
+    struct buf *out = &c->gate->out;
+    buf_lit(out, ": weir-rescued ");
+    buf_add(out, t->provider->name); /* of the configuration, which allows no line end in it */
+    buf_lit(out, "\n\n");
+}
+
+/* The client's text ends here: what comes is something else. */
+static void close_text(struct call *c)
+{
+    struct rescue *r = c->rescue;
+    struct ir_event stop = {.type = IR_EV_BLOCK_STOP, .kind = IR_TEXT, .block = r->block};
+    r->joined = true;
+    if (r->open)
+        emit(c, &stop);
+}
+
+static void join_start(struct call *c, struct ir_event *ev)
+{
+    struct rescue *r = c->rescue;
+    if (!r->joined && (ev->kind == IR_THINKING || ev->kind == IR_REDACTED)) {
+        r->dropping = true;
+        return;
+    }
+    if (!r->joined && ev->kind == IR_TEXT) {
+        r->joined = true; /* it goes on in the client's own block */
+        return;
+    }
+    close_text(c);
+    ev->block = r->block;
+    emit(c, ev);
+}
+
+static void join_delta(struct call *c, struct ir_event *ev)
+{
+    struct rescue *r = c->rescue;
+    if (r->dropping)
+        return;
+    if (r->trimmed && ev->delta.what == IR_D_TEXT) {
+        ev->delta.text = str_from(ev->delta.text, leading_space(ev->delta.text));
+        if (!ev->delta.text.n)
+            return;
+        r->trimmed = false;
+    }
+    attempt_content(c);
+    ev->block = r->block;
+    emit(c, ev);
+}
+
+/* One event of who goes on, as the next one of the answer that the client has begun to read. */
+static void join(struct call *c, struct ir_event *ev)
+{
+    struct rescue *r = c->rescue;
+    struct usage sum;
+    if (ev->choice > 0)
+        return; /* one was asked for */
+    switch (ev->type) {
+    case IR_EV_START:
+        announce(c);
+        return;
+    case IR_EV_BLOCK_START:
+        join_start(c, ev);
+        return;
+    case IR_EV_DELTA:
+        join_delta(c, ev);
+        return;
+    case IR_EV_BLOCK_STOP:
+        ev->block = r->block;
+        if (!r->dropping)
+            emit(c, ev);
+        r->dropping = false;
+        return;
+    case IR_EV_USAGE:
+        sum = r->usage;
+        usage_add(&sum, &c->usage);
+        ev->usage = &sum;
+        emit(c, ev);
+        return;
+    case IR_EV_FINISH:
+        close_text(c);
+        emit(c, ev);
+        return;
+    case IR_EV_PING:
+    case IR_EV_ERROR:
+    case IR_EV_END:
+        emit(c, ev);
+        return;
+    }
+}
+
+void rescue_event(struct call *c, const struct ir_event *ev)
+{
+    struct ir_event copy = *ev;
+    if (rescue_is_on(c))
+        join(c, &copy);
+    else
+        emit(c, ev);
+}
+
+/* ---- the request */
+
+/* The messages, for the last of them changes: the others share their blocks with the original. */
+static struct ir_message *copy_messages(struct arena *a, const struct ir_message *m,
+                                        struct ir_message ***tail)
+{
+    struct ir_message *first = NULL, **at = &first;
+    for (; m; m = m->next) {
+        struct ir_message *copy = arena_new(a, struct ir_message);
+        if (!copy)
+            return NULL;
+        *copy = *m;
+        copy->next = NULL;
+        *at = copy;
+        at = &copy->next;
+    }
+    *tail = at;
+    return first;
+}
+
+/* The blocks of a message that the client itself had begun, to be gone on with. */
+static bool copy_blocks(struct arena *a, struct ir_message *m)
+{
+    const struct ir_block *b = m->blocks;
+    m->tail = &m->blocks;
+    m->blocks = NULL;
+    for (; b; b = b->next) {
+        struct ir_block *copy = arena_new(a, struct ir_block);
+        if (!copy)
+            return false;
+        *copy = *b;
+        copy->next = NULL;
+        *m->tail = copy;
+        m->tail = &copy->next;
+    }
+    return true;
+}
+
+static struct ir_message *last_of(struct ir_message *m)
+{
+    while (m && m->next)
+        m = m->next;
+    return m;
+}
+
+/* Thinking is off, for Anthropic knows no begun answer with it; and the text so far is a part of
+ * the answer's limit. */
+bool rescue_request(struct call *c, struct ir_request *r)
+{
+    struct arena *a = &c->req->arena;
+    struct ir_message **tail = NULL;
+    if (!rescue_is_on(c))
+        return true;
+    const jtext said = without_trailing_space(buf_str(&c->rescue->text));
+    r->messages = copy_messages(a, r->messages, &tail);
+    if (!r->messages)
+        return false;
+    struct ir_message *last = last_of(r->messages);
+    if (last->role != IR_ASSISTANT)
+        last = ir_add_message(a, &tail, IR_ASSISTANT);
+    else if (!copy_blocks(a, last))
+        return false;
+    struct ir_block *b = last ? ir_add_block(a, &last->tail, IR_TEXT) : NULL;
+    if (!b)
+        return false;
+    b->text.text = arena_dup(a, said); /* the buffer grows under the feet of what is being sent */
+    r->reasoning = (struct ir_reasoning){.mode = IR_THINK_OFF};
+    r->n = 0;
+    const uint64_t tokens = said.n / BYTES_PER_TOKEN;
+    if (r->max_tokens)
+        r->max_tokens = r->max_tokens > tokens ? r->max_tokens - tokens : 1;
+    return b->text.text.p != NULL;
+}
+
+/* ---- who goes on */
+
+/* A failure of theirs, that another may not have. */
+static bool is_worth_it(const struct call *c)
+{
+    const enum err kind = c->fail.kind;
+    const struct attempt_failure f = {.end = ATTEMPT_STATUS, .kind = kind};
+    return (retry_is_failure(&f) || kind == ERR_RATE_LIMITED) && !attempt_cut_by_client(c, kind);
+}
+
+static bool can_go_on(struct call *c)
+{
+    const struct binding *b = &c->gen->bindings[c->cand->target->provider];
+    struct dialect_opts opts = b->opts;
+    if (!b->dialect || !b->dialect->back)
+        return false;
+    quirk_fill(&opts, &b->quirks, c->cand->target->model);
+    switch (opts.prefill) {
+    case PREFILL_PLAIN:
+        return true;
+    case PREFILL_PREFIX:
+    case PREFILL_PARTIAL:
+        return str_has_prefix(b->dialect->family, STR("openai")) ||
+               str_eq(b->dialect->name, STR("mistral"));
+    case PREFILL_AUTO:
+    case PREFILL_NONE:
+        break;
+    }
+    return false;
+}
+
+/* Somebody else, or the same once more where nobody else is: its breaker is not open yet. */
+static bool go_on(struct call *c)
+{
+    struct rescue *r = c->rescue;
+    const msec now = loop_now(c->gate->loop);
+    bool found = false;
+    while (!found && attempt_next(c))
+        found = can_go_on(c);
+    if (!found && !r->times)
+        found = can_go_on(c) && health_state(c->cand->health, now) == HEALTH_OK;
+    if (!found)
+        return false;
+    r->times++;
+    r->joined = r->dropping = false;
+    r->trimmed = without_trailing_space(buf_str(&r->text)).n < buf_size(&r->text);
+    metric_count(c->gate->set.metrics, RESCUES);
+    attempt_start(c);
+    return true;
+}
+
+/* What the part that broke has cost. Its last word on the answer's length was said before the end,
+ * so what came is counted. */
+static void pay(struct call *c)
+{
+    struct rescue *r = c->rescue;
+    const uint64_t said = c->usage.output;
+    c->usage.has &= ~USAGE_HAS_OUTPUT;
+    settle_attempt(c);
+    if (c->usage.output < said)
+        c->usage.output = said;
+    usage_add(&r->usage, &c->usage);
+    if (c->charged) {
+        r->charge.cost.usd += c->charge.cost.usd;
+        r->charge.cost.missing |= c->charge.cost.missing;
+        r->charge.source = c->charge.source;
+    }
+    c->usage = (struct usage){0};
+    c->charged = false;
+    c->said = c->thought = 0;
+    r->paid = c->attempts;
+}
+
+bool rescue_try(struct call *c)
+{
+    struct rescue *r = c->rescue;
+    if (!r || r->barred || !r->open || !is_worth_it(c) ||
+        !without_trailing_space(buf_str(&r->text)).n || !attempt_may_follow(c))
+        return false;
+    if (!stream_flush(c))
+        return true;
+    pay(c);
+    c->failed = false;
+    if (go_on(c))
+        return true;
+    retry_budget_return(call_budget(c));
+    buf_clear(&c->gate->out); /* what was in it went already */
+    return false;
+}
+
+void rescue_failed(struct call *c, const struct attempt_failure *f)
+{
+    struct rescue *r = c->rescue;
+    CHECK(c->committed && r->times);
+    attempt_learn(c, f);
+    r->paid = c->attempts; /* it brought nothing */
+    if (is_worth_it(c) && attempt_may_follow(c)) {
+        if (go_on(c))
+            return;
+        retry_budget_return(call_budget(c));
+    }
+    buf_clear(&c->gate->out);
+    stream_say_error(c, &c->fail); /* of the one who broke off: the client saw that one */
+}
+
+void rescue_settle(struct call *c)
+{
+    struct rescue *r = c->rescue;
+    if (!r->paid)
+        return;
+    usage_add(&c->usage, &r->usage);
+    if (!c->charged) {
+        c->charge = r->charge;
+        c->charged = r->usage.source != USAGE_NONE;
+        return;
+    }
+    c->charge.cost.usd += r->charge.cost.usd;
+    c->charge.cost.missing |= r->charge.cost.missing;
+    if (r->charge.source == PRICE_BY_NOBODY) /* then the sum is known to be no less */
+        c->charge.cost.missing |= 1;
+}

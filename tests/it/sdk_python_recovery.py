@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The official Python SDKs under load while providers are killed and started again: no caller sees
+an error, whole or streamed, for somebody can always serve (RELIABILITY §7, U4, U14, U21). With
+retries of their own switched off. `script/test clients` runs this file, as sdk_python.py."""
+
+import threading
+import time
+
+import pytest
+from sdk_python import pytestmark as packages
+from test_recovery import begin_a_window, begun, one_model
+from turns import Turn, stream, stream_type, whole
+
+pytestmark = packages
+
+TEXT = "One two three four five six seven eight nine ten, and that is all of it."
+SECONDS, CALLERS = 14, 4
+
+
+def counts(x):
+    """What is missing of the text, in 0.1 s; a look at the server is answered, too."""
+    if x.request.method == "HEAD":
+        return x.head(404, (), 0, None)
+    said = begun(x.request) or ""
+    assert TEXT.startswith(said), said
+    rest = Turn(text=TEXT[len(said) :], pieces=6)
+    if not x.request.streamed:
+        x.pause(0.05)
+        return x.reply(200, whole(x.dialect, rest, "up"))
+    x.head(200, (), "chunked", stream_type(x.dialect))
+    for one in stream(x.dialect, rest, "up"):
+        x.data(one)
+        x.pause(0.006)
+    x.write(b"0\r\n\r\n")
+
+
+def ask_openai(port, streamed):
+    import openai
+
+    client = openai.OpenAI(base_url=f"http://127.0.0.1:{port}/v1", api_key="k", max_retries=0)
+    messages = [{"role": "user", "content": "Count."}]
+
+    def ask():
+        r = client.chat.completions.create(model="m", messages=messages, stream=streamed)
+        if not streamed:
+            return r.choices[0].message.content
+        parts = [c.choices[0].delta.content or "" for c in r if c.choices]
+        return "".join(parts)
+
+    return ask
+
+
+def ask_anthropic(port, streamed):
+    import anthropic
+
+    client = anthropic.Anthropic(base_url=f"http://127.0.0.1:{port}", api_key="k", max_retries=0)
+    fields = {
+        "model": "m",
+        "max_tokens": 100,
+        "messages": [{"role": "user", "content": "Count."}],
+    }
+
+    def ask():
+        if not streamed:
+            return client.messages.create(**fields).content[0].text
+        with client.messages.stream(**fields) as s:
+            return s.get_final_message().content[0].text
+
+    return ask
+
+
+@pytest.mark.parametrize("sdk", [ask_openai, ask_anthropic])
+def test_U14_U21_no_caller_sees_that_providers_die(weir, upstream, sdk):
+    ups = [upstream("anthropic", default=counts) for _ in range(3)]
+    w = weir(one_model(*ups, options="rescue: true", of_provider="probe: 1s"))
+    begin_a_window()
+    over = time.monotonic() + SECONDS
+    seen, wrong = [], []
+
+    def call_on(ask):
+        while time.monotonic() < over:
+            try:
+                text = ask()
+                seen.append(text)
+                if text != TEXT:
+                    wrong.append(text)
+            except Exception as e:
+                wrong.append(repr(e))
+
+    asks = [sdk(w.port, streamed=i % 2 == 1) for i in range(CALLERS)]
+    threads = [threading.Thread(target=call_on, args=(ask,)) for ask in asks]
+    for t in threads:
+        t.start()
+    kills = 0
+    while time.monotonic() < over - 3.5:
+        begin_a_window()  # its budget of retries is a share of the calls before
+        time.sleep(1)
+        ups[kills % 3].die()
+        kills += 1
+        time.sleep(0.4)
+        ups[(kills - 1) % 3].live()
+        time.sleep(2)
+    for t in threads:
+        t.join()
+    assert not wrong, wrong[:5]
+    assert kills >= 2 and len(seen) > 50
+    rescued = sum(r.get("rescued", 0) for r in w.log() if "status" in r)
+    print(f"{len(seen)} calls, {kills} kills, {rescued} answers gone on with")
