@@ -444,6 +444,7 @@ CONVERSE_EXCEPTIONS = {  # inside a stream
     "rate_limited": "throttlingException",
     "upstream": "modelStreamErrorException",
     "overloaded": "serviceUnavailableException",
+    "unavailable": "serviceUnavailableException",
     "timeout": "modelStreamErrorException",
 }
 # Where repeating the same request can't help, the SDKs must be told not to.

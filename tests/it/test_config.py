@@ -43,7 +43,7 @@ def test_providers_with_name_key_and_url(weir, upstream, tmp_path):
 
 
 def test_security_api_keys(tmp_path):
-    """The second shape: provider name -> key. What is not active yet is said, not ignored."""
+    """The second shape: provider name -> key. All of it is active, and no key is shown."""
     status, said = check(
         tmp_path,
         """
@@ -57,7 +57,7 @@ routing:
 """,
     )
     assert status == 0, said
-    assert "cache_aware" in said and "canary" not in said
+    assert "warning" not in said and "canary" not in said
 
 
 CCR = {
