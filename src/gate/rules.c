@@ -170,6 +170,17 @@ static void take_tags(const struct call *c, struct rule_outcome *out)
     }
 }
 
+/* A call that is only asked about throws copies: nobody's turn is over by it. */
+static struct rule_dice *dice_of(struct call *c)
+{
+    struct rule_dice *own = c->gen->rules.dice, *copies;
+    const size_t n = c->gen->snap->routing.rules.throws;
+    if (!c->shadow || !(copies = arena_array(&c->req->arena, struct rule_dice, n + 1)))
+        return own;
+    memcpy(copies, own, n * sizeof(*own));
+    return copies;
+}
+
 static void view_of(struct call *c, struct rule_view *v)
 {
     const unsigned needs = c->gen->snap->routing.needs;
@@ -187,7 +198,7 @@ static void view_of(struct call *c, struct rule_view *v)
         .user = needs & ROUTING_NEEDS_TRAITS ? features_user(c) : STR_NONE,
         .traits = traits_of(c),
         .unix_ms = loop_unix_ms(c->gate->loop),
-        .dice = c->gen->rules.dice,
+        .dice = dice_of(c),
         .canaries = c->gen->rules.canaries,
         .rand = &c->gate->rand,
     };

@@ -276,3 +276,15 @@ def test_calls_past_the_models_are_no_trial(pair):
         assert r.get("x-weir-route") is None
     gateway.until(lambda: len(w.log()) == 5)
     assert not b.hits and not any("canary" in line for line in w.log())
+
+
+def test_who_only_asks_takes_no_turn(pair):
+    """Of 128 calls exactly half go either way, whatever is explained between them."""
+    w, a, b = pair("{ name: ab, split: { m: 1, n: 1 } }")
+    with http1.Conn(w.port) as conn:
+        for i in range(128):
+            if i % 5 < 2 or i < 32:
+                got = conn.call("POST", "/api/v1/explain", {"model": "m"})
+                assert got.status == 200, got.text
+            assert conn.call("POST", CHAT.path, CHAT.body()).status == 200
+    assert (a.hits, b.hits) == (64, 64)
