@@ -145,6 +145,8 @@ static void clean_slate(struct call *c)
     if (rescue_is_on(c))
         return; /* what the client has of the answer stands, and who writes it goes on */
     CHECK(!c->committed);
+    rescue_stop(c); /* the next answer's filters may bar it: stream.c asks anew */
+    c->rescue = NULL;
     chain_fini(c->chain);
     c->chain = NULL;
     thoughts_forget(c);
