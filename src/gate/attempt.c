@@ -88,12 +88,21 @@ void attempt_release(struct call *c)
     plan_release(&c->plan);
 }
 
+/* A fallback model that this call may still go to. */
+static bool fallback_left(const struct call *c)
+{
+    const struct conf_route *r;
+    for (unsigned i = c->next_fallback; (r = policy_fallback(c, i)) != NULL; i++)
+        if (conf_key_allows(c->key, r))
+            return true;
+    return false;
+}
+
 /* Is there, as far as can be seen, anybody to try after this one? */
 static bool somebody_left(const struct call *c)
 {
-    const struct conf_route *r = c->found.route;
     return !out_of_attempts(c) && c->gen->snap->routing.fallback &&
-           (c->plan.next < c->plan.n || c->next_fallback < r->nfallback || c->last_resort);
+           (c->plan.next < c->plan.n || c->last_resort || fallback_left(c));
 }
 
 static void send_request(struct call *c)
@@ -136,6 +145,8 @@ static void clean_slate(struct call *c)
     if (rescue_is_on(c))
         return; /* what the client has of the answer stands, and who writes it goes on */
     CHECK(!c->committed);
+    rescue_stop(c); /* the next answer's filters may bar it: stream.c asks anew */
+    c->rescue = NULL;
     chain_fini(c->chain);
     c->chain = NULL;
     thoughts_forget(c);

@@ -271,7 +271,7 @@ static void serve_root(struct call *c)
 static const struct local_endpoint endpoints[] = {
     {STR("/"), serve_root},
     {STR("/api/tags"), models_serve},
-    {STR("/api/v1/alerts"), alerts_serve, .admins = true},
+    {STR("/api/v1/alerts"), alerts_serve, .admins = true, .api = true},
     {STR("/api/v1/explain"), explain_serve, .admins = true, .api = true, .posts = true},
     {STR("/health"), serve_health},
     {STR("/livez"), serve_livez},

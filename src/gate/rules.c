@@ -170,6 +170,17 @@ static void take_tags(const struct call *c, struct rule_outcome *out)
     }
 }
 
+/* A call that is only asked about throws copies: nobody's turn is over by it. */
+static struct rule_dice *dice_of(struct call *c)
+{
+    struct rule_dice *own = c->gen->rules.dice, *copies;
+    const size_t n = c->gen->snap->routing.rules.throws;
+    if (!c->shadow || !(copies = arena_array(&c->req->arena, struct rule_dice, n + 1)))
+        return own;
+    memcpy(copies, own, n * sizeof(*own));
+    return copies;
+}
+
 static void view_of(struct call *c, struct rule_view *v)
 {
     const unsigned needs = c->gen->snap->routing.needs;
@@ -187,7 +198,7 @@ static void view_of(struct call *c, struct rule_view *v)
         .user = needs & ROUTING_NEEDS_TRAITS ? features_user(c) : STR_NONE,
         .traits = traits_of(c),
         .unix_ms = loop_unix_ms(c->gate->loop),
-        .dice = c->gen->rules.dice,
+        .dice = dice_of(c),
         .canaries = c->gen->rules.canaries,
         .rand = &c->gate->rand,
     };
@@ -229,13 +240,18 @@ bool rules_resolve(struct call *c)
     take_tags(c, out);
     view_of(c, &v);
     rules_apply(rules, &v, out);
+    if (call_passes(c)) { /* the client chose its provider: no rule leads elsewhere, or tries it */
+        out->route = NULL;
+        out->trial = NULL;
+        out->by = out->deny ? out->by : NULL;
+    }
     if (out->by)
         c->routed_by = (struct routed){ROUTED_BY_RULE, out->by->name};
     if (out->deny) {
         deny(c, out->deny);
         return false;
     }
-    if (out->route && !call_passes(c)) {
+    if (out->route) {
         c->found.how = CONF_BY_RULE;
         c->found.route = out->route;
     }
@@ -340,7 +356,7 @@ void rules_settle(struct call *c, unsigned status, bool gone, uint64_t ms)
 {
     const struct conf_rule *r = c->rules ? c->rules->out.trial : NULL;
     const bool theirs = status >= 500 || status == 429;
-    if (!r || gone || !c->attempts || (status >= 400 && !theirs))
+    if (!r || gone || (status >= 400 && !theirs))
         return; /* what a client did wrong says nothing of a model */
     struct canary *canary = c->gen->rules.canaries[r->canary->index];
     const bool failed = theirs || c->route != c->found.route; /* a fallback had to serve it */

@@ -122,7 +122,7 @@ static void count_call(struct call *c, unsigned status, bool gone, uint64_t ms)
         metric_count(m, LOSSY);
     if (c->committed && c->route != c->found.route)
         metric_count(m, FALLBACKS);
-    if (c->routed_by.kind != ROUTED_BY_MODEL)
+    if (c->routed_by.kind == ROUTED_BY_SCENARIO || c->routed_by.kind == ROUTED_BY_SUBAGENT)
         metric_count(m, SCENARIOS);
     if (c->counted)
         metric_add(&m->in_flight, (uint64_t)-1);

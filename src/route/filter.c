@@ -50,11 +50,12 @@ str filter_word(enum plan_reason why)
     return why == REASON_OUTPUT ? STR("an answer of that length") : STR("a prompt of that length");
 }
 
-static enum plan_reason by_meter(const struct candidate *c, const struct plan_ask *ask, msec now,
-                                 msec *ret_at)
+enum plan_reason filter_allowance(const struct candidate *c, const struct plan_ask *ask, msec now,
+                                  msec *ret_at)
 {
     const struct meter *m = ask->meters ? ask->meters[c->target->provider] : NULL;
-    if (!m)
+    *ret_at = 0;
+    if (!m || !ask->need)
         return REASON_FITS;
     switch (meter_look(m, &c->provider->rates, ask->need->input + ask->need->output, now, ret_at)) {
     case METER_FITS:
@@ -81,7 +82,7 @@ enum plan_reason filter_candidate(const struct candidate *c, const struct plan_a
         return REASON_FITS;
     if (!ask->doubts)
         *ret_at = quota_ready_at(&c->health->quota, ask->need, now);
-    return *ret_at ? REASON_LIMITED : by_meter(c, ask, now, ret_at);
+    return *ret_at ? REASON_LIMITED : filter_allowance(c, ask, now, ret_at);
 }
 
 double filter_room(const struct candidate *c, const struct plan_ask *ask, msec now)

@@ -56,6 +56,10 @@ struct plan_ask;
 enum plan_reason filter_candidate(const struct candidate *c, const struct plan_ask *ask, msec now,
                                   msec *ret_at);
 
+/* The same of its provider's limits alone, as the configuration sets them. */
+enum plan_reason filter_allowance(const struct candidate *c, const struct plan_ask *ask, msec now,
+                                  msec *ret_at);
+
 /* The free share of its limit that is nearest to its end, 0 to 1. */
 double filter_room(const struct candidate *c, const struct plan_ask *ask, msec now);
 

@@ -304,7 +304,7 @@ static void judge(struct route_state *s, const struct snapshot *snap, const stru
     outlier_judge(m, count, now);
 }
 
-/* Who fails often still serves often: better than nobody. */
+/* Who fails often still serves often: better than nobody, as far as the configuration allows. */
 static void recall_ejected(struct plan *p, struct route_state *s, const struct snapshot *snap,
                            const struct conf_route *r, const struct plan_ask *ask, uint32_t n,
                            msec now)
@@ -315,7 +315,10 @@ static void recall_ejected(struct plan *p, struct route_state *s, const struct s
         const uint32_t keys = key_count(&snap->providers[r->targets[i].provider]);
         for (uint32_t k = 0; k < keys && p->n < PLAN_MAX; k++) {
             struct candidate c;
-            if (candidate_of(s, snap, &r->targets[i], k, &c) && state_of(&c, now) == HEALTH_EJECTED)
+            msec at;
+            if (candidate_of(s, snap, &r->targets[i], k, &c) &&
+                state_of(&c, now) == HEALTH_EJECTED &&
+                filter_allowance(&c, ask, now, &at) == REASON_FITS)
                 adopt(p, &c);
         }
     }
@@ -333,12 +336,15 @@ struct obstacles {
     bool limited, refused;
 };
 
-/* One key of a target; a broken one is probed, if nobody is yet. */
+/* One key of a target; a broken one is probed, if nobody is yet. An ejected one would have been
+ * recalled, were it not for its limits. */
 static void look_at(struct plan *p, struct candidate *c, const struct plan_ask *ask,
                     struct obstacles *o, msec now)
 {
     msec at;
-    const enum plan_reason why = filter_candidate(c, ask, now, &at);
+    enum plan_reason why = filter_candidate(c, ask, now, &at);
+    if (why == REASON_EJECTED)
+        why = filter_allowance(c, ask, now, &at);
     o->soonest = at < o->soonest ? at : o->soonest;
     o->limited |= why == REASON_COOLING || why == REASON_LIMITED || why == REASON_BUSY;
     o->refused |= why == REASON_REFUSED;
@@ -414,16 +420,18 @@ static void fill(struct plan *p, struct route_state *s, const struct snapshot *s
 }
 
 /* Alerts send calls elsewhere, and there must be an elsewhere: where nobody else can serve, those
- * they speak against do after all, behind the fallback models. */
+ * they speak against do after all, behind the fallback models. So do those on trial whose one call
+ * is under way. */
 static void heed_alerts(struct plan *p, struct route_state *s, const struct snapshot *snap,
                         const struct conf_route *r, const struct plan_ask *ask, msec now)
 {
-    unsigned all = 0;
+    unsigned all = 0, firing = 0;
     for (uint32_t i = 0; i < r->ntargets; i++) {
         const unsigned asked = ask->alerts[r->targets[i].provider];
-        all |= asked & ALERT_TRIAL ? 0 : asked;
+        all |= asked;
+        firing |= asked & ALERT_TRIAL ? 0 : asked;
     }
-    p->degraded = (all & ALERT_FALLBACK) != 0;
+    p->degraded = (firing & ALERT_FALLBACK) != 0;
     if (p->n || !all)
         return;
     struct plan_ask after_all = *ask;
@@ -444,6 +452,10 @@ static void doubt_quotas(struct plan *p, struct route_state *s, const struct sna
     doubting.trace = NULL; /* it has said why they are out */
     p->doubts = true;
     fill(p, s, snap, r, &doubting, now);
+    if (p->n == 0 && ask->alerts) { /* nor do alerts refuse anybody */
+        doubting.alerts = NULL;
+        fill(p, s, snap, r, &doubting, now);
+    }
     p->reluctant = p->n > 0;
 }
 

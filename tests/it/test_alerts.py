@@ -259,3 +259,10 @@ def test_a29_alerts_are_the_admins(weir, upstream):
         w.port, "GET", "/api/v1/alerts", headers=[("Authorization", "Bearer the-admin")]
     )
     assert good.status == 200 and good.json == {"data": [], "history": []}
+
+
+def test_a29_without_an_admin_key_alerts_are_this_machines(weir, upstream):
+    w = weir(upstream(), extra="keys: [ { key: a-key } ]\n")
+    assert alerts(w) == {"data": [], "history": []}
+    foreign = [("Host", "weir.example"), ("Authorization", "Bearer a-key")]
+    assert http1.call(w.port, "GET", "/api/v1/alerts", headers=foreign).status == 403

@@ -216,7 +216,7 @@ def test_deny_holds_for_calls_that_are_no_chat(pair):
     assert r.status == 403 and b"No vectors." in r.body
 
 
-CANARY = "canary: { use: n, percent: 50, steps: [ 100 ], hold: 1ms, minCalls: 10 }"
+CANARY = "canary: { use: n, percent: 50, steps: [ 100 ], hold: 1ms, minCalls: 10, maxSlowdown: 0 }"
 
 
 def news(w):
@@ -257,3 +257,34 @@ def test_canary_is_taken_back(weir, upstream):
     for _ in range(10):
         assert CHAT.ask(w.port).status == 200
     assert b.hits == hits
+
+
+def test_canary_that_nobody_can_serve_is_taken_back(weir, upstream):
+    """Its key cools down before enough attempts have failed: what is refused then counts too."""
+    a, b = upstream(default=says(A)), upstream(default=refuses(429))
+    w = weir(config(a, b, "{ name: trial, " + CANARY.replace("minCalls: 10", "minCalls: 40") + " }"))
+    with http1.Conn(w.port) as conn:
+        got = [conn.call("POST", CHAT.path, CHAT.body()).status for _ in range(60)]
+    assert got.count(200) < 60 and got[-20:] == [200] * 20
+    gateway.until(lambda: news(w) == ["rolled back: it failed too often"])
+
+
+def test_calls_past_the_models_are_no_trial(pair):
+    w, _, b = pair(f"{{ name: trial, {CANARY} }}")
+    for _ in range(5):
+        r = http1.call(w.port, "GET", "/providers/a/v1/models")
+        assert r.get("x-weir-route") is None
+    gateway.until(lambda: len(w.log()) == 5)
+    assert not b.hits and not any("canary" in line for line in w.log())
+
+
+def test_who_only_asks_takes_no_turn(pair):
+    """Of 128 calls exactly half go either way, whatever is explained between them."""
+    w, a, b = pair("{ name: ab, split: { m: 1, n: 1 } }")
+    with http1.Conn(w.port) as conn:
+        for i in range(128):
+            if i % 5 < 2 or i < 32:
+                got = conn.call("POST", "/api/v1/explain", {"model": "m"})
+                assert got.status == 200, got.text
+            assert conn.call("POST", CHAT.path, CHAT.body()).status == 200
+    assert (a.hits, b.hits) == (64, 64)

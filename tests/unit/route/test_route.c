@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 
+#include "route/alert.h"
 #include "route/plan.h"
 #include "route/retry.h"
 
@@ -248,6 +249,79 @@ static void test_u15_panic(void **unused)
     assert_int_equal(p.why, ERR_UNAVAILABLE);
 }
 
+/* A plan with what alerts and limits say; held, so that probes stay under way. */
+static void build_asking(struct plan *p, const struct conf_route *r, const uint8_t *alerts,
+                         const struct quota_need *need, struct meter *const *meters, msec now)
+{
+    const struct plan_ask with = {.rand = &dice, .alerts = alerts, .need = need, .meters = meters};
+    plan_build(p, &state, &snap, r, &with, now);
+}
+
+/* While the one call that is to show whether an alert is over is under way, nobody else may be
+ * there: then it serves the others too, as while the alert fired. */
+static void test_on_trial_alone(void **unused)
+{
+    (void)unused;
+    struct conf_target t[] = {{2, 1, STR("m")}};
+    struct conf_route r = ROUTE(t);
+    const uint8_t trial[] = {0, 0, ALERT_OUT | ALERT_TRIAL};
+    struct plan p, q;
+    build_asking(&p, &r, trial, NULL, NULL, 1000);
+    assert_non_null(plan_next(&p, 1000));
+    build_asking(&q, &r, trial, NULL, NULL, 1001);
+    assert_int_equal(q.n, 1);
+    assert_true(q.reluctant);
+    assert_non_null(plan_next(&q, 1001));
+    plan_release(&q);
+    plan_release(&p);
+}
+
+/* An alert and limits that seem to be used up: each prefers others, and both together refuse
+ * nobody where there are no others. */
+static void test_alerted_and_used_up(void **unused)
+{
+    (void)unused;
+    struct conf_target t[] = {{2, 1, STR("m")}};
+    struct conf_route r = ROUTE(t);
+    const uint8_t out[] = {0, 0, ALERT_OUT};
+    const struct quota_need need = {10, 10};
+    struct quota_said none = {.left = 1u << QUOTA_REQUESTS, .limit = 1u << QUOTA_REQUESTS};
+    struct plan p;
+    none.of[QUOTA_REQUESTS].limit = 10;
+    none.of[QUOTA_REQUESTS].window_ms = 60000;
+    build(&p, &r, 1000);
+    quota_learn(&p.c[0].health->quota, &none, 1000);
+    build_asking(&p, &r, out, &need, NULL, 1001);
+    assert_int_equal(p.n, 1);
+    assert_true(p.reluctant && p.doubts);
+    plan_release(&p);
+}
+
+/* An ejected target serves where nobody else can, but not more than its operator allows. */
+static void test_recalled_within_limits(void **unused)
+{
+    (void)unused;
+    struct conf_target t[] = {{2, 1, STR("m")}};
+    struct conf_route r = ROUTE(t);
+    const struct quota_need need = {10, 10};
+    struct meter m = {0};
+    struct meter *const meters[] = {NULL, NULL, &m};
+    struct meter_share share = {0};
+    struct plan p;
+    providers[2].rates.rpm = 1;
+    build(&p, &r, 1000);
+    p.c[0].health->outlier.ejected_until = 9000;
+    build_asking(&p, &r, NULL, &need, meters, 1001);
+    assert_int_equal(p.n, 1);
+    plan_release(&p);
+    meter_begin(&m, 20, 1001, &share);
+    build_asking(&p, &r, NULL, &need, meters, 1002);
+    assert_int_equal(p.n, 0);
+    assert_int_equal(p.why, ERR_RATE_LIMITED);
+    assert_true(p.ready_at > 9000); /* when the minute is over, not the ejection */
+    plan_release(&p);
+}
+
 static struct retry_rule decide(struct attempt_failure f)
 {
     struct rand r;
@@ -411,6 +485,9 @@ int main(void)
         TEST(test_u18_refused_credential),
         TEST(test_u14_breaker),
         TEST(test_u15_panic),
+        TEST(test_on_trial_alone),
+        TEST(test_alerted_and_used_up),
+        TEST(test_recalled_within_limits),
         TEST(test_retry_table),
         TEST(test_retry_after_is_a_minimum),
         TEST(test_no_fault_of_the_provider),
