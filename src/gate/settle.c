@@ -107,6 +107,12 @@ void settle_attempt(struct call *c)
         count_usage(c);
 }
 
+static void count_scenario(struct call *c)
+{
+    if (c->routed_by.kind == ROUTED_BY_SCENARIO || c->routed_by.kind == ROUTED_BY_SUBAGENT)
+        metric_count(c->gate->set.metrics, SCENARIOS);
+}
+
 static void count_call(struct call *c, unsigned status, bool gone, uint64_t ms)
 {
     struct metric_shard *m = c->gate->set.metrics;
@@ -122,8 +128,7 @@ static void count_call(struct call *c, unsigned status, bool gone, uint64_t ms)
         metric_count(m, LOSSY);
     if (c->committed && c->route != c->found.route)
         metric_count(m, FALLBACKS);
-    if (c->routed_by.kind == ROUTED_BY_SCENARIO || c->routed_by.kind == ROUTED_BY_SUBAGENT)
-        metric_count(m, SCENARIOS);
+    count_scenario(c);
     if (c->counted)
         metric_add(&m->in_flight, (uint64_t)-1);
     if (c->stream_out)

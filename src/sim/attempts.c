@@ -78,7 +78,7 @@ static double truth(struct run *r, const struct run_call *c, const struct candid
 static void order_by_truth(struct run *r, struct run_call *c)
 {
     struct plan *p = &c->plan;
-    double ms = INFINITY, least = -1, usd[PLAN_MAX], score[PLAN_MAX];
+    double ms = HUGE_VAL, least = -1, usd[PLAN_MAX], score[PLAN_MAX];
     struct asking asking = {r, c, true};
     for (unsigned i = 0; i < p->n; i++) {
         const struct server *s = world_server(&r->world, p->c[i].target);
