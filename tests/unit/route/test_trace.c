@@ -125,7 +125,7 @@ static void test_a_full_plan_says_so(void **unused)
     struct plan p = {0};
     struct plan_trace t;
     for (unsigned i = 0; i < ARRAY_LEN(many); i++)
-        many[i] = secret_of(str_of("0123456789abcdefghij" + i, 1));
+        many[i] = secret_of(str_of(&"0123456789abcdefghij"[i], 1));
     providers[0].keys = many;
     providers[0].nkeys = ARRAY_LEN(many);
     explain(&r, &p, &t);
