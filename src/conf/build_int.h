@@ -55,7 +55,7 @@ struct routes;
 enum rc build_find_route(struct routes *x, struct place at, str name,
                          struct conf_route **ret) MUST_CHECK;
 /* build_rule.c: routing.rules, once the models are there. */
-enum rc build_rules(struct builder *b, struct routes *x) MUST_CHECK;
+enum rc build_rules(struct builder *b, struct routes *routes) MUST_CHECK;
 typedef void build_target_fn(const struct conf_target *t, void *arg);
 /* Each target that only a rule names. */
 void build_rule_targets(const struct conf_rules *rules, build_target_fn *fn, void *arg);

@@ -73,7 +73,7 @@ static enum rc read_split(struct rules *x, const struct conf_node *n, struct con
 static void read_steps(struct rules *x, const struct raw_canary *raw, struct conf_canary *c)
 {
     static const uint32_t usual[] = USUAL_STEPS;
-    c->steps[0] = (uint32_t)(raw->percent * (CONF_MILLION / 100) + 0.5);
+    c->steps[0] = (uint32_t)(raw->percent * (CONF_MILLION / 100.0) + 0.5);
     c->nsteps = 1;
     for (size_t i = 0; !raw->steps.n && i < ARRAY_LEN(usual); i++)
         if (usual[i] > c->steps[c->nsteps - 1])
@@ -115,7 +115,7 @@ static enum rc read_mirror(struct rules *x, const struct raw_mirror *raw, struct
     struct conf_mirror *m = arena_new(x->b->arena, struct conf_mirror);
     if (!m)
         return RC_NOMEM;
-    m->share = (uint32_t)(raw->percent * (CONF_MILLION / 100) + 0.5);
+    m->share = (uint32_t)(raw->percent * (CONF_MILLION / 100.0) + 0.5);
     m->throw = x->to->throws++;
     rule->mirror = m;
     return raw->use.n ? find(x, raw->at.node, "use", raw->use, &m->route) : RC_OK;

@@ -130,7 +130,7 @@ bool build_percent(str text, uint32_t *ret)
         text = str_trim(str_head(text, text.n - 1));
     if (num_double(text, &v) != RC_OK || v < 0 || v > 100)
         return false;
-    *ret = (uint32_t)(v * (CONF_MILLION / 100) + 0.5);
+    *ret = (uint32_t)(v * (CONF_MILLION / 100.0) + 0.5);
     return true;
 }
 

@@ -31,11 +31,11 @@ struct grounding {
 };
 
 /* *g is made with the first that is worth it; it stays NULL without memory. */
-void ground_cite(struct grounding **g, struct arena *a, str citation);
+void ground_cite(struct grounding **to, struct arena *a, str citation);
 /* The block is over: what was cited in it rests under these bytes of the answer's text. */
 void ground_support(struct grounding *g, struct arena *a, uint64_t from, uint64_t to);
 /* A block of a search: `raw` its JSON, `input` what it was asked, where that came apart from it. */
-void ground_search(struct grounding **g, struct arena *a, str raw, jtext input);
+void ground_search(struct grounding **to, struct arena *a, str raw, jtext input);
 /* The object; nothing where g is NULL. */
 void ground_write(const struct grounding *g, struct buf *out);
 

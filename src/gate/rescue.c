@@ -215,6 +215,7 @@ static void join(struct call *c, struct ir_event *ev)
 {
     struct rescue *r = c->rescue;
     struct usage sum;
+    const struct usage *told;
     if (ev->choice > 0)
         return; /* one was asked for */
     switch (ev->type) {
@@ -236,8 +237,10 @@ static void join(struct call *c, struct ir_event *ev)
     case IR_EV_USAGE:
         sum = r->usage;
         usage_add(&sum, &c->usage);
+        told = ev->usage;
         ev->usage = &sum;
         emit(c, ev);
+        ev->usage = told; /* `sum` ends here */
         return;
     case IR_EV_FINISH:
         close_text(c);
@@ -263,8 +266,7 @@ void rescue_event(struct call *c, const struct ir_event *ev)
 /* ---- the request */
 
 /* The messages, for the last of them changes: the others share their blocks with the original. */
-static struct ir_message *copy_messages(struct arena *a, const struct ir_message *m,
-                                        struct ir_message ***tail)
+static struct ir_message *copy_messages(struct arena *a, const struct ir_message *m)
 {
     struct ir_message *first = NULL, **at = &first;
     for (; m; m = m->next) {
@@ -276,7 +278,6 @@ static struct ir_message *copy_messages(struct arena *a, const struct ir_message
         *at = copy;
         at = &copy->next;
     }
-    *tail = at;
     return first;
 }
 
@@ -310,14 +311,13 @@ static struct ir_message *last_of(struct ir_message *m)
 bool rescue_request(struct call *c, struct ir_request *r)
 {
     struct arena *a = &c->req->arena;
-    struct ir_message **tail = NULL;
     if (!rescue_is_on(c))
         return true;
     const jtext said = without_trailing_space(buf_str(&c->rescue->text));
-    r->messages = copy_messages(a, r->messages, &tail);
+    r->messages = copy_messages(a, r->messages);
     if (!r->messages)
         return false;
-    struct ir_message *last = last_of(r->messages);
+    struct ir_message *last = last_of(r->messages), **tail = &last->next;
     if (last->role != IR_ASSISTANT)
         last = ir_add_message(a, &tail, IR_ASSISTANT);
     else if (!copy_blocks(a, last))
