@@ -18,8 +18,8 @@
 #include "../load/prompt.h"
 #include "base/arena.h"
 #include "base/mem.h"
-#include "meter.h"
 #include "rival.h"
+#include "stopwatch.h"
 
 #define ROUNDS      7
 #define ARENA_CAP   ((size_t)1 << 30)
@@ -72,19 +72,19 @@ struct texts {
     size_t n;
 };
 
-static uint64_t turn(struct meter *m, const struct contender *c, const struct texts *t,
+static uint64_t turn(struct stopwatch *m, const struct contender *c, const struct texts *t,
                      size_t times)
 {
-    meter_start(m);
+    stopwatch_start(m);
     for (size_t i = 0; i < times; i++)
         for (size_t k = 0; k < t->n; k++)
             CHECK(c->parse(c->self, t->all[k]));
-    meter_stop(m);
+    stopwatch_stop(m);
     return m->ns;
 }
 
 /* So many times over the texts take about `seconds`. */
-static size_t times_for(struct meter *m, const struct contender *c, const struct texts *t,
+static size_t times_for(struct stopwatch *m, const struct contender *c, const struct texts *t,
                         double seconds)
 {
     size_t times = 1;
@@ -96,10 +96,10 @@ static size_t times_for(struct meter *m, const struct contender *c, const struct
 
 static void measure(const struct contender *cs, size_t n, const struct texts *t, double seconds)
 {
-    struct meter m;
+    struct stopwatch m;
     struct result best[8];
     size_t times[8], bytes = 0;
-    meter_init(&m);
+    stopwatch_init(&m);
     for (size_t i = 0; i < n; i++) {
         times[i] = times_for(&m, &cs[i], t, seconds);
         best[i] = (struct result){1e18, 1e18};
@@ -124,7 +124,7 @@ static void measure(const struct contender *cs, size_t n, const struct texts *t,
         else
             printf(" %10s\n", "-");
     }
-    meter_fini(&m);
+    stopwatch_fini(&m);
 }
 
 /* A copy with readable bytes behind it, for simdjson. Kept to the end. */

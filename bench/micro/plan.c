@@ -9,8 +9,8 @@
 
 #include "base/check.h"
 #include "base/mem.h"
-#include "meter.h"
 #include "route/plan.h"
+#include "stopwatch.h"
 
 enum { TARGETS = 20, TIMES = 20000, ROUNDS = 7 };
 
@@ -61,17 +61,17 @@ static double measure(enum conf_strategy strategy, uint32_t n, double *instructi
     struct plan_ask ask = {.rand = &dice, .usd = usd_of};
     const struct conf_route r = {
         .name = STR("smart"), .strategy = strategy, .targets = targets, .ntargets = n};
-    struct meter m;
+    struct stopwatch m;
     double best = 1e18;
     msec now = 1000;
-    meter_init(&m);
+    stopwatch_init(&m);
     rand_init(&dice, 1);
     CHECK(route_state_init(s, (struct hash_key){1, 2}) == RC_OK);
     for (int round = 0; round < ROUNDS; round++) {
-        meter_start(&m);
+        stopwatch_start(&m);
         for (int i = 0; i < TIMES; i++)
             one(s, &r, &ask, now += 20);
-        meter_stop(&m);
+        stopwatch_stop(&m);
         if ((double)m.ns / TIMES < best) {
             best = (double)m.ns / TIMES;
             *instructions = (double)m.instructions / TIMES;
@@ -79,7 +79,7 @@ static double measure(enum conf_strategy strategy, uint32_t n, double *instructi
     }
     route_state_fini(s);
     mem_free(s);
-    meter_fini(&m);
+    stopwatch_fini(&m);
     return best;
 }
 

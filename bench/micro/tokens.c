@@ -15,7 +15,7 @@
 #include "../../tests/unit/json/files.h"
 #include "../load/tool.h"
 #include "base/mem.h"
-#include "meter.h"
+#include "stopwatch.h"
 #include "token/bpe.h"
 #include "token/estimate.h"
 
@@ -62,7 +62,7 @@ static struct bpe *encoding(const char *name)
 }
 
 struct row {
-    struct meter *m;
+    struct stopwatch *m;
     const struct bpe *b; /* NULL: the estimate */
     struct bpe_work *w;
     str text;
@@ -80,9 +80,9 @@ static double measure(const struct row *r, double seconds)
     for (int round = 0; round < ROUNDS; round++) {
         uint64_t spent = 0, times = 0;
         for (; spent < (uint64_t)(seconds * 1e9 / ROUNDS); times++) {
-            meter_start(r->m);
+            stopwatch_start(r->m);
             CHECK(once(r) > 0);
-            meter_stop(r->m);
+            stopwatch_stop(r->m);
             spent += r->m->ns;
         }
         double ns = (double)spent / (double)times;
@@ -103,9 +103,9 @@ static double cold(struct row *r, str other)
     double best = 1e18;
     for (int round = 0; round < 4 * ROUNDS; round++) {
         CHECK(bpe_count(r->b, r->w, other) > 0);
-        meter_start(r->m);
+        stopwatch_start(r->m);
         CHECK(once(r) > 0);
-        meter_stop(r->m);
+        stopwatch_stop(r->m);
         best = (double)r->m->ns < best ? (double)r->m->ns : best;
     }
     return best;
@@ -115,10 +115,10 @@ int main(int argc, char **argv)
 {
     double seconds = argc > 1 ? (double)option_seconds("seconds", argv[1]) / 1e9 : 0.3;
     struct bpe *o200k = encoding("o200k_base"), *cl100k = encoding("cl100k_base");
-    struct meter m;
+    struct stopwatch m;
     if (!o200k || !cl100k)
         return 1;
-    meter_init(&m);
+    stopwatch_init(&m);
     struct bpe_work *w = mem_need(sizeof(*w));
     struct {
         const char *name;
@@ -148,7 +148,7 @@ int main(int argc, char **argv)
     }
     struct row first = {&m, o200k, w, str_head(texts[0].text, 4096)};
     show("English, cold", "o200k_base", &first, cold(&first, texts[1].text));
-    meter_fini(&m);
+    stopwatch_fini(&m);
     mem_free(w);
     bpe_free(o200k);
     bpe_free(cl100k);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "meter.h"
+#include "stopwatch.h"
 
 #include <linux/perf_event.h>
 #include <sys/ioctl.h>
@@ -14,7 +14,7 @@ static uint64_t thread_ns(void)
     return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
 }
 
-static uint64_t count(const struct meter *m)
+static uint64_t count(const struct stopwatch *m)
 {
     uint64_t n = 0;
     if (m->fd < 0 || read(m->fd, &n, sizeof(n)) != sizeof(n))
@@ -22,29 +22,29 @@ static uint64_t count(const struct meter *m)
     return n;
 }
 
-void meter_init(struct meter *m)
+void stopwatch_init(struct stopwatch *m)
 {
     struct perf_event_attr attr = {.type = PERF_TYPE_HARDWARE,
                                    .size = sizeof(attr),
                                    .config = PERF_COUNT_HW_INSTRUCTIONS,
                                    .exclude_kernel = 1,
                                    .exclude_hv = 1};
-    *m = (struct meter){.fd = (int)syscall(SYS_perf_event_open, &attr, 0, -1, -1, 0)};
+    *m = (struct stopwatch){.fd = (int)syscall(SYS_perf_event_open, &attr, 0, -1, -1, 0)};
 }
 
-void meter_fini(struct meter *m)
+void stopwatch_fini(struct stopwatch *m)
 {
     if (m->fd >= 0)
         close(m->fd);
 }
 
-void meter_start(struct meter *m)
+void stopwatch_start(struct stopwatch *m)
 {
     m->instructions = count(m);
     m->ns = thread_ns();
 }
 
-void meter_stop(struct meter *m)
+void stopwatch_stop(struct stopwatch *m)
 {
     m->ns = thread_ns() - m->ns;
     m->instructions = count(m) - m->instructions;
