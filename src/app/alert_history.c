@@ -2,11 +2,7 @@
 /* alert_history - see the header. */
 #include "app/alert_history.h"
 
-#include <fcntl.h>
-#include <unistd.h>
-
-#include "app/data_dir.h"
-#include "app/replace.h"
+#include "app/data_file.h"
 #include "base/auto.h"
 #include "base/check.h"
 #include "base/mem.h"
@@ -15,7 +11,6 @@
 #define FILE_NAME "alerts.history"
 #define FILE_MAX  (ALERT_HISTORY_MAX * (ALERT_LINE_MAX + 1))
 #define DOC_MAX   (64u << 10) /* of one line, read */
-#define READ_STEP 65536
 
 static bool keep(struct alert_history *h, str line)
 {
@@ -54,18 +49,9 @@ static bool is_object(str line)
 
 void alert_history_read(struct alert_history *h, const struct snapshot *s)
 {
-    AUTO(buf_fini) struct buf file = BUF_INIT(FILE_MAX + READ_STEP);
-    char path[DATA_PATH_MAX];
-    int fd = data_dir_path(s, FILE_NAME, path) ? open(path, O_RDONLY | O_CLOEXEC) : -1;
-    ssize_t n = fd < 0 ? 0 : 1;
-    while (n > 0) {
-        char *p = buf_reserve(&file, READ_STEP);
-        n = p ? read(fd, p, READ_STEP) : 0; /* longer than we ever write: the rest is not ours */
-        if (n > 0)
-            buf_commit(&file, (size_t)n);
-    }
-    if (fd >= 0)
-        close(fd);
+    AUTO(buf_fini) struct buf file = BUF_INIT(FILE_MAX + DATA_FILE_STEP);
+    if (!data_file_read(s, FILE_NAME, &file))
+        return; /* there is none, or it is longer than we ever write: not ours */
     str rest = file.p ? buf_str(&file) : STR("");
     while (rest.n) {
         const str line = str_cut(&rest, '\n');
@@ -84,7 +70,7 @@ bool alert_history_add(struct alert_history *h, const struct snapshot *s, str li
         parts[n++] = alert_history_at(h, i);
         parts[n++] = STR("\n");
     }
-    return replace_file(s, FILE_NAME, parts, n);
+    return data_file_write(s, FILE_NAME, parts, n);
 }
 
 void alert_history_fini(struct alert_history *h)

@@ -3,8 +3,8 @@
  * alert_history - the last changes of alerts, kept over a restart: DATA/alerts.history.
  *
  * One JSON object a line, the newest last. The file is small and changes are rare, so it is written
- * anew each time (replace.h). A line that is no JSON object is dropped when it is read: a file that
- * was cut or edited costs what is wrong in it and no more.
+ * anew each time (data_file.h). A line that is no JSON object is dropped when it is read: a file
+ * that was cut or edited costs what is wrong in it and no more.
  *
  * Best effort: a place that cannot be written costs the memory over restarts and nothing else.
  */

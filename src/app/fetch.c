@@ -116,7 +116,7 @@ static void write_head(struct fetch *f, const struct conf_remote *from, str json
     h1_write_end(b);
 }
 
-static void start(struct fetch *f, const struct conf_remote *from, str json)
+static bool start(struct fetch *f, const struct conf_remote *from, str json)
 {
     struct origin_spec spec = {
         .tls = from->origin.https,
@@ -146,20 +146,22 @@ static void start(struct fetch *f, const struct conf_remote *from, str json)
                    .idle_ms = ANSWER_MS,
                    .deadline = loop_now(f->loop) + WHOLE_MS},
     };
-    if (f->x.origin && !f->head.failed)
-        exchange_start(f->client, &f->x);
+    if (!f->x.origin || f->head.failed)
+        return false;
+    exchange_start(f->client, &f->x);
+    return true;
 }
 
 void fetch_start(struct fetch *f, const struct conf_remote *from)
 {
     f->posts = false;
-    start(f, from, STR(""));
+    (void)start(f, from, STR(""));
 }
 
-void fetch_post(struct fetch *f, const struct conf_remote *to, str json)
+bool fetch_post(struct fetch *f, const struct conf_remote *to, str json)
 {
     f->posts = true;
-    start(f, to, json);
+    return start(f, to, json);
 }
 
 void fetch_cancel(struct fetch *f)

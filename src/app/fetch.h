@@ -23,8 +23,9 @@ enum rc fetch_new(struct loop *l, size_t max, fetch_fn fn, void *arg,
                   struct fetch **ret) MUST_CHECK;
 /* Ends one under way. Without memory nothing is asked and no fn follows. */
 void fetch_start(struct fetch *f, const struct conf_remote *from);
-/* The same with a POST of some kilobytes, which are copied. */
-void fetch_post(struct fetch *f, const struct conf_remote *to, str json);
+/* The same with a POST of some kilobytes, which are copied. False: it was not begun, no fn follows.
+ */
+bool fetch_post(struct fetch *f, const struct conf_remote *to, str json);
 void fetch_cancel(struct fetch *f); /* no fn follows */
 /* Handles close while the loop runs on. Accepts NULL. */
 void fetch_free(struct fetch *f);

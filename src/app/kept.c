@@ -2,11 +2,7 @@
 /* kept - see the header. */
 #include "app/kept.h"
 
-#include <fcntl.h>
-#include <unistd.h>
-
-#include "app/data_dir.h"
-#include "app/replace.h"
+#include "app/data_file.h"
 #include "base/auto.h"
 #include "base/buf.h"
 #include "base/digest.h"
@@ -14,7 +10,6 @@
 #define HEX       (2 * DIGEST_SHA256)
 #define MAGIC     "weir-catalogue-1 "
 #define HEAD_SIZE (sizeof(MAGIC) - 1 + HEX + 1 + HEX + 1)
-#define READ_STEP 65536
 
 static void put_hex(const uint8_t digest[DIGEST_SHA256], char to[HEX])
 {
@@ -43,32 +38,14 @@ static void head_of(const struct snapshot *s, str text, char to[HEAD_SIZE])
     to[HEAD_SIZE - 1] = '\n';
 }
 
-static bool read_all(int fd, struct buf *to)
-{
-    ssize_t n = 1;
-    while (n > 0) {
-        char *p = buf_reserve(to, READ_STEP);
-        n = p ? read(fd, p, READ_STEP) : -1;
-        if (n > 0)
-            buf_commit(to, (size_t)n);
-    }
-    return n == 0 && !to->failed;
-}
-
 struct catalogue *kept_read(const struct snapshot *s)
 {
-    AUTO(buf_fini) struct buf file = BUF_INIT(CATALOGUE_TEXT_MAX + HEAD_SIZE + READ_STEP);
+    AUTO(buf_fini) struct buf file = BUF_INIT(CATALOGUE_TEXT_MAX + HEAD_SIZE + DATA_FILE_STEP);
     struct catalogue_fault fault;
     struct catalogue *c = NULL;
-    char path[DATA_PATH_MAX], head[HEAD_SIZE];
-    if (!s->catalogue_url.text.n || !data_dir_path(s, "catalogue.kept", path))
-        return NULL;
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return NULL;
-    bool whole = read_all(fd, &file) && buf_size(&file) > HEAD_SIZE;
-    close(fd);
-    if (!whole)
+    char head[HEAD_SIZE];
+    if (!s->catalogue_url.text.n || !data_file_read(s, "catalogue.kept", &file) ||
+        buf_size(&file) <= HEAD_SIZE)
         return NULL;
     str text = str_from(buf_str(&file), HEAD_SIZE);
     head_of(s, text, head);
@@ -83,5 +60,5 @@ bool kept_write(const struct snapshot *s, str text)
     char head[HEAD_SIZE];
     head_of(s, text, head);
     const str parts[] = {str_of(head, HEAD_SIZE), text};
-    return replace_file(s, "catalogue.kept", parts, ARRAY_LEN(parts));
+    return data_file_write(s, "catalogue.kept", parts, ARRAY_LEN(parts));
 }

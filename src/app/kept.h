@@ -9,9 +9,9 @@
  *     weir-catalogue-1 SHA256-OF-THE-URL SHA256-OF-THE-TEXT\n
  *     the text as it came
  *
- * Written as a whole (replace.h), and read with the same checks as a fetched one, and only for the
- * same URL: a file that was cut, changed or came from elsewhere is as good as none. The URL itself
- * is not written, for it may hold a secret.
+ * Written as a whole (data_file.h), and read with the same checks as a fetched one, and only for
+ * the same URL: a file that was cut, changed or came from elsewhere is as good as none. The URL
+ * itself is not written, for it may hold a secret.
  *
  * Best effort: a place that cannot be written costs the memory over restarts and nothing else.
  */

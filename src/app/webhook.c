@@ -43,6 +43,8 @@ static struct message *first(struct webhooks *w)
     return list_is_empty(&w->queue) ? NULL : list_entry(w->queue.next, struct message, link);
 }
 
+static void on_sent(void *arg, str body, const char *why);
+
 static void on_clock(struct timer *t)
 {
     struct webhooks *w = (struct webhooks *)(void *)((char *)t - offsetof(struct webhooks, clock));
@@ -51,7 +53,8 @@ static void on_clock(struct timer *t)
         return;
     w->busy = true;
     m->tries++;
-    fetch_post(w->fetch, m->to, str_of(m->json, m->n));
+    if (!fetch_post(w->fetch, m->to, str_of(m->json, m->n)))
+        on_sent(w, STR(""), "out of memory");
 }
 
 static void on_sent(void *arg, str body, const char *why)

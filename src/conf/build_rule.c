@@ -5,6 +5,7 @@
  * A rule that can do nothing is a slip and refused, and so is one that could never have its turn:
  * behind a rule without conditions that does not let others have theirs.
  */
+#include "base/hash.h"
 #include "base/num.h"
 #include "conf/build_int.h"
 
@@ -196,15 +197,6 @@ static bool does_something(const struct conf_rule *r)
 
 /* ---- one rule */
 
-/* FNV-1a: the operator's own words. */
-static uint64_t salt_of(str s)
-{
-    uint64_t h = UINT64_C(0xcbf29ce484222325);
-    for (size_t i = 0; i < s.n; i++)
-        h = (h ^ (uint8_t)s.p[i]) * UINT64_C(0x100000001b3);
-    return h;
-}
-
 static enum rc read_rule(struct rules *x, const struct raw_rule *raw, uint32_t i,
                          struct conf_rule *rule)
 {
@@ -216,7 +208,7 @@ static enum rc read_rule(struct rules *x, const struct raw_rule *raw, uint32_t i
         return RC_NOMEM;
     build_name_ok(b, place_of(raw->at.node, "name"), "the rule's name", rule->name, "");
     rule->goes_on = raw->goes_on;
-    rule->salt = salt_of(rule->name);
+    rule->salt = hash_fnv(HASH_FNV, rule->name);
     TRY(build_when(b, raw->when, x->to, &x->needs, &rule->when));
     TRY(read_where(x, raw, rule));
     TRY(build_transform_members(b, raw->at.node, &rule->transforms));

@@ -11,6 +11,7 @@
  * a string or an object content    null, missing, "", a list of parts, an object (structured
  * output)
  */
+#include "base/hash.h"
 #include "dialect/feed_fail.h"
 #include "dialect/media.h"
 #include "dialect/openai_chat_feed_int.h"
@@ -286,15 +287,6 @@ static void take_arguments(struct chat_feeding *f, jval args)
     }
 }
 
-static uint64_t hash_of(str id)
-{
-    uint64_t h = UINT64_C(0xcbf29ce484222325); /* FNV-1a: only compared with its neighbour */
-
-    for (size_t i = 0; i < id.n; i++)
-        h = (h ^ (uint8_t)id.p[i]) * UINT64_C(0x100000001b3);
-    return h;
-}
-
 /* Is this fragment the first of another call than the open one? */
 static bool is_new_call(const struct chat_choice *c, int64_t index, jtext id, jtext name)
 {
@@ -302,7 +294,7 @@ static bool is_new_call(const struct chat_choice *c, int64_t index, jtext id, jt
         return true;
     if (index >= 0 && index != c->call)
         return true;
-    return id.n && name.n && hash_of(id) != c->call_id; /* all calls under one index */
+    return id.n && name.n && hash_fnv(HASH_FNV, id) != c->call_id; /* all calls under one index */
 }
 
 static bool begin_call(struct chat_feeding *f, int64_t index, jtext id, jtext name, bool custom,
@@ -320,7 +312,7 @@ static bool begin_call(struct chat_feeding *f, int64_t index, jtext id, jtext na
     ev.open.sealed = json_raw(json_get_lit(google, "thought_signature"));
     f->c->has_calls = true;
     f->c->call = index;
-    f->c->call_id = hash_of(id);
+    f->c->call_id = hash_fnv(HASH_FNV, id);
     ir_emit(f->sink, &ev);
     return true;
 }

@@ -10,6 +10,7 @@
  *
  * What has no words here is named in the lossy set.
  */
+#include "base/hash.h"
 #include "dialect/model_name.h"
 #include "dialect/openai_chat_int.h"
 
@@ -52,15 +53,13 @@ static bool is_short_id(jtext id)
 static void put_id(struct chat_writer *cw, jtext id)
 {
     static const char digits[] = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
-    uint64_t h = UINT64_C(0xcbf29ce484222325); /* FNV-1a: only its own neighbours matter */
+    uint64_t h = hash_fnv(HASH_FNV, id); /* only its own neighbours matter */
     char made[SHORT_ID];
 
     if (!(cw->c->opts->refused & REFUSES(LONG_IDS)) || is_short_id(id)) {
         json_put_raw_str(&cw->w, id);
         return;
     }
-    for (size_t i = 0; i < id.n; i++)
-        h = (h ^ (uint8_t)id.p[i]) * UINT64_C(0x100000001b3);
     for (size_t i = 0; i < SHORT_ID; i++, h /= 62)
         made[i] = digits[h % 62];
     json_open_str(&cw->w);

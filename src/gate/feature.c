@@ -135,6 +135,11 @@ const struct features_session *features_session(struct call *c)
     return &f->session;
 }
 
+uint64_t features_session_seen(const struct call *c)
+{
+    return c->features && c->features->asked_session ? c->features->session.hash : 0;
+}
+
 str features_user(struct call *c)
 {
     jtext user, session;

@@ -34,6 +34,8 @@ struct features_session {
 /* NULL: the call is no chat, or cannot be decoded. */
 const struct ir_traits *features_traits(struct call *c);
 const struct features_session *features_session(struct call *c); /* never NULL */
+/* Its hash where something has asked for it already; else 0. */
+uint64_t features_session_seen(const struct call *c);
 /* The person or account that the client names; absent: none. */
 str features_user(struct call *c);
 /* Tokens of the prompt, as exact as it takes to say on which side of `mark` they are: by bytes

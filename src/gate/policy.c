@@ -38,12 +38,10 @@ static struct route_policy *policy_of(struct call *c)
 static enum rc read_headers(struct call *c, struct fail *f)
 {
     const struct h1_head *h = c->req->head;
-    const str prefix = STR(POLICY_HEADER);
     bool took;
     for (unsigned i = 0; i < h->nheaders; i++) {
         const struct h1_header *it = &h->headers[i];
-        if (it->id != H1_OTHER || it->name.n <= prefix.n ||
-            !str_has_prefix_nocase(it->name, prefix))
+        if (it->id != H1_OTHER || !policy_is_header(it->name))
             continue;
         if (!policy_of(c))
             return RC_NOMEM;

@@ -8,6 +8,7 @@
 #include "gate/recovery.h"
 
 #include "base/fmt.h"
+#include "gate/feature.h"
 #include "gate/past.h"
 #include "json/write.h"
 
@@ -191,6 +192,15 @@ static str source_name(uint8_t source)
     return STR("none");
 }
 
+/* Where routing looked at it; a stand-in that tells no more than which calls belong together. */
+static void log_session(const struct call *c, struct buf *b)
+{
+    char hex[16];
+    const uint64_t hash = features_session_seen(c);
+    if (hash)
+        WORD(b, ",\"session\":", str_of(hex, fmt_hex64(hex, hash)));
+}
+
 static void log_attempts(struct call *c, struct buf *b)
 {
     buf_lit(b, ",\"attempts\":[");
@@ -359,6 +369,7 @@ static void log_call(struct call *c, unsigned status, uint64_t ms)
             TEXT(b, ",\"target_model\":", t->model);
         }
         buf_add(b, c->peek.stream ? STR(",\"stream\":true") : STR(",\"stream\":false"));
+        log_session(c, b);
         log_attempts(c, b);
         if (c->hedged)
             U64(b, ",\"hedge_tokens\":", c->hedge_tokens);

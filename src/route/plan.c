@@ -3,6 +3,7 @@
 #include "route/plan.h"
 
 #include "base/check.h"
+#include "base/hash.h"
 #include "base/mem.h"
 #include "route/alert.h"
 #include "route/filter.h"
@@ -199,18 +200,10 @@ static double tokens_of(const struct contender *c, uint32_t n)
     return samples > 0 ? sum / samples : TOKENS_UNKNOWN;
 }
 
-/* FNV-1a: names of the configuration are no enemy's. */
-static uint64_t hash_name(uint64_t h, str s)
-{
-    for (size_t i = 0; i < s.n; i++)
-        h = (h ^ (uint8_t)s.p[i]) * UINT64_C(0x100000001b3);
-    return (h ^ '/') * UINT64_C(0x100000001b3);
-}
-
 uint64_t plan_place(const struct snapshot *snap, const struct conf_target *t)
 {
-    const uint64_t h = hash_name(UINT64_C(0xcbf29ce484222325), snap->providers[t->provider].name);
-    return hash_name(h, t->model);
+    const uint64_t h = hash_fnv(HASH_FNV, snap->providers[t->provider].name);
+    return hash_fnv(hash_fnv(h, STR("/")), t->model);
 }
 
 /* What keeps a target out whatever its health is; see filter.h. */

@@ -49,6 +49,8 @@ struct route_policy {
     msec max_ttft;                       /* 0: any */
 };
 
+/* Is it one of a policy's headers? Others begin like these, and are no policy. */
+bool policy_is_header(str name);
 /* One header of the caller's; names that are none of ours are left alone. *ret_took: it was one. */
 enum rc policy_header(struct route_policy *p, str name, str value, struct arena *a, bool *ret_took,
                       struct fail *f) MUST_CHECK;

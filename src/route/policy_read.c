@@ -218,6 +218,17 @@ static bool is_header_of(str name, str row)
     return true;
 }
 
+bool policy_is_header(str name)
+{
+    if (!str_has_prefix_nocase(name, STR(POLICY_HEADER)))
+        return false;
+    name = str_from(name, sizeof(POLICY_HEADER) - 1);
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+        if (is_header_of(name, rows[i].name))
+            return true;
+    return false;
+}
+
 enum rc policy_header(struct route_policy *p, str name, str value, struct arena *a, bool *ret_took,
                       struct fail *f)
 {

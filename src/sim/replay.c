@@ -11,6 +11,7 @@
 #include <stdlib.h>
 
 #include "base/day.h"
+#include "base/hash.h"
 #include "base/mem.h"
 #include "base/num.h"
 #include "sim/scenario.h"
@@ -158,14 +159,12 @@ static void take_call(struct replay *r, jval line)
     const uint64_t at = ended - (uint64_t)latency;
     r->first_ms = !r->first_ms || at < r->first_ms ? at : r->first_ms;
     str session = json_raw(json_get_lit(line, "session"));
-    uint64_t h = session.n ? UINT64_C(0xcbf29ce484222325) : 0; /* FNV-1a */
-    for (size_t i = 0; i < session.n; i++)
-        h = (h ^ (uint8_t)session.p[i]) * UINT64_C(0x100000001b3);
-    r->calls[r->ncalls++] = (struct sim_call){.at = at,
-                                              .model = text_at(r, line, "model"),
-                                              .session = h,
-                                              .prompt = number_at(usage, "input_tokens", 0),
-                                              .output = number_at(usage, "output_tokens", 0)};
+    r->calls[r->ncalls++] =
+        (struct sim_call){.at = at,
+                          .model = text_at(r, line, "model"),
+                          .session = session.n ? hash_fnv(HASH_FNV, session) : 0,
+                          .prompt = number_at(usage, "input_tokens", 0),
+                          .output = number_at(usage, "output_tokens", 0)};
     see_attempts(r, line);
 }
 

@@ -203,6 +203,18 @@ def test_sticky_holds_a_session(weir, upstream, front):
     assert set(homes.values()) == {"a", "b", "c"}
 
 
+def test_the_log_says_what_belongs_together(weir, upstream):
+    """A stand-in for the session, where routing looked at it: replays know what is warm by it."""
+    w = weir(sticky(upstream(default=says(A)), upstream(default=says(B))))
+    seen = []
+    for name in ("one", "two", "one"):
+        r = CHAT.ask(w.port, headers=[("x-weir-session", name)])
+        seen.append(w.access(r.get("x-weir-request-id"))["session"])
+    assert seen[0] == seen[2] != seen[1] and "one" not in seen[0], seen
+    plain = weir(upstream(default=says(A)))
+    assert "session" not in plain.access(CHAT.ask(plain.port).get("x-weir-request-id"))
+
+
 def test_sticky_by_what_the_client_says(weir, upstream):
     """Nobody names a session: the beginning of the conversation is one. Claude Code's body is one,
     and so is OpenAI's cache key."""

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* replace - see the header. */
-#include "app/replace.h"
+/* data_file - see the header. */
+#include "app/data_file.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -9,6 +9,23 @@
 #include "app/data_dir.h"
 
 #define NAME_MAX_ 128
+
+bool data_file_read(const struct snapshot *s, const char *name, struct buf *to)
+{
+    char path[DATA_PATH_MAX];
+    const int fd = data_dir_path(s, name, path) ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+    ssize_t n = 1;
+    if (fd < 0)
+        return false;
+    while (n > 0) {
+        char *p = buf_reserve(to, DATA_FILE_STEP);
+        n = p ? read(fd, p, DATA_FILE_STEP) : -1;
+        if (n > 0)
+            buf_commit(to, (size_t)n);
+    }
+    close(fd);
+    return n == 0 && !to->failed;
+}
 
 /* write(2) may take less than it was given: a signal, a quota, a full disk. */
 static bool write_all(int fd, str s)
@@ -22,7 +39,7 @@ static bool write_all(int fd, str s)
     return true;
 }
 
-bool replace_file(const struct snapshot *s, const char *name, const str *parts, size_t n)
+bool data_file_write(const struct snapshot *s, const char *name, const str *parts, size_t n)
 {
     char path[DATA_PATH_MAX], beside[DATA_PATH_MAX], dir[DATA_PATH_MAX], new_name[NAME_MAX_];
     const int len = snprintf(new_name, sizeof(new_name), "%s.new", name);
