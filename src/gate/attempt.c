@@ -365,8 +365,9 @@ void attempt_learn(struct call *c, const struct attempt_failure *f)
     end_record(c, f->kind, bad ? FIGURES_FAILED : FIGURES_VOID);
     if (f->end == ATTEMPT_CLIENT || f->end == ATTEMPT_OURS)
         return;
-    metric_add(&m->counter[METRIC_P_ERRORS], 1);
-    metric_provider_done(m, now, bad);
+    const enum fault how = retry_fault(f);
+    metric_provider_failed(m, now, how);
+    figures_fault(&h->figures, now, how);
     if (f->end == ATTEMPT_STATUS && call_passes(c))
         return; /* of a path that the client chose: no news of anything else */
     if (retry_is_refusal(f)) {
@@ -517,7 +518,7 @@ void attempt_served(struct call *c)
     health_success(c->cand->health, now);
     if (!call_passes(c))
         health_success(c->cand->credential, now);
-    metric_provider_done(c->bind->metric, now, false);
+    metric_provider_served(c->bind->metric, now);
 }
 
 void attempt_broke(struct call *c)

@@ -106,12 +106,31 @@ static void write_keys(const struct explain *e, const struct trace_target *t, st
     json_end(w);
 }
 
-static void write_figures(const struct contender *c, struct json_writer *w)
+/* Of all attempts, in which way so many failed: only those ways that were seen. */
+static void write_faults(const struct figures *f, msec now, struct json_writer *w)
 {
+    double rates[FAULT_COUNT];
+    figures_faults(f, now, rates);
+    json_key(w, "errors_by_class");
+    json_begin_object(w);
+    for (unsigned i = 0; i < FAULT_COUNT; i++) {
+        if (rates[i] < 0.00005)
+            continue;
+        json_key_str(w, fault_name(i));
+        put_number(w, rates[i], 4);
+    }
+    json_end(w);
+}
+
+static void write_figures(const struct explain *e, const struct trace_target *t,
+                          struct json_writer *w)
+{
+    const struct contender *c = &t->as;
     json_key(w, "figures");
     json_begin_object(w);
     key_known(w, "samples", c->seen.n, 1);
     key_known(w, "error_rate", c->seen.error_rate, 4);
+    write_faults(&t->faults, loop_now(e->call->gate->loop), w);
     key_known(w, "ttft_ms", c->seen.first_ms, 0);
     key_known(w, "ms_per_token", c->seen.token_ms, 2);
     key_known(w, "output_tokens", c->seen.tokens, 0);
@@ -164,7 +183,7 @@ static void write_candidate(const struct explain *e, const struct explain_route 
     json_key(w, "cost_usd");
     put_usd(w, i < ARRAY_LEN(r->usd) ? r->usd[i] : -1);
     json_end(w);
-    write_figures(&t->as, w);
+    write_figures(e, t, w);
     write_keys(e, t, w);
     json_end(w);
 }

@@ -149,6 +149,15 @@ static void health_provider(struct call *c, struct json_writer *w, const struct 
     json_put_str(w, m.open ? STR("open") : STR("closed"));
     json_key(w, "error_rate");
     put_double(w, rate);
+    json_key(w, "errors_by_class"); /* of the last minute's attempts, as the rate */
+    json_begin_object(w);
+    for (unsigned i = 0; i < FAULT_COUNT; i++) {
+        if (!m.window_fault[i])
+            continue;
+        json_key_str(w, fault_name(i));
+        json_put_u64(w, m.window_fault[i]);
+    }
+    json_end(w);
     json_key(w, "p50_ms");
     json_put_u64(w, m.p50_ms);
     json_key(w, "p95_ms");

@@ -192,17 +192,34 @@ void metric_read_all(struct metric_shard *const *shards, unsigned n, struct outc
 
 /* The last minutes, as a ring of windows: one that belongs to an older round is begun anew when its
  * turn comes again, so nothing has to tick. */
-void metric_provider_done(struct metric_provider *p, msec now, bool error)
+static struct metric_window *window_at(struct metric_provider *p, msec now)
 {
     uint64_t slot = now / METRIC_WINDOW_MS;
     struct metric_window *w = &p->window[slot % METRIC_WINDOW_SLOTS];
     if (metric_get(&w->slot) != slot) {
         atomic_store_explicit(&w->calls, 0, memory_order_relaxed);
         atomic_store_explicit(&w->errors, 0, memory_order_relaxed);
+        for (unsigned i = 0; i < FAULT_COUNT; i++)
+            atomic_store_explicit(&w->fault[i], 0, memory_order_relaxed);
         atomic_store_explicit(&w->slot, slot, memory_order_relaxed);
     }
+    return w;
+}
+
+void metric_provider_served(struct metric_provider *p, msec now)
+{
+    metric_add(&window_at(p, now)->calls, 1);
+}
+
+void metric_provider_failed(struct metric_provider *p, msec now, enum fault how)
+{
+    CHECK(how < FAULT_COUNT);
+    struct metric_window *w = window_at(p, now);
     metric_add(&w->calls, 1);
-    metric_add(&w->errors, error);
+    metric_add(&w->errors, fault_counts(how));
+    metric_add(&w->fault[how], 1);
+    metric_add(&p->fault[how], 1);
+    metric_add(&p->counter[METRIC_P_ERRORS], 1);
 }
 
 /* What /health says of a provider: all of it since the start, and errors of the last windows only.
@@ -229,6 +246,8 @@ void metric_summarise(struct metric_shard *const *shards, unsigned n, str name, 
                 continue;
             ret->window_calls += metric_get(&w->calls);
             ret->window_errors += metric_get(&w->errors);
+            for (unsigned f = 0; f < FAULT_COUNT; f++)
+                ret->window_fault[f] += metric_get(&w->fault[f]);
         }
     }
     ret->p50_ms = hist_quantile(&total, 0.50);

@@ -10,6 +10,7 @@
 #pragma once
 #include "base/buf.h"
 #include "base/time.h"
+#include "obs/fault.h"
 #include "obs/hist.h"
 #include "obs/outcome.h"
 
@@ -61,6 +62,7 @@ enum metric_model_counter {
 struct metric_window {
     _Atomic uint64_t slot; /* time / METRIC_WINDOW_MS it counts for */
     _Atomic uint64_t calls, errors;
+    _Atomic uint64_t fault[FAULT_COUNT];
 };
 
 struct metric_provider {
@@ -69,6 +71,7 @@ struct metric_provider {
     _Atomic uint64_t counter[METRIC_P_COUNT];
     _Atomic uint64_t in_flight;
     _Atomic uint64_t circuit_open_until; /* loop time; 0 = closed */
+    _Atomic uint64_t fault[FAULT_COUNT]; /* attempts that failed, by class */
     struct hist total_ms, ttft_ms;
     struct metric_window window[METRIC_WINDOW_SLOTS];
     struct outcomes attempts;
@@ -123,12 +126,13 @@ struct metric_provider *metric_provider(struct metric_shard *m, str name);
 struct metric_model *metric_model(struct metric_shard *m, str provider, str model);
 /* … for a logical model. */
 struct metric_route *metric_route(struct metric_shard *m, str name);
-void metric_provider_done(struct metric_provider *p, msec now, bool error);
+void metric_provider_served(struct metric_provider *p, msec now);
+void metric_provider_failed(struct metric_provider *p, msec now, enum fault how);
 
 /* What all shards say of one provider. */
 struct metric_summary {
     uint64_t calls, errors, in_flight;
-    uint64_t window_calls, window_errors;
+    uint64_t window_calls, window_errors, window_fault[FAULT_COUNT];
     uint64_t p50_ms, p95_ms, ttft_ms;
     uint64_t priced_tokens;
     nanousd cost; /* of these tokens */

@@ -150,15 +150,18 @@ static bool first_sight(struct metric_shard *const *shards, unsigned at, str nam
     return true;
 }
 
+/* What all shards say of one provider: of a counter, or (c from METRIC_P_COUNT on) of a fault. */
 static uint64_t provider_sum(struct metric_shard *const *shards, unsigned n, str name, unsigned c)
 {
+    CHECK(c < METRIC_P_COUNT + FAULT_COUNT);
     uint64_t sum = 0;
     for (unsigned i = 0; i < n; i++) {
         struct metric_provider *p =
             atomic_load_explicit(&shards[i]->providers, memory_order_acquire);
         for (; p; p = atomic_load_explicit(&p->next, memory_order_acquire))
             if (str_eq(p->name, name))
-                sum += metric_get(&p->counter[c]);
+                sum +=
+                    metric_get(c < METRIC_P_COUNT ? &p->counter[c] : &p->fault[c - METRIC_P_COUNT]);
     }
     return sum;
 }
@@ -176,6 +179,30 @@ static void write_providers(struct metric_shard *const *shards, unsigned n, stru
                 buf_addf(to, "%s{provider=\"", provider_counters[c].name);
                 label(to, p->name);
                 buf_addf(to, "\"} %llu\n", (unsigned long long)provider_sum(shards, n, p->name, c));
+            }
+        }
+    }
+}
+
+/* Failed attempts by class. A class that a provider never showed has no line. */
+static void write_faults(struct metric_shard *const *shards, unsigned n, struct buf *to)
+{
+    const struct row r = {"weir_provider_faults_total", "attempts that failed, by class", false};
+    head(to, &r, "counter");
+    for (unsigned i = 0; i < n; i++) {
+        struct metric_provider *p =
+            atomic_load_explicit(&shards[i]->providers, memory_order_acquire);
+        for (; p; p = atomic_load_explicit(&p->next, memory_order_acquire)) {
+            if (!first_sight(shards, i, p->name))
+                continue;
+            for (unsigned f = 0; f < FAULT_COUNT; f++) {
+                const uint64_t sum = provider_sum(shards, n, p->name, METRIC_P_COUNT + f);
+                if (!sum)
+                    continue;
+                buf_addf(to, "%s{provider=\"", r.name);
+                label(to, p->name);
+                buf_addf(to, "\",class=\"" STR_FMT "\"} %llu\n", STR_ARG(fault_name(f)),
+                         (unsigned long long)sum);
             }
         }
     }
@@ -254,6 +281,7 @@ void metric_write(struct metric_shard *const *shards, unsigned n, struct buf *to
     write_counters(shards, n, to);
     write_gauges(shards, n, to);
     write_providers(shards, n, to);
+    write_faults(shards, n, to);
     write_models(shards, n, to);
     histogram(to, &(struct row){"gen_ai_server_request_duration_seconds", "model call duration"},
               &total, ms_limits, ARRAY_LEN(ms_limits), 1e3);

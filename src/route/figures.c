@@ -11,6 +11,8 @@
 #define MUCH_SLOWER 2    /* times what is usual */
 #define REMEMBERED  0.25 /* samples that all that was known weighs, beside the news */
 
+_Static_assert(FAULT_COUNT <= FIGURES_FAULTS, "a place for each class");
+
 static double fade_of(const struct figures *f, msec now)
 {
     if (!f->at || now <= f->at)
@@ -23,6 +25,8 @@ static void scale(struct figures *f, double k)
     f->n *= k, f->failed *= k;
     f->firsts *= k, f->first_ms *= k;
     f->tokens *= k, f->tokens_ms *= k, f->answers *= k, f->output *= k;
+    for (unsigned i = 0; i < FIGURES_FAULTS; i++)
+        f->fault[i] *= (float)k;
 }
 
 /* Bring the sums to `now` and make room for one more sample. */
@@ -165,6 +169,40 @@ void figures_add(struct figures *sum, const struct figures *f, msec now)
     sum->waiting += f->waiting;
     sum->waiting_since += f->waiting_since;
     sum->news += f->news;
+}
+
+/* ---- faults */
+
+/* Whatever was not served and is in `n` was faded by figures_end a moment ago; the others fade and
+ * are bounded here, so that a storm of 429 counts no more than FIGURES_SAMPLES either. */
+void figures_fault(struct figures *f, msec now, enum fault how)
+{
+    CHECK(how < FAULT_COUNT);
+    if (!fault_counts(how)) {
+        scale(f, fade_of(f, now));
+        f->at = now > f->at ? now : f->at;
+    }
+    if (f->fault[how] > FIGURES_SAMPLES - 1)
+        f->fault[how] = FIGURES_SAMPLES - 1;
+    f->fault[how] += 1;
+}
+
+void figures_faults(const struct figures *f, msec now, double ret[FAULT_COUNT])
+{
+    const double k = fade_of(f, now);
+    double all = f->n * k;
+    for (unsigned i = 0; i < FAULT_COUNT; i++)
+        all += fault_counts(i) ? 0 : (double)f->fault[i] * k;
+    for (unsigned i = 0; i < FAULT_COUNT; i++) /* one more in front, as in the error rate */
+        ret[i] = (double)f->fault[i] * k / (all + 1);
+}
+
+void figures_add_faults(struct figures *sum, const struct figures *f, msec now)
+{
+    ASSERT(sum->at == now);
+    const double k = fade_of(f, now);
+    for (unsigned i = 0; i < FAULT_COUNT; i++)
+        sum->fault[i] += (float)((double)f->fault[i] * k);
 }
 
 /* What waits already longer than the average is a sample of at least that: a target that hangs

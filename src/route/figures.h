@@ -21,6 +21,7 @@
 #include <stdbool.h>
 
 #include "base/time.h"
+#include "obs/fault.h"
 
 #define FIGURES_FADE_MS  120000
 #define FIGURES_SAMPLES  30
@@ -28,21 +29,23 @@
 #define FIGURES_NEWS     3   /* … which so many calls more are to confirm */
 #define FIGURES_USUAL    1000
 #define FIGURES_SLOW_N   20 /* answers before the 95th percentile is one */
+#define FIGURES_FAULTS   8  /* FAULT_COUNT, and what makes it a vector's width: they fade at once */
 
 struct figures {
-    msec at;                  /* the sums are faded to this moment */
-    msec begun;               /* when the last attempt was */
-    double n, failed;         /* attempts that ended, and those of them that failed */
-    double firsts, first_ms;  /* answers that began, and the time until then */
-    double tokens, tokens_ms; /* made behind the first one, and the time it took */
-    double answers, output;   /* those whose tokens are known, and these */
-    double slow_ms;           /* that 19 of 20 answers begin within, estimated */
-    double usual_ms;          /* to the first token, of its last FIGURES_USUAL answers */
-    uint32_t usual_n;         /* … or of so many, until then */
-    uint32_t in_flight;       /* attempts under way … */
-    uint32_t waiting;         /* … and those of them whose answer has not begun */
-    uint32_t news;            /* attempts it should get soon, for it seems to have recovered */
-    msec waiting_since;       /* sum of the times at which those were sent */
+    msec at;                     /* the sums are faded to this moment */
+    msec begun;                  /* when the last attempt was */
+    double n, failed;            /* attempts that ended, and those of them that failed */
+    double firsts, first_ms;     /* answers that began, and the time until then */
+    double tokens, tokens_ms;    /* made behind the first one, and the time it took */
+    double answers, output;      /* those whose tokens are known, and these */
+    double slow_ms;              /* that 19 of 20 answers begin within, estimated */
+    double usual_ms;             /* to the first token, of its last FIGURES_USUAL answers */
+    uint32_t usual_n;            /* … or of so many, until then */
+    uint32_t in_flight;          /* attempts under way … */
+    uint32_t waiting;            /* … and those of them whose answer has not begun */
+    uint32_t news;               /* attempts it should get soon, for it seems to have recovered */
+    msec waiting_since;          /* sum of the times at which those were sent */
+    float fault[FIGURES_FAULTS]; /* failed attempts by class, also of those that are not in `n` */
 };
 
 /* An attempt goes through: begin, then first where an answer begins, then end. */
@@ -56,6 +59,12 @@ enum figures_end { FIGURES_SERVED, FIGURES_FAILED, FIGURES_VOID /* says nothing 
 void figures_end(struct figures *f, msec now, msec began, msec first, enum figures_end how,
                  uint64_t tokens);
 
+/* An attempt that has ended, and not in time to be an answer, did so in this way. */
+void figures_fault(struct figures *f, msec now, enum fault how);
+/* The share of attempts that failed in each way: of all, for the classes that are not counted
+ * against a target are not among its `n`. */
+void figures_faults(const struct figures *f, msec now, double ret[FAULT_COUNT]);
+
 /* What the sums say at a time. A negative figure is not known. */
 struct reading {
     double n;          /* how many samples it stands on, faded */
@@ -65,8 +74,10 @@ struct reading {
     double tokens;     /* of an answer */
     bool troubled;     /* much slower than it usually is, or it fails often */
 };
-/* Add what is known of one to what is known of others: of all keys of a target together. */
+/* Add what is known of one to what is known of others: of all keys of a target together. Not its
+ * faults, which no plan looks at: figures_add_faults, after it and of the same `now`. */
 void figures_add(struct figures *sum, const struct figures *f, msec now);
+void figures_add_faults(struct figures *sum, const struct figures *f, msec now);
 struct reading figures_read(const struct figures *f, msec now);
 /* The 95th percentile of the time to the first token; 0: too few answers were seen to tell. */
 msec figures_slow_ms(const struct figures *f);

@@ -171,6 +171,7 @@ static bool can_serve(struct route_state *s, const struct snapshot *snap,
         if (!(needs & (STRATEGY_FIGURES | STRATEGY_ROOM)) && can)
             return true;
         figures_add(&all, &c.health->figures, now);
+        trace_faults(ask->trace, &c, now);
         if (needs & STRATEGY_ROOM && contends(why) && room < 1) {
             const double free = filter_room(&c, ask, now);
             room = free > room ? free : room;

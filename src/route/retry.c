@@ -2,6 +2,8 @@
 /* retry - RELIABILITY §7 as code. */
 #include "route/retry.h"
 
+#include "base/check.h"
+
 static uint64_t jitter(struct rand *r)
 {
     return rand_below(r, RETRY_BACKOFF_MS) + 1;
@@ -85,12 +87,67 @@ bool retry_is_refusal(const struct attempt_failure *f)
     return said && (f->kind == ERR_UPSTREAM_AUTH || f->kind == ERR_BUDGET);
 }
 
+/* What it said: its status, or an error in place of an answer's first content. */
+static enum fault fault_said(const struct attempt_failure *f)
+{
+    const bool status = f->end == ATTEMPT_STATUS;
+    switch (f->kind) {
+    case ERR_RATE_LIMITED:
+        return FAULT_LIMITED;
+    case ERR_UPSTREAM_AUTH:
+    case ERR_BUDGET:
+        return FAULT_AUTH;
+    case ERR_INTERNAL:
+    case ERR_OVERLOADED:
+    case ERR_UNAVAILABLE:
+        return FAULT_SERVER;
+    case ERR_TIMEOUT: /* a 504, or a stream that fell silent before it said anything */
+        return status ? FAULT_SERVER : FAULT_TIMEOUT;
+    case ERR_UPSTREAM:
+        return status ? FAULT_SERVER : FAULT_BROKEN;
+    case ERR_BAD_REQUEST:
+    case ERR_UNSUPPORTED:
+    case ERR_CONTEXT_LENGTH:
+    case ERR_POLICY:
+    case ERR_AUTH:
+    case ERR_NO_KEY:
+    case ERR_FORBIDDEN:
+    case ERR_NOT_FOUND:
+    case ERR_METHOD:
+    case ERR_UPGRADE:
+    case ERR_REQUEST_TIMEOUT:
+    case ERR_TOO_LARGE:
+    case ERR_MEDIA_TYPE:
+    case ERR_CLIENT_GONE:
+    case ERR_COUNT:
+        break;
+    }
+    return FAULT_REQUEST;
+}
+
+enum fault retry_fault(const struct attempt_failure *f)
+{
+    ASSERT(f->end != ATTEMPT_OURS && f->end != ATTEMPT_CLIENT);
+    switch (f->end) {
+    case ATTEMPT_NOT_SENT:
+    case ATTEMPT_NO_ANSWER:
+        return FAULT_CONNECT;
+    case ATTEMPT_TIMED_OUT:
+        return FAULT_TIMEOUT;
+    case ATTEMPT_BAD_ANSWER:
+        return f->kind == ERR_TIMEOUT ? FAULT_TIMEOUT : FAULT_BROKEN;
+    case ATTEMPT_STATUS:
+    case ATTEMPT_PRELUDE:
+    case ATTEMPT_OURS:
+    case ATTEMPT_CLIENT:
+        break;
+    }
+    return fault_said(f);
+}
+
 bool retry_is_failure(const struct attempt_failure *f)
 {
     if (f->end == ATTEMPT_OURS || f->end == ATTEMPT_CLIENT)
         return false;
-    if (f->end != ATTEMPT_STATUS && f->end != ATTEMPT_PRELUDE)
-        return true;
-    return f->kind == ERR_INTERNAL || f->kind == ERR_UPSTREAM || f->kind == ERR_UNAVAILABLE ||
-           f->kind == ERR_TIMEOUT || f->kind == ERR_OVERLOADED;
+    return fault_counts(retry_fault(f));
 }

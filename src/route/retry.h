@@ -7,6 +7,7 @@
 #include "base/rand.h"
 #include "base/time.h"
 #include "ir/error.h"
+#include "obs/fault.h"
 
 #define RETRY_MAX_WAIT_MS 2000 /* a call waits no longer in line: U11 */
 #define RETRY_BACKOFF_MS  100  /* base of the full-jitter backoff */
@@ -45,6 +46,8 @@ struct retry_rule {
 
 struct retry_rule retry_decide(const struct attempt_failure *f, struct rand *r);
 
+/* Its class. Neither ATTEMPT_OURS nor ATTEMPT_CLIENT: those are no failure of the provider's. */
+enum fault retry_fault(const struct attempt_failure *f);
 /* Does the failure count against the target (breaker)? 429, 4xx and our own limits do not. */
 bool retry_is_failure(const struct attempt_failure *f);
 /* The credential is no good: U12, U18. */

@@ -61,6 +61,15 @@ void trace_seen(struct plan_trace *t, const struct contender *c)
     row->first_ms = c->seen.first_ms;
 }
 
+void trace_faults(struct plan_trace *t, const struct candidate *c, msec now)
+{
+    struct trace_target *row = t && !t->light ? row_of(t, c->target) : NULL;
+    if (!row)
+        return;
+    figures_add(&row->faults, &c->health->figures, now);
+    figures_add_faults(&row->faults, &c->health->figures, now);
+}
+
 void trace_key(struct plan_trace *t, const struct candidate *c, enum plan_reason why, msec ready_at)
 {
     struct trace_target *row = t ? row_of(t, c->target) : NULL;

@@ -33,6 +33,7 @@ struct trace_target {
     enum plan_reason why; /* REASON_FITS: it was among the contenders */
     struct contender as;  /* figures and score; score only where it was ranked */
     struct score_parts parts;
+    struct figures faults;    /* how its attempts failed, all keys together; not in a light one */
     double first_ms, call_ms; /* expected; negative: nothing is known */
     uint32_t rank;            /* in the order of the strategy; TRACE_NOWHERE: not ranked */
     uint32_t nkeys;
@@ -57,6 +58,8 @@ void trace_begin(struct plan_trace *t, const struct snapshot *snap, const struct
 void trace_target(struct plan_trace *t, const struct conf_target *target, enum plan_reason why);
 /* The figures of a target, whether it contends or not. */
 void trace_seen(struct plan_trace *t, const struct contender *c);
+/* What one of its keys has shown. */
+void trace_faults(struct plan_trace *t, const struct candidate *c, msec now);
 void trace_key(struct plan_trace *t, const struct candidate *c, enum plan_reason why,
                msec ready_at);
 /* After the strategy: who contended, in its order. */

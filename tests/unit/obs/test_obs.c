@@ -98,12 +98,28 @@ static void test_window(void **state)
     struct metric_shard *m = metric_shard_new();
     struct metric_provider *p = metric_provider(m, STR("x"));
     struct metric_summary s;
-    for (int i = 0; i < 10; i++)
-        metric_provider_done(p, 100000, i < 4);
+    for (int i = 0; i < 6; i++)
+        metric_provider_served(p, 100000);
+    metric_provider_failed(p, 100000, FAULT_CONNECT);
+    metric_provider_failed(p, 100000, FAULT_LIMITED);
+    for (int i = 0; i < 2; i++)
+        metric_provider_failed(p, 100000, FAULT_SERVER);
     metric_summarise(&m, 1, STR("x"), 110000, &s);
     assert_int_equal(s.window_calls, 10);
-    assert_int_equal(s.window_errors, 4);
+    assert_int_equal(s.window_errors, 3); /* a 429 is nobody's failure */
+    assert_int_equal(s.window_fault[FAULT_CONNECT], 1);
+    assert_int_equal(s.window_fault[FAULT_LIMITED], 1);
+    assert_int_equal(s.window_fault[FAULT_SERVER], 2);
+    assert_int_equal(s.errors, 4);
+    struct buf text = BUF_INIT(1u << 20);
+    metric_write(&m, 1, &text);
+    buf_add_char(&text, '\0');
+    assert_non_null(
+        strstr(text.p, "weir_provider_faults_total{provider=\"x\",class=\"server_error\"} 2\n"));
+    assert_null(strstr(text.p, "class=\"auth\""));
+    buf_fini(&text);
     metric_summarise(&m, 1, STR("x"), 100000 + METRIC_WINDOW_SLOTS * METRIC_WINDOW_MS, &s);
+    assert_int_equal(s.window_fault[FAULT_SERVER], 0);
     assert_int_equal(s.window_calls, 0); /* a minute later it is forgotten */
     metric_shard_free(m);
 }

@@ -138,6 +138,44 @@ static void test_aborts_say_nothing(void **unused)
     assert_int_equal(f.in_flight, 0);
 }
 
+/* In which way: of all attempts, also of those that are held against nobody. */
+static void test_errors_by_class(void **unused)
+{
+    (void)unused;
+    struct figures f = {0};
+    double rates[FAULT_COUNT];
+    for (unsigned i = 0; i < 7; i++)
+        serve(&f, 1000, 100, 0, 1);
+    for (unsigned i = 0; i < 2; i++) {
+        lose(&f, 1000);
+        figures_fault(&f, 1000, FAULT_CONNECT);
+    }
+    figures_begin(&f, 1000);
+    figures_end(&f, 1100, 1000, 0, FIGURES_VOID, 0);
+    figures_fault(&f, 1100, FAULT_LIMITED);
+    figures_faults(&f, 1100, rates);
+    NEAR(rates[FAULT_CONNECT], 2.0 / 11, 0.01); /* of ten, and the one that stands in front */
+    NEAR(rates[FAULT_LIMITED], 1.0 / 11, 0.01);
+    assert_true(rates[FAULT_SERVER] <= 0 && rates[FAULT_AUTH] <= 0);
+    NEAR(figures_read(&f, 1100).error_rate, 2.0 / 10, 0.01); /* a 429 is no error */
+
+    /* Two keys together; and what follows makes it fade. */
+    struct figures both = {0};
+    figures_add(&both, &f, 1100);
+    figures_add_faults(&both, &f, 1100);
+    figures_add(&both, &f, 1100);
+    figures_add_faults(&both, &f, 1100);
+    figures_faults(&both, 1100, rates);
+    NEAR(rates[FAULT_CONNECT], 4.0 / 21, 0.01);
+    for (unsigned i = 0; i < 4 * FIGURES_SAMPLES; i++)
+        serve(&f, 1100 + i, 100, 0, 1);
+    figures_faults(&f, 1300, rates);
+    assert_true(rates[FAULT_CONNECT] < 0.01);
+    for (unsigned i = 0; i < 1000; i++)
+        figures_fault(&f, 1300, FAULT_LIMITED); /* a storm counts no more than others do */
+    assert_true(f.fault[FAULT_LIMITED] <= FIGURES_SAMPLES);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -149,6 +187,7 @@ int main(void)
         cmocka_unit_test(test_u28_what_hangs_is_slow),
         cmocka_unit_test(test_recovery_is_news),
         cmocka_unit_test(test_aborts_say_nothing),
+        cmocka_unit_test(test_errors_by_class),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -361,6 +361,44 @@ static void test_retry_table(void **unused)
     assert_false(retry_is_failure(&f)); /* 429 cools, it does not eject */
 }
 
+/* RELIABILITY §7: what is seen on this side of the wire is told apart from what a provider says. */
+static void test_s7_classes_of_faults(void **unused)
+{
+    (void)unused;
+    static const struct {
+        enum attempt_end end;
+        enum err kind;
+        enum fault is;
+    } rows[] = {
+        {ATTEMPT_NOT_SENT, ERR_UNAVAILABLE, FAULT_CONNECT},
+        {ATTEMPT_NOT_SENT, ERR_TIMEOUT, FAULT_CONNECT},
+        {ATTEMPT_NO_ANSWER, ERR_UPSTREAM, FAULT_CONNECT},
+        {ATTEMPT_TIMED_OUT, ERR_TIMEOUT, FAULT_TIMEOUT},
+        {ATTEMPT_PRELUDE, ERR_TIMEOUT, FAULT_TIMEOUT},
+        {ATTEMPT_STATUS, ERR_TIMEOUT, FAULT_SERVER}, /* a 504 of its own */
+        {ATTEMPT_STATUS, ERR_INTERNAL, FAULT_SERVER},
+        {ATTEMPT_STATUS, ERR_UPSTREAM, FAULT_SERVER},
+        {ATTEMPT_PRELUDE, ERR_OVERLOADED, FAULT_SERVER},
+        {ATTEMPT_PRELUDE, ERR_UPSTREAM, FAULT_BROKEN},
+        {ATTEMPT_BAD_ANSWER, ERR_UPSTREAM, FAULT_BROKEN},
+        {ATTEMPT_BAD_ANSWER, ERR_TIMEOUT, FAULT_TIMEOUT}, /* silent in its middle */
+        {ATTEMPT_STATUS, ERR_RATE_LIMITED, FAULT_LIMITED},
+        {ATTEMPT_PRELUDE, ERR_RATE_LIMITED, FAULT_LIMITED},
+        {ATTEMPT_STATUS, ERR_UPSTREAM_AUTH, FAULT_AUTH},
+        {ATTEMPT_STATUS, ERR_BUDGET, FAULT_AUTH},
+        {ATTEMPT_STATUS, ERR_BAD_REQUEST, FAULT_REQUEST},
+        {ATTEMPT_STATUS, ERR_CONTEXT_LENGTH, FAULT_REQUEST},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        const struct attempt_failure f = {.end = rows[i].end, .kind = rows[i].kind};
+        assert_int_equal(retry_fault(&f), rows[i].is);
+        assert_int_equal(retry_is_failure(&f), fault_counts(rows[i].is));
+    }
+    assert_true(fault_is_ours(FAULT_CONNECT) && fault_is_ours(FAULT_TIMEOUT));
+    assert_false(fault_is_ours(FAULT_SERVER) || fault_is_ours(FAULT_BROKEN));
+    assert_false(fault_counts(FAULT_LIMITED) || fault_counts(FAULT_AUTH));
+}
+
 /* A Retry-After binds whatever status it comes with; beyond the patience it means elsewhere. */
 static void test_retry_after_is_a_minimum(void **unused)
 {
@@ -489,6 +527,7 @@ int main(void)
         TEST(test_alerted_and_used_up),
         TEST(test_recalled_within_limits),
         TEST(test_retry_table),
+        TEST(test_s7_classes_of_faults),
         TEST(test_retry_after_is_a_minimum),
         TEST(test_no_fault_of_the_provider),
         TEST(test_answers_that_never_end),
