@@ -57,6 +57,13 @@ void attempt_content(struct call *c)
     figures_first(&c->cand->health->figures, now, c->attempt_began);
 }
 
+static void retry_over(struct call *c)
+{
+    if (c->retrying)
+        retry_budget_over(call_budget(c));
+    c->retrying = false;
+}
+
 static void end_record(struct call *c, enum err error, enum figures_end how)
 {
     struct attempt_record *t = attempt_record_of(c);
@@ -71,6 +78,7 @@ static void end_record(struct call *c, enum err error, enum figures_end how)
     t->ms = (uint32_t)(now - c->attempt_began);
     metric_add(&c->bind->metric->in_flight, (uint64_t)-1);
     candidate_probe_over(c->cand);
+    retry_over(c);
     c->record_open = false;
 }
 
@@ -82,6 +90,7 @@ void attempt_drop(struct call *c, enum err why)
 
 void attempt_release(struct call *c)
 {
+    retry_over(c); /* one that waited, or could not be sent */
     if (c->cand)
         candidate_release(c->cand);
     c->cand = NULL;
@@ -401,7 +410,7 @@ bool attempt_may_follow(struct call *c)
 {
     const msec now = loop_now(c->gate->loop);
     return !out_of_attempts(c) && c->gen->snap->routing.fallback && enough_time(c, now) &&
-           retry_budget_take(call_budget(c), now);
+           retry_budget_take(call_budget(c), c->plan.panic, now);
 }
 
 static bool try_elsewhere(struct call *c)
@@ -424,6 +433,18 @@ static bool try_again_here(struct call *c, const struct retry_rule *rule)
     c->same_tries++;
     own_time_stop(c);
     return true;
+}
+
+/* What the budget granted is sent, or given back. */
+static bool try_more(struct call *c, const struct retry_rule *rule)
+{
+    CHECK(!c->retrying);
+    c->retrying = true;
+    if (try_elsewhere(c) || try_again_here(c, rule))
+        return true;
+    c->retrying = false;
+    attempt_gave_up(c);
+    return false;
 }
 
 static bool may_retry(const struct call *c, enum retry_where where, const struct fail *fail)
@@ -475,11 +496,11 @@ void attempt_failed(struct call *c, const struct attempt_failure *f, const struc
         c->fail.retry_after_ms = c->retry_after_ms;
     fail_for_client(&c->fail);
     rule.where = where_after(c, f, rule.where);
-    if (may_retry(c, rule.where, fail) && retry_budget_take(call_budget(c), loop_now(g->loop))) {
+    if (may_retry(c, rule.where, fail) &&
+        retry_budget_take(call_budget(c), c->plan.panic, loop_now(g->loop))) {
         c->phase = CALL_SENDING;
-        if (try_elsewhere(c) || try_again_here(c, &rule))
+        if (try_more(c, &rule))
             return;
-        retry_budget_return(call_budget(c));
     }
     if (call_passes(c) && f->end == ATTEMPT_STATUS) {
         c->reply_error = f->kind;

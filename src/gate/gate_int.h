@@ -228,6 +228,7 @@ struct call {
     bool second, hedged;            /* this is the one that joined; there was one already */
     uint64_t hedge_tokens;          /* asked of targets whose answer nobody read, estimated */
     bool record_open;               /* the last of `tried` has not ended */
+    bool retrying;                  /* it counts as a retry of its route (route/budget.h) */
     struct demo *demo;
 
     /* the answer */

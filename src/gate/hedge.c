@@ -83,7 +83,7 @@ static void empty_hands(struct call *s)
     s->share = (struct meter_share){0};
     s->attempts = s->same_tries = s->left_out = 0;
     s->attempt_began = s->attempt_content = 0;
-    s->on_wire = s->record_open = s->token_renewed = false;
+    s->on_wire = s->record_open = s->retrying = s->token_renewed = false;
     s->token_wait = (struct oauth_waiter){0};
     s->alarm = s->keepalive = s->hedge = (struct alarm){0};
     s->mode = ANSWER_UNKNOWN;
@@ -149,7 +149,7 @@ static void on_slow(struct alarm *a)
     candidate_take(&s->chosen, next);
     s->cand = &s->chosen;
     s->same_tries = 1;
-    s->hedged = c->hedged = s->second = true;
+    s->hedged = c->hedged = s->second = s->retrying = true;
     s->twin = c;
     c->twin = s;
     metric_count(c->gate->set.metrics, HEDGES);

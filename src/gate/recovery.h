@@ -17,8 +17,15 @@ void attempt_start(struct call *c); /* of c->cand; the call may be over */
 /* The next candidate of this route, else of its fallbacks, is c->cand. False: nobody is left, and
  * c->cand is who it was. */
 bool attempt_next(struct call *c);
-/* One more may follow: attempts, time and the route's budget allow it. Takes from the budget. */
+/* One more may follow: attempts, time and the route's budget allow it. Takes from the budget: who
+ * sends it is `retrying`, or gives it back. */
 bool attempt_may_follow(struct call *c);
+/* The next attempt of `c` has been granted, and was not sent. */
+static inline void attempt_gave_up(struct call *c)
+{
+    CHECK(!c->retrying);
+    retry_budget_return(call_budget(c));
+}
 /* It failed: health is told, and the record ends. */
 void attempt_learn(struct call *c, const struct attempt_failure *f);
 

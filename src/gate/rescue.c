@@ -381,6 +381,7 @@ static bool go_on(struct call *c)
     r->joined = r->dropping = false;
     r->trimmed = without_trailing_space(buf_str(&r->text)).n < buf_size(&r->text);
     metric_count(c->gate->set.metrics, RESCUES);
+    c->retrying = true;
     attempt_start(c);
     return true;
 }
@@ -419,7 +420,7 @@ bool rescue_try(struct call *c)
     c->failed = false;
     if (go_on(c))
         return true;
-    retry_budget_return(call_budget(c));
+    attempt_gave_up(c);
     buf_clear(&c->gate->out); /* what was in it went already */
     return false;
 }
@@ -433,7 +434,7 @@ void rescue_failed(struct call *c, const struct attempt_failure *f)
     if (is_worth_it(c) && attempt_may_follow(c)) {
         if (go_on(c))
             return;
-        retry_budget_return(call_budget(c));
+        attempt_gave_up(c);
     }
     buf_clear(&c->gate->out);
     stream_say_error(c, &c->fail); /* of the one who broke off: the client saw that one */

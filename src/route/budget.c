@@ -34,18 +34,27 @@ void retry_budget_call(struct retry_budget *b, msec now)
     b->calls++;
 }
 
-bool retry_budget_take(struct retry_budget *b, msec now)
+bool retry_budget_take(struct retry_budget *b, bool panic, msec now)
 {
     roll(b, now);
-    if (sliding(b->retries, b->retries_before, now) >=
-        sliding(b->calls, b->calls_before, now) / RETRY_SHARE + RETRY_FLOOR)
+    const bool few = b->active < RETRY_FLOOR && !panic;
+    if (!few && sliding(b->retries, b->retries_before, now) >=
+                    sliding(b->calls, b->calls_before, now) / RETRY_SHARE)
         return false;
     b->retries++;
+    b->active++;
     return true;
+}
+
+void retry_budget_over(struct retry_budget *b)
+{
+    CHECK(b->active > 0);
+    b->active--;
 }
 
 void retry_budget_return(struct retry_budget *b)
 {
+    retry_budget_over(b);
     if (b->retries) /* 0: the window has turned meanwhile */
         b->retries--;
 }
@@ -118,6 +127,7 @@ void budget_unref(struct budgets *t, struct retry_budget *budget)
     CHECK(b->refs > 0);
     if (--b->refs)
         return;
+    CHECK(b->budget.active == 0); /* a call outlived its generation */
     CHECK(map_take(&t->by_name[b->kind], b->name) == b);
     mem_free(b);
 }

@@ -2,11 +2,17 @@
 /*
  * budget - how many retries a route may afford: RELIABILITY §7.
  *
- * Retries are a share of the calls of the same route in the same window, and a few more, so that an
- * outage is not doubled by those who suffer from it (U15). Each logical model has a budget of its
- * own, and each provider one for the calls that name it or a model of it directly: what one route
- * spends on its broken targets must not leave another without its retry. A call counts on the route
- * it asked for, also while it is served by one of its fallbacks.
+ * Retries are a share of the calls of the same route in the same window, so that an outage is not
+ * doubled by those who suffer from it (U15); and whatever that share, a few may be under way at one
+ * time: a route that is seldom called has no share to speak of, and its calls must not fail for
+ * that. (A few per window instead left the fourth of five agents without its answer when their
+ * provider died; a few at a time is what Envoy's retry budgets grant.) Where refusals come at once
+ * a few at a time can be many: the breakers end that, after some failures of each, and when all are
+ * broken there is the share alone. Each
+ * logical model has a budget of its own, and each provider one for the calls that name it or a
+ * model of it directly: what one route spends on its broken targets must not leave another without
+ * its retry. A call counts on the route it asked for, also while it is served by one of its
+ * fallbacks.
  *
  * Budgets are kept by name and counted by reference. A generation of the configuration holds those
  * it names; as the next one is made before the last one goes, a reload keeps the counts, and what
@@ -21,7 +27,7 @@
 
 #define RETRY_WINDOW_MS 10000
 #define RETRY_SHARE     5 /* one retry for five calls … */
-#define RETRY_FLOOR     3 /* … and a few more in any window */
+#define RETRY_FLOOR     3 /* … and so many at one time in any case */
 
 /* A hedge counts as a retry, and besides of all calls so many in a hundred, one at least. */
 #define HEDGE_PERCENT 2
@@ -31,11 +37,14 @@ struct retry_budget {
     msec window;
     unsigned calls, retries, hedges;
     unsigned calls_before, retries_before; /* in the window before this one */
+    unsigned active;                       /* retries that have not ended */
 };
 void retry_budget_call(struct retry_budget *b, msec now);
-bool retry_budget_take(struct retry_budget *b, msec now);
-/* What was taken just now was not needed: nobody was left to try. */
-void retry_budget_return(struct retry_budget *b);
+/* True: one more may be sent, and each ends by one of the two below. `panic`: all that could serve
+ * are broken, so that it would hardly help. */
+bool retry_budget_take(struct retry_budget *b, bool panic, msec now);
+void retry_budget_return(struct retry_budget *b); /* it was not sent: nobody was left to try */
+void retry_budget_over(struct retry_budget *b);   /* it has ended, however */
 
 bool retry_budget_hedge(struct retry_budget *b, msec now);
 void retry_budget_unhedge(struct retry_budget *b); /* it was not sent */

@@ -228,11 +228,19 @@ void run_first(struct run *r, struct run_call *c)
     run_push(r, r->now + rounded(c->fate.rest_ms), HAPPENS_END, c);
 }
 
+static void retry_over(struct run_call *c)
+{
+    if (c->retrying)
+        retry_budget_over(c->budget);
+    c->retrying = false;
+}
+
 static void end_record(struct run *r, struct run_call *c, enum figures_end how)
 {
     const uint64_t tokens = how == FIGURES_SERVED ? (uint64_t)c->usage.output : 0;
     figures_end(&c->cand.health->figures, r->now, c->attempt_began, c->attempt_first, how, tokens);
     candidate_probe_over(&c->cand);
+    retry_over(c);
     c->at->in_flight--;
     if (how != FIGURES_SERVED) {
         r->result->wasted++;
@@ -320,12 +328,14 @@ static bool try_more(struct run *r, struct run_call *c, const struct retry_rule 
     if (out_of_attempts(r, c))
         return false;
     if (next_candidate(r, c)) {
+        c->retrying = true;
         start(r, c);
         return true;
     }
     if (rule->where != RETRY_ANYWHERE || r->now + rule->wait_ms >= c->deadline)
         return false;
     c->same_tries++;
+    c->retrying = true;
     run_push(r, r->now + (rule->wait_ms ? rule->wait_ms : 1), HAPPENS_AGAIN, c);
     return true;
 }
@@ -337,7 +347,7 @@ void run_failure(struct run *r, struct run_call *c)
     learn(r, c, &f);
     if (rule.where == RETRY_NOWHERE || !routing_of(r)->fallback || !enough_time(r, c)) {
         give_up(r, c, SIM_END_TIME);
-    } else if (!retry_budget_take(c->budget, r->now)) {
+    } else if (!retry_budget_take(c->budget, c->plan.panic, r->now)) {
         give_up(r, c, SIM_END_BUDGET);
     } else if (!try_more(r, c, &rule)) {
         retry_budget_return(c->budget);

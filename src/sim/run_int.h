@@ -19,6 +19,7 @@ struct happening {
 struct run_call {
     const struct conf_route *route; /* that it asked for */
     struct retry_budget *budget;
+    bool retrying; /* it counts as one of the budget's */
     struct sim_usage usage;
     uint64_t session;
     msec began, first, deadline;
