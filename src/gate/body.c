@@ -175,10 +175,10 @@ static void op_reply(struct call *c, jval root)
 /* Whoever takes the events of a body. What a filter gives does not lie in the body. */
 static bool prepare(struct call *c)
 {
-    if (rescue_is_on(c)) /* the rest of a stream came as a body */
-        return true;
     if (!tap_prepare(c))
         return false;
+    if (rescue_is_on(c)) /* the rest of a stream came as a body */
+        return true;
     return c->peek.stream ? encoder_prepare(c) : c->same || collect_prepare(c, !c->chain);
 }
 

@@ -552,7 +552,8 @@ void call_fail_kind(struct call *c, enum err kind, str message, str code);
 void call_answered(struct call *c);
 
 /* settle.c */
-void settle_attempt(struct call *c); /* usage and charge of the attempt that is over */
+/* Usage and charge of the attempt that is over; `least`: what it said of its answer's tokens. */
+void settle_attempt(struct call *c, uint64_t least);
 void call_settle(struct call *c, bool client_gone);
 
 /* count.c: /v1/messages/count_tokens and its kin */

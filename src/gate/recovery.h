@@ -5,7 +5,7 @@
  *     before the commit point   again.c    the same target, asked otherwise
  *                               attempt.c  another one (route/retry.h decides)
  *                               hedge.c    another one beside it
- *     behind it                 rescue.c   another one goes on with the answer
+ *     behind it                 rescue*.c  another one goes on with the answer
  *     apart from calls          probe.c    is somebody there again?
  *                               refusal.c  the operator is told of a bad key
  */
@@ -59,6 +59,9 @@ void rescue_event(struct call *c, const struct ir_event *ev); /* what the client
 bool rescue_try(struct call *c);
 void rescue_failed(struct call *c,
                    const struct attempt_failure *f); /* who was to go on could not */
+jtext rescue_text(const struct call *c); /* what it goes on with; absent where it is not on */
+/* rescue_request.c: … without the white space at its end, which is not sent */
+jtext rescue_trim(jtext s);
 /* … with the answer so far in it; nothing where it is not on. False: no memory. */
 bool rescue_request(struct call *c, struct ir_request *r);
 void rescue_settle(struct call *c);        /* usage and charge of all parts */

@@ -98,6 +98,8 @@ void call_reply_lines(struct call *c, str content_type, struct buf *b)
     if (c->peek.stream && c->route)
         buf_lit(b, "cache-control: no-cache\r\nx-accel-buffering: no\r\n");
     call_weir_lines(c, b);
+    if (c->rescue && c->req->head->minor > 0) /* RFC 9110, 6.6.2 */
+        buf_lit(b, "trailer: x-weir-rescued, x-weir-fallback\r\n");
     if (c->lossy.n) {
         buf_lit(b, "x-weir-lossy: ");
         ir_lossy_print(&c->lossy, b);

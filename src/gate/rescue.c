@@ -11,28 +11,40 @@
  *     first    START  "The capital of Fr"x   │
  *     second                      START  "ance is Paris."  STOP FINISH END
  *
- * Only where it can be done cleanly: the open block is text, no call or other block was begun, one
- * choice. The stream is decoded and encoded anew from its beginning, also where both sides speak
- * one language, for only an encoder that has seen the beginning can write the rest: one start,
- * block indices without a gap, one end. What the second one thinks about its first words is
- * dropped: it would stand in the middle of a text.
+ * Only where it can be done cleanly: the open block is text, or the last one was and has ended; no
+ * call or other block was begun; one choice. Behind a text that has ended the second one begins a
+ * block of its own: more text, a call, or none and the answer was whole. An answer that is nothing
+ * but thoughts so far is not gone on with: they are signed by who thought them, and the next turn
+ * would show one provider the signature of another, which refuses it. The stream is decoded and
+ * encoded anew from its beginning, also where both sides speak one language, for only an encoder
+ * that has seen the beginning can write the rest: one start, block indices without a gap, one end.
+ * What the second one thinks about its first words is dropped: it would stand in the middle of a
+ * text.
+ *
+ * The operator's filters stand before all of this: what is repeated is what the client got, and who
+ * goes on has filters of its own from its first word. All but one, IR_FILTER_EXIT: there the text
+ * is an argument of a call, and no model goes on with half a call.
  *
  * Whether a target goes on with a message is dialect_opts.prefill, and a back that cannot say it
  * tells by the loss "messages.prefill". White space at the end is not sent (Anthropic refuses it),
  * and what the second one begins with is dropped then.
  *
  * The parts are attempts of their own, in the log and for the breakers; each is paid for at its own
- * target, and the call's usage is their sum. A stream whose pings are comments says so in one.
+ * target, and the call's usage is their sum. The client is told in the trailer of the stream, whose
+ * head said who began; a stream whose pings are comments says so in one, too.
  */
 #include "gate/recovery.h"
 
-#define TEXT_MAX        (1u << 20) /* of an answer; a longer one is not gone on with */
-#define BYTES_PER_TOKEN 4
+#include "http/h1_write.h"
+
+#define TEXT_MAX    (1u << 20) /* of an answer; a longer one is not gone on with */
+#define TRAILER_MAX 8192
 
 struct rescue {
     struct buf text; /* of the answer so far, as the client got it: a jtext */
     uint32_t block;  /* of the client's: the open one, else the next to be opened */
     bool open;       /* … is a text that is open */
+    bool between;    /* … was a text, and has ended; nothing was begun since */
     bool barred;     /* there is more to the answer than text */
     unsigned times;  /* that others began to go on */
     unsigned paid;   /* attempts whose usage is in `usage` */
@@ -42,11 +54,14 @@ struct rescue {
     bool joined;   /* his first text has found its place */
     bool dropping; /* in a block that the client does not get */
     bool trimmed;  /* white space was cut from the end: his own at the beginning goes too */
+    bool opening;  /* his first text begins a block, with its first word: he may have none */
+    str told;      /* who went on, for the trailer: "b/large, c/small" */
 };
 
 bool call_may_be_rescued(const struct call *c)
 {
-    return c->peek.stream && !c->op && c->found.route->rescue && !c->chain;
+    return c->peek.stream && !c->op && c->found.route->rescue &&
+           !(transform_filters(c) & IR_FILTER_EXIT);
 }
 
 bool rescue_is_on(const struct call *c)
@@ -90,10 +105,12 @@ static void note(struct rescue *r, const struct ir_event *ev)
     switch (ev->type) {
     case IR_EV_BLOCK_START:
         r->open = ev->kind == IR_TEXT;
+        r->between = false;
         r->block = ev->block;
         r->barred |= ev->kind != IR_TEXT && ev->kind != IR_THINKING && ev->kind != IR_REDACTED;
         break;
     case IR_EV_BLOCK_STOP:
+        r->between = r->open;
         r->open = false;
         r->block = ev->block + 1;
         break;
@@ -134,31 +151,33 @@ static size_t leading_space(jtext s)
     return n;
 }
 
-/* The jtext without the white space at its end. A backslash is an escape's only when the number of
- * those before it is even. */
-static jtext without_trailing_space(jtext s)
+/* Behind the stream, in any language: who else wrote at it, and under which model's name where that
+ * is not the one asked for. No memory: the log has it. */
+static void tell_behind(struct call *c, const struct attempt_record *t)
 {
-    for (;;) {
-        size_t slashes = 0;
-        if (s.n && s.p[s.n - 1] == ' ') {
-            s.n--;
-            continue;
-        }
-        if (s.n < 2 || !memchr("ntr", s.p[s.n - 1], 3))
-            return s;
-        while (slashes < s.n - 1 && s.p[s.n - 2 - slashes] == '\\')
-            slashes++;
-        if (slashes % 2 == 0)
-            return s;
-        s.n -= 2;
-    }
+    struct rescue *r = c->rescue;
+    struct arena *a = &c->req->arena;
+    const str one =
+        arena_strf(a, STR_FMT "/" STR_FMT, STR_ARG(t->provider->name), STR_ARG(t->model));
+    const str all =
+        r->told.n ? arena_strf(a, STR_FMT ", " STR_FMT, STR_ARG(r->told), STR_ARG(one)) : one;
+    struct buf b = BUF_INIT(TRAILER_MAX);
+    if (all.n && h1_write_header(&b, STR("x-weir-rescued"), all))
+        r->told = all;
+    if (c->route != c->found.route)
+        h1_write_header(&b, STR("x-weir-fallback"), c->route->name);
+    const str lines = b.failed ? STR_NONE : arena_dup(a, buf_str(&b));
+    if (lines.n)
+        reply_trailer(c->req, lines);
+    buf_fini(&b);
 }
 
-/* A client that knows comments is told; in its own words where it has none, it is not. */
+/* A client that knows comments is told at the joint. */
 static void announce(struct call *c)
 {
     const struct attempt_record *t = attempt_record_of(c);
     const struct dialect_front *front = c->front->front;
+    tell_behind(c, t);
     const bool comments = front->ping.p[0] == ':' || str_has_prefix(front->ping, STR("event:"));
     if (!comments || !str_has_prefix(front->stream_type, STR("text/event-stream")))
         return;
@@ -186,7 +205,8 @@ static void join_start(struct call *c, struct ir_event *ev)
         return;
     }
     if (!r->joined && ev->kind == IR_TEXT) {
-        r->joined = true; /* it goes on in the client's own block */
+        r->joined = true; /* it goes on in the client's own block, where that is open */
+        r->opening = !r->open;
         return;
     }
     close_text(c);
@@ -207,7 +227,24 @@ static void join_delta(struct call *c, struct ir_event *ev)
     }
     attempt_content(c);
     ev->block = r->block;
-    emit(c, ev);
+    if (r->opening && ev->delta.text.n) {
+        struct ir_event start = {.type = IR_EV_BLOCK_START, .kind = IR_TEXT, .block = r->block};
+        r->opening = false;
+        emit(c, &start);
+    }
+    if (!r->opening)
+        emit(c, ev);
+}
+
+/* The end of a block. One that was never begun for the client has none. */
+static void join_stop(struct call *c, struct ir_event *ev)
+{
+    struct rescue *r = c->rescue;
+    const bool unseen = r->dropping || r->opening;
+    r->dropping = r->opening = false;
+    ev->block = r->block;
+    if (!unseen)
+        emit(c, ev);
 }
 
 /* One event of who goes on, as the next one of the answer that the client has begun to read. */
@@ -229,10 +266,7 @@ static void join(struct call *c, struct ir_event *ev)
         join_delta(c, ev);
         return;
     case IR_EV_BLOCK_STOP:
-        ev->block = r->block;
-        if (!r->dropping)
-            emit(c, ev);
-        r->dropping = false;
+        join_stop(c, ev);
         return;
     case IR_EV_USAGE:
         sum = r->usage;
@@ -263,75 +297,9 @@ void rescue_event(struct call *c, const struct ir_event *ev)
         emit(c, ev);
 }
 
-/* ---- the request */
-
-/* The messages, for the last of them changes: the others share their blocks with the original. */
-static struct ir_message *copy_messages(struct arena *a, const struct ir_message *m)
+jtext rescue_text(const struct call *c)
 {
-    struct ir_message *first = NULL, **at = &first;
-    for (; m; m = m->next) {
-        struct ir_message *copy = arena_new(a, struct ir_message);
-        if (!copy)
-            return NULL;
-        *copy = *m;
-        copy->next = NULL;
-        *at = copy;
-        at = &copy->next;
-    }
-    return first;
-}
-
-/* The blocks of a message that the client itself had begun, to be gone on with. */
-static bool copy_blocks(struct arena *a, struct ir_message *m)
-{
-    const struct ir_block *b = m->blocks;
-    m->tail = &m->blocks;
-    m->blocks = NULL;
-    for (; b; b = b->next) {
-        struct ir_block *copy = arena_new(a, struct ir_block);
-        if (!copy)
-            return false;
-        *copy = *b;
-        copy->next = NULL;
-        *m->tail = copy;
-        m->tail = &copy->next;
-    }
-    return true;
-}
-
-static struct ir_message *last_of(struct ir_message *m)
-{
-    while (m && m->next)
-        m = m->next;
-    return m;
-}
-
-/* Thinking is off, for Anthropic knows no begun answer with it; and the text so far is a part of
- * the answer's limit. */
-bool rescue_request(struct call *c, struct ir_request *r)
-{
-    struct arena *a = &c->req->arena;
-    if (!rescue_is_on(c))
-        return true;
-    const jtext said = without_trailing_space(buf_str(&c->rescue->text));
-    r->messages = copy_messages(a, r->messages);
-    if (!r->messages)
-        return false;
-    struct ir_message *last = last_of(r->messages), **tail = &last->next;
-    if (last->role != IR_ASSISTANT)
-        last = ir_add_message(a, &tail, IR_ASSISTANT);
-    else if (!copy_blocks(a, last))
-        return false;
-    struct ir_block *b = last ? ir_add_block(a, &last->tail, IR_TEXT) : NULL;
-    if (!b)
-        return false;
-    b->text.text = arena_dup(a, said); /* the buffer grows under the feet of what is being sent */
-    r->reasoning = (struct ir_reasoning){.mode = IR_THINK_OFF};
-    r->n = 0;
-    const uint64_t tokens = said.n / BYTES_PER_TOKEN;
-    if (r->max_tokens)
-        r->max_tokens = r->max_tokens > tokens ? r->max_tokens - tokens : 1;
-    return b->text.text.p != NULL;
+    return rescue_is_on(c) ? buf_str(&c->rescue->text) : STR_NONE;
 }
 
 /* ---- who goes on */
@@ -350,6 +318,8 @@ static bool can_go_on(struct call *c)
     struct dialect_opts opts = b->opts;
     if (!b->dialect || !b->dialect->back)
         return false;
+    if (transform_remedies(c) & CONF_REMEDY_TOOL_USE)
+        return false;
     quirk_fill(&opts, &b->quirks, c->cand->target->model);
     switch (opts.prefill) {
     case PREFILL_PLAIN:
@@ -365,21 +335,41 @@ static bool can_go_on(struct call *c)
     return false;
 }
 
+/* The next target that goes on with an answer, is c->cand; false: there is none, and it is who it
+ * was. Those that cannot are passed over: they leave no trace, not even of a fallback model's. */
+static bool somebody_else(struct call *c)
+{
+    const struct conf_route *was = c->route;
+    struct candidate broke;
+    bool found = false;
+    candidate_take(&broke, c->cand);
+    while (!found && attempt_next(c))
+        found = can_go_on(c);
+    if (found) {
+        candidate_release(&broke);
+        return true;
+    }
+    candidate_release(c->cand);
+    c->chosen = broke;
+    c->route = was;
+    c->known = NULL;
+    return false;
+}
+
 /* Somebody else, or the same once more where nobody else is: its breaker is not open yet. */
 static bool go_on(struct call *c)
 {
     struct rescue *r = c->rescue;
     const msec now = loop_now(c->gate->loop);
-    bool found = false;
-    while (!found && attempt_next(c))
-        found = can_go_on(c);
+    bool found = somebody_else(c);
     if (!found && !r->times)
         found = can_go_on(c) && health_state(c->cand->health, now) == HEALTH_OK;
     if (!found)
         return false;
+    CHECK(c->cand == &c->chosen);
     r->times++;
-    r->joined = r->dropping = false;
-    r->trimmed = without_trailing_space(buf_str(&r->text)).n < buf_size(&r->text);
+    r->joined = r->dropping = r->opening = false;
+    r->trimmed = rescue_trim(buf_str(&r->text)).n < buf_size(&r->text);
     metric_count(c->gate->set.metrics, RESCUES);
     c->retrying = true;
     attempt_start(c);
@@ -391,11 +381,8 @@ static bool go_on(struct call *c)
 static void pay(struct call *c)
 {
     struct rescue *r = c->rescue;
-    const uint64_t said = c->usage.output;
     c->usage.has &= ~USAGE_HAS_OUTPUT;
-    settle_attempt(c);
-    if (c->usage.output < said)
-        c->usage.output = said;
+    settle_attempt(c, c->usage.output);
     usage_add(&r->usage, &c->usage);
     if (c->charged) {
         r->charge.cost.usd += c->charge.cost.usd;
@@ -411,8 +398,8 @@ static void pay(struct call *c)
 bool rescue_try(struct call *c)
 {
     struct rescue *r = c->rescue;
-    if (!r || r->barred || !r->open || !is_worth_it(c) ||
-        !without_trailing_space(buf_str(&r->text)).n || !attempt_may_follow(c))
+    if (!r || r->barred || !(r->open || r->between) || !is_worth_it(c) ||
+        !rescue_trim(buf_str(&r->text)).n || !attempt_may_follow(c))
         return false;
     if (!stream_flush(c))
         return true;

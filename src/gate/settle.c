@@ -100,9 +100,11 @@ static void count_outcome(struct call *c, unsigned status, uint64_t ms)
     metric_add(&m->usd, (uint64_t)c->charge.cost.usd);
 }
 
-void settle_attempt(struct call *c)
+void settle_attempt(struct call *c, uint64_t least)
 {
     complete_usage(c);
+    if (c->usage.output < least)
+        c->usage.output = least;
     charge(c);
     if (c->bind)
         count_usage(c);

@@ -47,7 +47,7 @@ bool stream_begin(struct call *c)
             stream_keepalive(c);
         return true;
     }
-    return goes_on || prepare_writer(c);
+    return goes_on ? tap_prepare(c) : prepare_writer(c);
 }
 
 /* ---- raw events that lie side by side in what was read: one slice, not copied */

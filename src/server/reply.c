@@ -122,7 +122,27 @@ bool reply_start(struct request *r, unsigned status, str lines)
     return false;
 }
 
-#define PIECES_MAX 4 /* head, chunk size, bytes, end of the chunk */
+void reply_trailer(struct request *r, str lines)
+{
+    CHECK(r->streaming && !r->draining && !r->gone);
+    ASSERT(str_has_suffix(lines, STR("\r\n")));
+    r->trailer = lines;
+}
+
+/* The end of a chunk, or the last one, with the trailer that there may be. How many pieces. */
+static size_t end_chunk(const struct request *r, bool after_bytes, bool last, struct iovec *iov)
+{
+    if (!last || !r->trailer.n) {
+        iov[0] = str_iov(!last ? H1_CHUNK_END : after_bytes ? STR("\r\n0\r\n\r\n") : H1_CHUNK_LAST);
+        return 1;
+    }
+    iov[0] = str_iov(after_bytes ? STR("\r\n0\r\n") : STR("0\r\n"));
+    iov[1] = str_iov(r->trailer);
+    iov[2] = str_iov(STR("\r\n"));
+    return 3;
+}
+
+#define PIECES_MAX 6 /* head, chunk size, bytes, end of the chunk; or that with a trailer */
 
 /* The pieces of a write of `bytes`; a chunk's size is printed to `size`. How many there are. */
 static size_t frame(struct request *r, str bytes, bool last, char *size, struct iovec *iov)
@@ -138,11 +158,11 @@ static size_t frame(struct request *r, str bytes, bool last, char *size, struct 
     } else if (r->chunked && bytes.n) {
         iov[n++] = str_iov(str_of(size, h1_chunk_prefix(size, bytes.n)));
         iov[n++] = str_iov(bytes);
-        iov[n++] = str_iov(last ? STR("\r\n0\r\n\r\n") : H1_CHUNK_END);
+        n += end_chunk(r, true, last, iov + n);
     } else if (bytes.n) {
         iov[n++] = str_iov(bytes);
     } else if (r->chunked && last) {
-        iov[n++] = str_iov(H1_CHUNK_LAST);
+        n += end_chunk(r, false, true, iov + n);
     }
     ASSERT(n <= PIECES_MAX);
     return n;

@@ -67,6 +67,7 @@ struct request {
     char *body_mem;           /* of the arena, or, with body_cap, of the body pool */
     size_t body_len, body_cap;
     str held_head;    /* reply head that waits for the first body bytes */
+    str trailer;      /* field lines behind the last chunk; usually none */
     struct buf *last; /* in the arena: the queue refers to these bytes; NULL: to none of ours */
     bool known;       /* the handler was called with it */
     bool replied;     /* a head was given */
@@ -140,6 +141,10 @@ bool reply_data(struct request *r, str bytes, bool last);
  * the caller's. The request may be over on return: touch it no more. */
 void reply_last(struct request *r, struct buf *bytes);
 bool reply_flush(struct request *r); /* send a held head alone */
+/* Field lines ("name: value\r\n" each; they live as long as the request) that stand behind the last
+ * byte of a stream: what its head could not know (RFC 9112, 7.1.2). Later ones replace those that
+ * were given before. A client of HTTP/1.0 gets none, and any may ignore them. */
+void reply_trailer(struct request *r, str lines);
 size_t reply_queued(const struct request *r);
 /* Cut the connection without a proper end: the only way left to say that a stream is broken. */
 void reply_abort(struct request *r);

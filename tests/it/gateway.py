@@ -247,3 +247,27 @@ def config(*ups, extra="", timeouts="connect: 2s, firstByte: 5s, idle: 5s", opti
     for n in names[1:]:
         text += f"  - {{ name: m{n}, targets: [ {{ use: {n}/up }} ] }}\n"
     return text + extra
+
+
+def one_model(
+    *ups, regions=(), options="", extra="", strategy="weighted_round_robin", of_provider=""
+):
+    """A configuration with one model, `m`, on all of these providers, `a`, `b`, …"""
+    text, uses = "listen: 127.0.0.1:@PORT@\nworkers: 1\nproviders:\n", []
+    for i, up in enumerate(ups):
+        name = "abcdefgh"[i]
+        row = "timeouts: { connect: 2s, firstByte: 5s, idle: 5s }"
+        if of_provider:
+            row += f", {of_provider}"
+        if regions:
+            row += f", region: {regions[i]}"
+        text += provider(name, up, "[up]", row)
+        uses.append(f"{{ use: {name}/up }}")
+    text += f"models:\n  - {{ name: m, targets: [ {', '.join(uses)} ], strategy: {strategy}"
+    return text + (f", {options}" if options else "") + " }\n" + extra
+
+
+def begin_a_window():
+    """Retries are a share of the calls of a window of ten seconds: not at its very end."""
+    while time.monotonic() % 10 > 6:
+        time.sleep(0.1)

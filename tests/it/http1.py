@@ -20,6 +20,7 @@ class Response:
     def __init__(self, status, reason, headers):
         self.status, self.reason, self.headers = status, reason, headers
         self.body, self.complete, self.trailing = b"", False, b""
+        self.trailers = []  # fields behind a chunked body
 
     def get(self, name, default=None):
         for key, value in self.headers:
@@ -154,11 +155,26 @@ class Conn:
                 return None
         line, _, self.buffer = self.buffer.partition(b"\r\n")
         size = int(line.split(b";")[0], 16)
+        if size == 0:
+            return self.trailer()
         data = self.exactly(size + 2)
         if len(data) < size + 2:
             self.partial = data[:size]
             return None
         return data[:size]
+
+    def trailer(self):
+        """What stands behind the last chunk, up to the blank line; None where that was cut."""
+        self.trailers = []
+        while True:
+            while b"\r\n" not in self.buffer:
+                if not self.more():
+                    return None
+            line, _, self.buffer = self.buffer.partition(b"\r\n")
+            if not line:
+                return b""
+            name, _, value = line.decode("latin-1").partition(":")
+            self.trailers.append((name, value.strip()))
 
     def response(self, method="POST"):
         r = self.head()
@@ -170,6 +186,8 @@ class Conn:
                 r.body += chunk
             r.body += self.partial
             r.complete = chunk == b""
+            if r.complete:
+                r.trailers = self.trailers
         elif r.get("content-length") is not None:
             length = int(r.get("content-length"))
             r.body = self.exactly(length)

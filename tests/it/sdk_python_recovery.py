@@ -7,8 +7,9 @@ import threading
 import time
 
 import pytest
+from gateway import begin_a_window, one_model
 from sdk_python import pytestmark as packages
-from test_recovery import begin_a_window, begun, one_model
+from test_rescue import begun
 from turns import Turn, stream, stream_type, whole
 
 pytestmark = packages

@@ -8,41 +8,18 @@ import gateway
 import http1
 import pytest
 import turns
-from fronts import CHAT, assert_served, assert_stream_error
-from turns import Tool, Turn
-from upstream import RST, events, refuses, says
+from fronts import CHAT, assert_served
+from gateway import begin_a_window, one_model
+from turns import Turn
+from upstream import refuses, says
 
 A = Turn(text="This is a.")
-
-
-def one_model(
-    *ups, regions=(), options="", extra="", strategy="weighted_round_robin", of_provider=""
-):
-    """A configuration with one model, `m`, on all of these providers, `a`, `b`, …"""
-    text, uses = "listen: 127.0.0.1:@PORT@\nworkers: 1\nproviders:\n", []
-    for i, up in enumerate(ups):
-        name = "abcdefgh"[i]
-        row = "timeouts: { connect: 2s, firstByte: 5s, idle: 5s }"
-        if of_provider:
-            row += f", {of_provider}"
-        if regions:
-            row += f", region: {regions[i]}"
-        text += gateway.provider(name, up, "[up]", row)
-        uses.append(f"{{ use: {name}/up }}")
-    text += f"models:\n  - {{ name: m, targets: [ {', '.join(uses)} ], strategy: {strategy}"
-    return text + (f", {options}" if options else "") + " }\n" + extra
 
 
 def ask_often(w, times):
     with http1.Conn(w.port) as conn:
         for _ in range(times):
             assert_served(CHAT, conn.call("POST", CHAT.path, CHAT.body()), A.text)
-
-
-def begin_a_window():
-    """Retries are a share of the calls of a window of ten seconds: not at its very end."""
-    while time.monotonic() % 10 > 6:
-        time.sleep(0.1)
 
 
 def test_U14_a_region_goes_and_comes_back(weir, upstream):
@@ -106,152 +83,6 @@ def test_U18_the_operator_is_told_of_a_refused_key(weir, upstream):
     assert len(said) == 1 and "status 401" in said[0] and "provider-secret" not in w.said()
     metrics = http1.call(w.port, "GET", "/metrics").body.decode()
     assert 'weir_provider_keys_refused_total{provider="a"} 1' in metrics, metrics
-
-
-# ---- answers that break off in mid-text
-
-
-WHOLE = Turn(text="The capital of France is Paris, and it has been so for long.", output=17)
-
-
-def breaks_off(turn, after, end=RST):
-    """The beginning of the answer's stream, and then nothing, or worse."""
-
-    def answer(x):
-        listing = turns.stream(x.dialect, turn, "up", True)
-        events(listing[:after], end=end, kind=turns.stream_type(x.dialect))(x)
-
-    return answer
-
-
-def begun(request):
-    """The text that the provider is asked to go on with."""
-    last = request.json["messages"][-1]
-    if last["role"] != "assistant":
-        return None
-    content = last["content"]
-    return content if isinstance(content, str) else "".join(p["text"] for p in content)
-
-
-def goes_on(turn):
-    """Says what is missing of it, as a model does: with the blank that the begun part lost."""
-
-    def answer(x):
-        said = begun(x.request)
-        assert turn.text.startswith(said), said
-        rest = Turn(text=turn.text[len(said) :], output=turn.output, input=turn.input)
-        says(rest)(x)
-
-    return answer
-
-
-def rescued(w, front, ups, **fields):
-    r = front.ask(w.port, stream=True, **fields)
-    a = front.read(r)
-    assert r.status == 200 and r.complete, r
-    assert a.text == WHOLE.text, (a.text, r.body)
-    assert a.ended and not a.error and a.finish == "stop", r.body
-    return r, a
-
-
-@pytest.mark.parametrize("back", ["anthropic", "mistral"])
-@pytest.mark.parametrize("after", [5, 7])
-def test_U21_a_broken_answer_is_gone_on_with(weir, upstream, front, back, after):
-    """The first target dies in mid-text: another one gets what there is and says the rest. One
-    answer, whole, with the tokens of both, marked in the stream and in the log."""
-    a = upstream(back, default=breaks_off(WHOLE, after))
-    b = upstream(back, default=goes_on(WHOLE))
-    w = weir(one_model(a, b, strategy="priority", options="rescue: true"))
-    r, answer = rescued(w, front, (a, b))
-    assert a.hits == 1 and b.hits == 1
-    said = begun(b.requests[0])
-    assert said and said == said.rstrip() and WHOLE.text.startswith(said)
-    assert b": weir-rescued b\n\n" in r.body
-    assert answer.usage["input"] > 25 and answer.usage["output"] > WHOLE.output, answer.usage
-    log = w.access(r.get("x-weir-request-id"))
-    assert log["rescued"] == 1 and log["status"] == 200 and "error" not in log
-    assert [t["provider"] for t in log["attempts"]] == ["a", "b"] and "error" in log["attempts"][0]
-    assert log["usage"]["output_tokens"] == answer.usage["output"]
-    if back == "mistral":
-        assert b.requests[0].json["messages"][-1]["prefix"] is True
-
-
-def test_U21_rescue_crosses_languages(weir, upstream, front):
-    """An OpenAI-format provider dies, Anthropic's goes on; and the client's own begun answer stays
-    the beginning of what is gone on with."""
-    a = upstream("openai", default=breaks_off(WHOLE, 4))
-    b = upstream("anthropic", default=goes_on(WHOLE))
-    w = weir(one_model(a, b, strategy="priority", options="rescue: true"))
-    rescued(w, front, (a, b))
-    assert b.hits == 1
-
-
-def test_U21_who_goes_on_dies_too(weir, upstream, front):
-    """A third one says the rest of the rest."""
-    a = upstream("anthropic", default=breaks_off(WHOLE, 5))
-
-    def dies_again(x):
-        said = begun(x.request)
-        breaks_off(Turn(text=WHOLE.text[len(said) :]), 6)(x)
-
-    b = upstream("anthropic", default=dies_again)
-    c = upstream("anthropic", default=goes_on(WHOLE))
-    w = weir(one_model(a, b, c, strategy="priority", options="rescue: true"))
-    r, _ = rescued(w, front, (a, b, c))
-    assert (a.hits, b.hits, c.hits) == (1, 1, 1)
-    assert w.access(r.get("x-weir-request-id"))["rescued"] == 2
-
-
-def test_U21_one_that_cannot_go_on_is_passed_over(weir, upstream, front):
-    """OpenAI answers a begun answer anew: it is not asked. A refusal to go on leads to the next."""
-    a = upstream("anthropic", default=breaks_off(WHOLE, 5))
-    b = upstream("openai", default=says(A))
-    c = upstream("anthropic", default=refuses(503))
-    d = upstream("anthropic", default=goes_on(WHOLE))
-    w = weir(one_model(a, b, c, d, strategy="priority", options="rescue: true"))
-    rescued(w, front, (a, b, c, d))
-    assert (b.hits, c.hits, d.hits) == (0, 1, 1)
-
-
-def test_U21_nobody_can_go_on(weir, upstream, front):
-    """Then the stream ends with the error it would have ended with."""
-    a = upstream("openai", default=breaks_off(WHOLE, 4))
-    b = upstream("openai", default=says(A))
-    w = weir(one_model(a, b, strategy="priority", options="rescue: true"))
-    r = front.ask(w.port, stream=True)
-    answer = front.read(r)
-    assert WHOLE.text.startswith(answer.text) and answer.text
-    assert_stream_error(front, answer, "upstream")
-    assert b.hits == 0
-    assert "rescued" not in w.access(r.get("x-weir-request-id"))
-
-
-def test_U21_a_call_is_never_split(weir, upstream, front):
-    """A tool call was begun: what follows belongs to it, and nobody else can say it."""
-    turn = Turn(text="I look it up.", tools=(Tool("call_1", "look", {"what": "the weather"}),))
-    for after in (9, 11):
-        a = upstream("anthropic", default=breaks_off(turn, after))
-        b = upstream("anthropic", default=says(A))
-        w = weir(one_model(a, b, strategy="priority", options="rescue: true"))
-        answer = front.read(front.ask(w.port, stream=True, tools=("look",)))
-        assert_stream_error(front, answer, "upstream")
-        assert b.hits == 0
-
-
-def test_U21_without_the_option_nothing_is_rescued(weir, upstream, front):
-    a = upstream("anthropic", default=breaks_off(WHOLE, 5))
-    b = upstream("anthropic", default=goes_on(WHOLE))
-    w = weir(one_model(a, b, strategy="priority"))
-    assert_stream_error(front, front.read(front.ask(w.port, stream=True)), "upstream")
-    assert b.hits == 0
-
-
-def test_U21_rescue_leaves_whole_streams_alone(weir, upstream, front, back):
-    """With the option on, an answer that does not break is what it was."""
-    up = upstream(back, default=says(WHOLE))
-    w = weir(one_model(up, options="rescue: true"))
-    r, answer = rescued(w, front, (up,))
-    assert answer.usage["output"] == WHOLE.output and b"weir-rescued" not in r.body
 
 
 # ---- a second attempt beside a slow one
