@@ -6,10 +6,9 @@
 
 #include "base/check.h"
 
-#define MUCH_BETTER 0.5  /* of the time that was known */
-#define MANY_FAILED 0.2  /* of the attempts: then one that is answered is news */
-#define MUCH_SLOWER 2    /* times what is usual */
-#define REMEMBERED  0.25 /* samples that all that was known weighs, beside the news */
+#define MANY_FAILED 0.05 /* of the attempts: that is trouble */
+#define MUCH_SLOWER 2    /* times what is usual: so is that */
+#define REMEMBERED  0.1  /* samples that all that was known weighs, beside the news */
 
 _Static_assert(FAULT_COUNT <= FIGURES_FAULTS, "a place for each class");
 
@@ -46,12 +45,21 @@ static void forget(struct figures *f)
         scale(f, REMEMBERED / most);
 }
 
-static bool good_news(const struct figures *f, msec now, double ms)
+/* What is known of it, for whoever asks whether one more answer changes that. */
+static struct recovery_known known_of(const struct figures *f, msec now)
 {
-    if (!f->at || now - f->at < FIGURES_STALE_MS)
-        return false;
-    struct reading r = figures_read(f, f->at);
-    return r.error_rate > MANY_FAILED || (r.first_ms > 0 && ms < MUCH_BETTER * r.first_ms);
+    struct recovery_known k = {.error_rate = f->failed / (f->n + 1), .first_ms = -1};
+    if (f->firsts > 0)
+        k.first_ms = f->first_ms / f->firsts;
+    k.in_doubt = f->at && (now - f->at >= FIGURES_STALE_MS ||
+                           (f->usual_n && k.first_ms > MUCH_SLOWER * f->usual_ms));
+    return k;
+}
+
+void figures_recovered(struct figures *f, msec now)
+{
+    forget(f);
+    recovery_declare(&f->recovery, now, f->waiting, f->waiting_since);
 }
 
 void figures_begin(struct figures *f, msec now)
@@ -59,8 +67,7 @@ void figures_begin(struct figures *f, msec now)
     f->begun = now;
     f->in_flight++;
     f->waiting++;
-    if (f->news)
-        f->news--;
+    recovery_begin(&f->recovery);
     f->waiting_since += now;
 }
 
@@ -69,6 +76,7 @@ static void stop_waiting(struct figures *f, msec began)
     CHECK(f->waiting > 0 && f->waiting_since >= began);
     f->waiting--;
     f->waiting_since -= began;
+    recovery_waited(&f->recovery, began);
 }
 
 /* The 95th percentile without a store of samples: each one above it lifts it by a step, each one
@@ -94,12 +102,13 @@ msec figures_slow_ms(const struct figures *f)
 
 /* One answer began after so long. It may be over much later, so firsts are kept from outgrowing the
  * others here and not in fade(). */
-static void add_first(struct figures *f, msec now, double ms)
+static void add_first(struct figures *f, msec now, msec began, double ms)
 {
-    if (good_news(f, now, ms)) {
+    const struct recovery_known known = known_of(f, now);
+    if (recovery_is_old(&f->recovery, began))
+        return;
+    if (recovery_answer(&f->recovery, &known, ms, began, now, f->waiting, f->waiting_since))
         forget(f);
-        f->news = FIGURES_NEWS;
-    }
     if (f->firsts > FIGURES_SAMPLES - 1) {
         const double k = (FIGURES_SAMPLES - 1) / f->firsts;
         f->firsts *= k, f->first_ms *= k;
@@ -115,7 +124,7 @@ static void add_first(struct figures *f, msec now, double ms)
 void figures_first(struct figures *f, msec now, msec began)
 {
     stop_waiting(f, began);
-    add_first(f, now, (double)(now - began));
+    add_first(f, now, began, (double)(now - began));
 }
 
 /* It came whole: when it would have begun is guessed from the pace, where that is known. */
@@ -123,7 +132,7 @@ static void add_whole(struct figures *f, msec now, msec began, double tokens)
 {
     const double ms = (double)(now - began);
     const double pace = f->tokens > 0 ? f->tokens_ms / f->tokens : 0;
-    add_first(f, now, ms > pace * tokens ? ms - pace * tokens : 0);
+    add_first(f, now, began, ms > pace * tokens ? ms - pace * tokens : 0);
 }
 
 void figures_end(struct figures *f, msec now, msec began, msec first, enum figures_end how,
@@ -133,14 +142,16 @@ void figures_end(struct figures *f, msec now, msec began, msec first, enum figur
     f->in_flight--;
     if (!first)
         stop_waiting(f, began);
-    if (how == FIGURES_VOID)
+    if (how == FIGURES_VOID || recovery_is_old(&f->recovery, began))
         return;
     if (!first && how == FIGURES_SERVED)
         add_whole(f, now, began, (double)tokens);
     fade(f, now);
     f->n += 1;
-    if (how == FIGURES_FAILED)
+    if (how == FIGURES_FAILED) {
         f->failed += 1;
+        recovery_failed(&f->recovery);
+    }
     if (tokens > 1) {
         f->answers += 1;
         f->output += (double)tokens;
@@ -166,9 +177,11 @@ void figures_add(struct figures *sum, const struct figures *f, msec now)
     }
     sum->begun = f->begun > sum->begun ? f->begun : sum->begun;
     sum->in_flight += f->in_flight;
-    sum->waiting += f->waiting;
-    sum->waiting_since += f->waiting_since;
-    sum->news += f->news;
+    /* Who waited already when it became well waits for the answer of another time. */
+    ASSERT(f->recovery.old_waiting <= f->waiting);
+    sum->waiting += f->waiting - f->recovery.old_waiting;
+    sum->waiting_since += f->waiting_since - f->recovery.old_since;
+    sum->recovery.wanted += f->recovery.wanted;
 }
 
 /* ---- faults */
@@ -209,10 +222,12 @@ void figures_add_faults(struct figures *sum, const struct figures *f, msec now)
  * looks slow while it hangs. */
 static double with_waiting(const struct figures *f, msec now, double sum, double n)
 {
-    const double age = (double)now - (double)f->waiting_since / (f->waiting ? f->waiting : 1);
-    if (!f->waiting || (n > 0 && age <= sum / n))
+    const uint32_t waiting = f->waiting - f->recovery.old_waiting;
+    const msec since = f->waiting_since - f->recovery.old_since;
+    const double age = (double)now - (double)since / (waiting ? waiting : 1);
+    if (!waiting || (n > 0 && age <= sum / n))
         return n > 0 ? sum / n : -1;
-    return n > 0 ? (sum + age * f->waiting) / (n + f->waiting) : -1;
+    return n > 0 ? (sum + age * waiting) / (n + waiting) : -1;
 }
 
 struct reading figures_read(const struct figures *f, msec now)

@@ -11,9 +11,9 @@
  * Two things that plain averages get wrong stand in here:
  *   a target that hangs brings no samples at all, so attempts under way that have waited longer
  *   than the average count as samples of at least their age;
- *   a target nobody calls any more cannot show that it has recovered, so a sample that is much
- *   better than what was known of it, after a while without any, makes most of the old ones be
- *   forgotten, and asks for a few more calls soon (`news`). Who sends them is strategy.h's matter.
+ *   a target nobody calls any more cannot show that it has recovered: recovery.h is how good
+ * answers make the old ones be forgotten, and ask for more calls soon. Who sends them is
+ * strategy.h's matter.
  *
  * Pure: the clock comes as an argument. No allocation.
  */
@@ -22,29 +22,29 @@
 
 #include "base/time.h"
 #include "obs/fault.h"
+#include "route/recovery.h"
 
 #define FIGURES_FADE_MS  120000
 #define FIGURES_SAMPLES  30
-#define FIGURES_STALE_MS 200 /* without a sample for so long, a good one is news … */
-#define FIGURES_NEWS     3   /* … which so many calls more are to confirm */
+#define FIGURES_STALE_MS 200 /* without a sample for so long, what was known is in doubt */
 #define FIGURES_USUAL    1000
 #define FIGURES_SLOW_N   20 /* answers before the 95th percentile is one */
 #define FIGURES_FAULTS   8  /* FAULT_COUNT, and what makes it a vector's width: they fade at once */
 
 struct figures {
-    msec at;                     /* the sums are faded to this moment */
-    msec begun;                  /* when the last attempt was */
-    double n, failed;            /* attempts that ended, and those of them that failed */
-    double firsts, first_ms;     /* answers that began, and the time until then */
-    double tokens, tokens_ms;    /* made behind the first one, and the time it took */
-    double answers, output;      /* those whose tokens are known, and these */
-    double slow_ms;              /* that 19 of 20 answers begin within, estimated */
-    double usual_ms;             /* to the first token, of its last FIGURES_USUAL answers */
-    uint32_t usual_n;            /* … or of so many, until then */
-    uint32_t in_flight;          /* attempts under way … */
-    uint32_t waiting;            /* … and those of them whose answer has not begun */
-    uint32_t news;               /* attempts it should get soon, for it seems to have recovered */
-    msec waiting_since;          /* sum of the times at which those were sent */
+    msec at;                  /* the sums are faded to this moment */
+    msec begun;               /* when the last attempt was */
+    double n, failed;         /* attempts that ended, and those of them that failed */
+    double firsts, first_ms;  /* answers that began, and the time until then */
+    double tokens, tokens_ms; /* made behind the first one, and the time it took */
+    double answers, output;   /* those whose tokens are known, and these */
+    double slow_ms;           /* that 19 of 20 answers begin within, estimated */
+    double usual_ms;          /* to the first token, of its last FIGURES_USUAL answers */
+    uint32_t usual_n;         /* … or of so many, until then */
+    uint32_t in_flight;       /* attempts under way … */
+    uint32_t waiting;         /* … and those of them whose answer has not begun */
+    msec waiting_since;       /* sum of the times at which those were sent */
+    struct recovery recovery;
     float fault[FIGURES_FAULTS]; /* failed attempts by class, also of those that are not in `n` */
 };
 
@@ -64,6 +64,8 @@ void figures_fault(struct figures *f, msec now, enum fault how);
 /* The share of attempts that failed in each way: of all, for the classes that are not counted
  * against a target are not among its `n`. */
 void figures_faults(const struct figures *f, msec now, double ret[FAULT_COUNT]);
+/* Its breaker has closed: what was known before is forgotten, as far as errors and times go. */
+void figures_recovered(struct figures *f, msec now);
 
 /* What the sums say at a time. A negative figure is not known. */
 struct reading {

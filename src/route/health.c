@@ -164,8 +164,10 @@ void health_seems_well(struct health *h, msec now)
 void health_answers(struct health *h, msec now)
 {
     struct region *r = h->in_region.region;
-    if (h->open_until)
+    if (h->open_until) {
         h->closed_at = now;
+        figures_recovered(&h->figures, now);
+    }
     /* Not cool_until: who is cooling is sent nothing, so this is the answer to an older call, which
      * was let in before the limit was reached. */
     h->open_until = h->refused_until = 0;

@@ -2,6 +2,8 @@
 /* plan - candidates in order; see the header. */
 #include "route/plan.h"
 
+#include <math.h>
+
 #include "base/check.h"
 #include "base/hash.h"
 #include "base/mem.h"
@@ -143,6 +145,15 @@ static bool contends(enum plan_reason why)
     return why == REASON_FITS || why == REASON_PROBING;
 }
 
+/* Of several keys the one with the most room, and the surest. */
+static void take_best(struct contender *to, const struct candidate *c, unsigned needs,
+                      const struct plan_ask *ask, msec now)
+{
+    to->trial = fmin(to->trial, recovery_trial(&c->health->figures.recovery, now));
+    if (needs & STRATEGY_ROOM && to->room < 1)
+        to->room = fmax(to->room, filter_room(c, ask, now));
+}
+
 /* Whether one of the target's keys can serve; and what all of them together have shown, where the
  * strategy looks at that. */
 static bool can_serve(struct route_state *s, const struct snapshot *snap,
@@ -158,7 +169,8 @@ static bool can_serve(struct route_state *s, const struct snapshot *snap,
         return false;
     }
     enum plan_reason why = REASON_FITS;
-    double room = 0;
+    ret->trial = (needs & STRATEGY_FIGURES) != 0;
+    ret->room = !(needs & STRATEGY_ROOM);
     for (uint32_t i = 0; i < n; i++) {
         struct candidate c;
         msec at = 0;
@@ -172,17 +184,13 @@ static bool can_serve(struct route_state *s, const struct snapshot *snap,
             return true;
         figures_add(&all, &c.health->figures, now);
         trace_faults(ask->trace, &c, now);
-        if (needs & STRATEGY_ROOM && contends(why) && room < 1) {
-            const double free = filter_room(&c, ask, now);
-            room = free > room ? free : room;
-        }
+        if (contends(why))
+            take_best(ret, &c, needs, ask, now);
     }
     ret->seen = figures_read(&all, now);
     ret->last = all.begun;
     ret->in_flight = all.in_flight;
-    ret->news = all.news > 0;
-    if (needs & STRATEGY_ROOM)
-        ret->room = room;
+    ret->news = all.recovery.wanted > 0;
     trace_seen(ask->trace, ret);
     trace_target(ask->trace, t, can ? REASON_FITS : why);
     return can;
@@ -256,7 +264,7 @@ static uint32_t rank(struct route_state *s, const struct snapshot *snap, const s
     struct choice x = {.strategy = r->strategy,
                        .routing = &snap->routing,
                        .session = ask->session,
-                       .looks = &s->looks,
+                       .looks = &s->looks[r->index % PLAN_JUDGED],
                        .rand = ask->rand};
     if (needs & STRATEGY_FIGURES)
         x.tokens = tokens_of(c, n);
@@ -479,13 +487,14 @@ void plan_explain(struct plan *p, struct route_state *s, const struct snapshot *
                   const struct conf_route *r, const struct plan_ask *ask, msec now)
 {
     const struct turn *t = map_get(&s->turns, r->name);
-    const uint32_t looks = s->looks, n = t && t->n < TARGETS_MAX ? t->n : TARGETS_MAX;
+    const struct looks looks = s->looks[r->index % PLAN_JUDGED];
+    const uint32_t n = t && t->n < TARGETS_MAX ? t->n : TARGETS_MAX;
     const uint64_t key_turn = s->key_turn;
     int64_t account[TARGETS_MAX] = {0};
     if (t)
         memcpy(account, t->account, n * sizeof(*account));
     plan_build(p, s, snap, r, ask, now);
-    s->looks = looks;
+    s->looks[r->index % PLAN_JUDGED] = looks;
     s->key_turn = key_turn;
     struct turn *after = map_get(&s->turns, r->name);
     if (after) /* one that was made just now begins with zeros */

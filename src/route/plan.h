@@ -72,7 +72,7 @@ struct plan_memo {
     struct health *credential, *health;
 };
 
-#define PLAN_JUDGED 256
+#define PLAN_JUDGED 256 /* routes with a place of their own; past it they share */
 
 /* Of a route with several targets: the window in which they were last compared (outlier.h). */
 struct plan_judged {
@@ -87,7 +87,7 @@ struct route_state {
     struct map turns; /* route name -> struct turn */
     struct budgets budgets;
     uint64_t key_turn;
-    uint32_t looks; /* choice.looks of all routes: each is a sample of it */
+    struct looks looks[PLAN_JUDGED]; /* by index of route; where two share one, each is a sample */
     struct plan_memo memo[PLAN_MEMO];
     struct plan_judged judged[PLAN_JUDGED];
 };

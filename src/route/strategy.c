@@ -11,10 +11,10 @@
 #define NOISE           0.5   /* of the time that one call took, relative: of n of them 1/sqrt(n) */
 #define UNKNOWN_AT_ONCE 4     /* calls to a target that has not answered any yet; the others wait */
 #define AS_GOOD         0.01  /* a score worse by so little is no worse */
-#define BUSY_BOUND                                                                          \
-    1.25           /* of the average load: sticky's and cache_aware's bound (Mirrokni 2016) \
-                    */
-#define BEHIND 1e6 /* added to the score of those that are a last resort */
+#define BUSY_BOUND \
+    0.25 /* above the average load: sticky's and cache_aware's bound (Mirrokni 2016) */
+#define BUSY_SIGMAS 2.0 /* … or what chance alone does not bring, where that is more */
+#define BEHIND      1e6 /* added to the score of those that are a last resort */
 
 /* Uniform in (0, 1]. */
 static double chance(struct rand *r)
@@ -102,7 +102,8 @@ static void lowest_latency(struct choice *x, struct contender *c, uint32_t n)
     for (uint32_t i = 0; i < n; i++) {
         const double ms = call_ms(x, &c[i]);
         /* Not known: first, so that it becomes known. A failed attempt costs its time again. */
-        c[i].score = ms < 0 ? c[i].seen.error_rate : ms / (1 - 0.9 * c[i].seen.error_rate);
+        c[i].score = ms < 0 ? c[i].seen.error_rate
+                            : ms / (1 - 0.9 * c[i].seen.error_rate) / (1 - c[i].trial);
     }
 }
 
@@ -151,7 +152,12 @@ static double sure_errors(const struct reading *r)
 static struct best best_of(const struct choice *x, const struct contender *c, uint32_t n)
 {
     struct best b = {-1, -1, -1};
+    bool others = false;
+    for (uint32_t i = 0; i < n; i++)
+        others |= c[i].trial <= 0;
     for (uint32_t i = 0; i < n; i++) {
+        if (c[i].trial > 0 && others) /* a few lucky answers must not make the others look bad */
+            continue;
         b.ms = lower(b.ms, call_ms(x, &c[i]));
         b.error_rate = lower(b.error_rate, sure_errors(&c[i].seen));
         b.usd = lower(b.usd, c[i].usd);
@@ -220,7 +226,7 @@ static void balanced(struct choice *x, struct contender *c, uint32_t n)
     for (uint32_t i = 0; i < n; i++) {
         /* Softmin as a draw: the exponential's rate is the share. In logarithms, for a share may
          * be smaller than the smallest double. */
-        const double w = c[i].target->weight ? c[i].target->weight : 1;
+        const double w = (c[i].target->weight ? c[i].target->weight : 1) * (1 - c[i].trial);
         c[i].score = log(-log(chance(x->rand)) / w) + SHARPNESS * worse_by(x, &c[i], &b);
     }
     less_busy_of_two(x, c, n, &b);
@@ -229,7 +235,8 @@ static void balanced(struct choice *x, struct contender *c, uint32_t n)
 /* ---- where the session or its prompt is at home */
 
 /* Of weight w its fair share of all calls in flight, and a quarter more; one call is always
- * allowed. */
+ * allowed. A quarter of ten calls is less than they vary by themselves: with that bound alone every
+ * sixth turn of a conversation left its warm cache for nothing. */
 static bool overloaded(const struct contender *c, uint32_t n, uint32_t i)
 {
     double all = 1, weights = 0;
@@ -238,7 +245,7 @@ static bool overloaded(const struct contender *c, uint32_t n, uint32_t i)
         weights += c[k].target->weight;
     }
     const double fair = weights > 0 ? all * c[i].target->weight / weights : all / n;
-    return c[i].in_flight + 1 > ceil(BUSY_BOUND * fair);
+    return c[i].in_flight + 1 > ceil(fair + fmax(BUSY_BOUND * fair, BUSY_SIGMAS * sqrt(fair)));
 }
 
 static uint64_t mix(uint64_t x)
@@ -357,20 +364,35 @@ static bool rather(const struct contender *a, const struct contender *b)
     return a->last < b->last;
 }
 
-/* Whom to try first instead of the best, to learn of it; 0: nobody. */
-static uint32_t worth_a_look(uint32_t call, const struct contender *c, uint32_t n)
+/* How many times as much the call would cost there as where it would go; what has no price costs no
+ * more. */
+static double dearness(const struct contender *there, const struct contender *best)
 {
-    const bool confirm = call % CONFIRM_EVERY == 0, look = call % EXPLORE_EVERY == 0;
-    uint32_t best = 0;
+    if (there->usd <= best->usd || best->usd < 0)
+        return 1;
+    return there->usd < EXPLORE_MOST * best->usd ? there->usd / best->usd : EXPLORE_MOST;
+}
+
+/* Whom to try first instead of the best, to learn of it; 0: nobody. */
+static uint32_t worth_a_look(struct looks *l, const struct contender *c, uint32_t n)
+{
+    const uint32_t since = ++l->calls - l->looked;
+    const bool look = since >= EXPLORE_EVERY;
+    uint32_t at = 0;
+    if (!look && l->calls % CONFIRM_EVERY)
+        return 0;
     for (uint32_t i = 1; i < n; i++) {
         if (!c[i].target->weight)
             continue;
-        if (confirm && c[i].news)
+        const double times = dearness(&c[i], &c[0]);
+        if (c[i].news && l->calls % (uint32_t)(CONFIRM_EVERY * times) == 0)
             return i;
-        if (look && (!best || rather(&c[i], &c[best])))
-            best = i;
+        if (look && since >= EXPLORE_EVERY * times && (!at || rather(&c[i], &c[at])))
+            at = i;
     }
-    return best;
+    if (at)
+        l->looked = l->calls;
+    return at;
 }
 
 void strategy_rank(struct choice *x, struct contender *c, uint32_t n)
@@ -387,7 +409,7 @@ void strategy_rank(struct choice *x, struct contender *c, uint32_t n)
             c[i].score += 2 * BEHIND; /* and still in the strategy's order among themselves */
     }
     sort(c, n);
-    const uint32_t look = s->learns ? worth_a_look(++*x->looks, c, n) : 0;
+    const uint32_t look = s->learns ? worth_a_look(x->looks, c, n) : 0;
     if (look) {
         to_front(c, look);
         x->explored = true;

@@ -20,8 +20,13 @@
  * Whoever chooses by what was learned must also try what looks worse, or it never learns that it
  * became better: each EXPLORE_EVERY-th call goes first to a target that is worse than it used to
  * be, else to the one that was not tried for the longest time; and each CONFIRM_EVERY-th to one
- * that has just shown a recovery. The others stay behind it in the plan, so an exploring call that
- * fails is served by the best.
+ * that has just shown a recovery (recovery.h). The others stay behind it in the plan, so an
+ * exploring call that fails is served by the best.
+ *
+ * A look has its price: a conversation whose prompt is cached at its own target costs several times
+ * as much anywhere else. So one that costs r times as much is due r times later, and all looks
+ * together never add more than an EXPLORE_EVERY-th to what is spent; mostly a cheap call comes
+ * first (the first turn of a conversation is cold everywhere).
  *
  * Pure; chance comes as an argument. No allocation.
  */
@@ -31,7 +36,13 @@
 #include "route/figures.h"
 
 #define EXPLORE_EVERY 40
+#define EXPLORE_MOST  10 /* times as much; what is dearer is looked at all the same */
 #define CONFIRM_EVERY 4
+
+/* When to look, by route: it counts its calls, and how many of them there were at the last look. */
+struct looks {
+    uint32_t calls, looked;
+};
 
 /* A target that can serve the call, with all a strategy may want to know of it. */
 struct contender {
@@ -41,6 +52,7 @@ struct contender {
     struct reading seen; /* of its figures */
     msec last;           /* when it was last tried */
     bool news;           /* it seems to have recovered: a few calls more are to confirm it */
+    double trial;        /* … and this part of its share it has not won back yet, 0 to 1 */
     double usd;          /* nano-dollars of this call, cached prompt counted; negative: not known */
     double room;         /* share of its rate limit that is free, 0 to 1; 1 where none is known */
     double warm;         /* share of this prompt that its provider has cached, 0 to 1 … */
@@ -55,7 +67,7 @@ struct choice {
     const struct conf_routing *routing; /* the weights of `balanced` */
     double tokens;                      /* that the answer will probably have */
     uint64_t session;                   /* hash of what `sticky` holds together; 0: nothing */
-    uint32_t *looks;                    /* counts the calls of strategies that explore */
+    struct looks *looks;                /* for strategies that explore */
     int64_t *account;                   /* smooth round robin, by index; NULL: no memory for one */
     struct rand *rand;
     bool explored; /* out: the first one is tried to learn of it */

@@ -104,18 +104,18 @@ static void test_u28_what_hangs_is_slow(void **unused)
     assert_int_equal(f.waiting, 0);
 }
 
-/* After a while without a call one good answer outweighs what was known, and asks for more calls.
- */
+/* An answer that comes twenty times faster than all before is news at once, and asks for calls. */
 static void test_recovery_is_news(void **unused)
 {
     (void)unused;
     struct figures f = {0};
     for (unsigned i = 0; i < 100; i++)
         serve(&f, 1000 + i * 20, 8000, 0, 1);
-    assert_int_equal(f.news, 0);
+    assert_false(f.recovery.since);
     serve(&f, 30000, 400, 0, 1);
-    assert_int_equal(f.news, FIGURES_NEWS);
-    assert_true(figures_read(&f, 31000).first_ms < 2500);
+    assert_int_equal(f.recovery.since, 30000);
+    assert_int_equal(f.recovery.wanted, 2);
+    assert_true(figures_read(&f, 31000).first_ms < 1500);
     serve(&f, 31000, 400, 0, 1);
     serve(&f, 32000, 400, 0, 1);
     NEAR(figures_read(&f, 32500).first_ms, 400, 250);
@@ -123,7 +123,80 @@ static void test_recovery_is_news(void **unused)
     const struct figures busy = {.at = 33000, .n = 20, .firsts = 20, .first_ms = 20 * 8000};
     f = busy;
     serve(&f, 33010, 90, 0, 1);
-    assert_int_equal(f.news, 0);
+    assert_false(f.recovery.since);
+}
+
+/* Of a target that fails three times in ten, seven answers are good: one of them is no news, nine
+ * in a row are, and a failure among them begins anew. */
+static void test_a_brownout_is_not_over_at_once(void **unused)
+{
+    (void)unused;
+    struct figures f = {0};
+    msec now = 1000;
+    for (unsigned i = 0; i < 100; i++, now += 1000)
+        i % 10 < 7 ? serve(&f, now, 400, 0, 1) : lose(&f, now);
+    for (unsigned i = 0; i < 5; i++, now += 1000)
+        serve(&f, now, 400, 0, 1);
+    lose(&f, now);
+    for (unsigned i = 0; i < 5; i++, now += 1000)
+        serve(&f, now, 400, 0, 1);
+    assert_false(f.recovery.since);
+    for (unsigned i = 0; i < 12; i++, now += 1000)
+        serve(&f, now, 400, 0, 1);
+    assert_true(f.recovery.since);
+    assert_true(figures_read(&f, now).error_rate < 0.01);
+}
+
+/* What was sent in the bad time says nothing of now, neither while it is waited for nor when it
+ * ends. */
+static void test_the_bad_time_is_over(void **unused)
+{
+    (void)unused;
+    struct figures f = {0};
+    for (unsigned i = 0; i < 50; i++)
+        serve(&f, 1000 + i * 20, 8000, 0, 1);
+    for (unsigned i = 0; i < 5; i++)
+        figures_begin(&f, 20000);
+    serve(&f, 27000, 400, 0, 1);
+    serve(&f, 27500, 400, 0, 1);
+    serve(&f, 27600, 400, 0, 1);
+    const double known = figures_read(&f, 28000).first_ms;
+    assert_true(known < 700);
+    NEAR(figures_read(&f, 40000).first_ms, known, 1); /* the five have waited for 20 s */
+    for (unsigned i = 0; i < 4; i++)
+        figures_end(&f, 40000, 20000, 0, FIGURES_FAILED, 0);
+    figures_first(&f, 40000, 20000);
+    figures_end(&f, 60000, 20000, 40000, FIGURES_SERVED, 2);
+    const struct reading r = figures_read(&f, 60000);
+    NEAR(r.first_ms, known, 1);
+    assert_true(r.error_rate < 0.01 && r.token_ms < 0);
+    assert_int_equal(f.in_flight + f.waiting + f.recovery.old_waiting, 0);
+    assert_int_equal(f.waiting_since + f.recovery.old_since, 0);
+}
+
+/* The trial ends with enough good answers, with time, and at once with a failure. */
+static void test_on_trial(void **unused)
+{
+    (void)unused;
+    struct figures f = {0};
+    for (unsigned i = 0; i < 50; i++)
+        lose(&f, 1000 + i * 20);
+    figures_recovered(&f, 10000);
+    assert_int_equal(f.recovery.wanted, 2);
+    double trial = recovery_trial(&f.recovery, 10000);
+    assert_true(trial > 0.9 && trial < 1);
+    for (unsigned i = 0; i < RECOVERY_ANSWERS; i++) {
+        serve(&f, 10100 + i * 100, 400, 0, 1);
+        assert_true(recovery_trial(&f.recovery, 11000) < trial);
+        trial = recovery_trial(&f.recovery, 11000);
+        assert_true(f.recovery.wanted <= RECOVERY_WANTED);
+    }
+    assert_true(trial == 0 && f.recovery.wanted == 0);
+    figures_recovered(&f, 20000);
+    assert_true(recovery_trial(&f.recovery, 20000 + RECOVERY_TRIAL_MS - 1) > 0);
+    assert_true(recovery_trial(&f.recovery, 20000 + RECOVERY_TRIAL_MS) == 0);
+    lose(&f, 20100);
+    assert_int_equal(f.recovery.wanted, 0);
 }
 
 static void test_aborts_say_nothing(void **unused)
@@ -186,6 +259,9 @@ int main(void)
         cmocka_unit_test(test_errors_fade_and_do_not_jump),
         cmocka_unit_test(test_u28_what_hangs_is_slow),
         cmocka_unit_test(test_recovery_is_news),
+        cmocka_unit_test(test_a_brownout_is_not_over_at_once),
+        cmocka_unit_test(test_the_bad_time_is_over),
+        cmocka_unit_test(test_on_trial),
         cmocka_unit_test(test_aborts_say_nothing),
         cmocka_unit_test(test_errors_by_class),
     };

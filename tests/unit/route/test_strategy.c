@@ -7,7 +7,7 @@
 #define N 4
 static struct conf_target targets[N];
 static int64_t account[N];
-static uint32_t looks;
+static struct looks looks;
 static struct rand dice;
 static const struct conf_routing routing = {
     .weight_response_time = 0.4, .weight_error_rate = 0.4, .weight_cost = 0.2};
@@ -184,6 +184,48 @@ static void test_recovery_is_confirmed(void **unused)
     assert_in_range(got[3], 2200, 2800);
 }
 
+/* Who is on trial gets the part of its share that it has won back, and its few answers make nobody
+ * else look slow. */
+static void test_trials_are_slow_starts(void **unused)
+{
+    (void)unused;
+    struct contender c[N];
+    unsigned got[N];
+    all(c);
+    c[1].trial = 0.75, c[1].seen.first_ms = 40, c[1].seen.n = 1;
+    shares(CONF_STRATEGY_BALANCED, c, N, 10000, got);
+    assert_in_range(got[1], 500, 1100); /* a quarter of a fair share is 770; and looks */
+    assert_in_range(got[0], 2600, 3400);
+    shares(CONF_STRATEGY_LOWEST_LATENCY, c, 2, 10000, got);
+    assert_in_range(got[0], 9600, 9900);
+    c[1].trial = 0;
+    shares(CONF_STRATEGY_LOWEST_LATENCY, c, 2, 10000, got);
+    assert_in_range(got[1], 9600, 9900);
+}
+
+/* A look waits for a call that costs little more there, and comes late where all cost more. */
+static void test_looks_have_their_price(void **unused)
+{
+    (void)unused;
+    struct contender c[2], cold[2];
+    unsigned warm_looks = 0, cold_looks = 0;
+    c[0] = cold[0] = even(0), c[1] = cold[1] = even(1);
+    c[1].usd *= 5; /* what c[0] has of the prompt in its cache */
+    looks = (struct looks){0, 0};
+    for (unsigned i = 0; i < 10000; i++) {
+        struct choice x = choice_of(CONF_STRATEGY_BALANCED);
+        struct contender now[2];
+        memcpy(now, i % 25 ? c : cold, sizeof(now));
+        strategy_rank(&x, now, 2);
+        *(i % 25 ? &warm_looks : &cold_looks) += x.explored;
+    }
+    assert_int_equal(warm_looks, 0);
+    assert_in_range(cold_looks, 190, 250);
+    unsigned got[N];
+    shares(CONF_STRATEGY_BALANCED, c, 2, 10000, got);
+    assert_in_range(got[1], 48, 52); /* five times as dear: each 200th */
+}
+
 static uint32_t home_of(enum conf_strategy s, uint64_t session, struct contender *c, uint32_t n)
 {
     struct choice x = choice_of(s);
@@ -250,6 +292,8 @@ int main(void)
         cmocka_unit_test_setup(test_balanced, setup),
         cmocka_unit_test_setup(test_fast_errors_do_not_win, setup),
         cmocka_unit_test_setup(test_recovery_is_confirmed, setup),
+        cmocka_unit_test_setup(test_trials_are_slow_starts, setup),
+        cmocka_unit_test_setup(test_looks_have_their_price, setup),
         cmocka_unit_test_setup(test_sticky, setup),
         cmocka_unit_test_setup(test_cache_aware, setup),
     };
