@@ -77,30 +77,33 @@ static void want_ranks(void *arg)
         loop_post(p->loop, &p->want);
 }
 
-/* ---- lines for the operator: a worker must not wait for stderr, so the main thread writes them */
+/* ---- what a worker says of keys, on its way to the alerts */
 
-struct line {
+struct key_mail {
     struct mail mail; /* first */
-    size_t n;
-    char text[];
+    struct process *process;
+    struct gate_key_news news;
+    char provider[];
 };
 
-static void on_line(struct mail *m)
+static void on_key_mail(struct mail *m)
 {
-    struct line *l = (struct line *)(void *)m;
-    fprintf(stderr, "weir: " STR_FMT "\n", STR_ARG(str_of(l->text, l->n)));
-    mem_free(l);
+    struct key_mail *k = (struct key_mail *)(void *)m;
+    if (k->process->alerts)
+        alerts_key(k->process->alerts, &k->news);
+    mem_free(k);
 }
 
-static void tell_operator(void *arg, str text)
+static void post_key_news(void *arg, const struct gate_key_news *news)
 {
     struct process *p = arg;
-    struct line *l = mem_alloc(sizeof(*l) + text.n);
-    if (!l)
+    struct key_mail *k = mem_alloc(sizeof(*k) + news->provider.n);
+    if (!k)
         return; /* the metrics count it all the same */
-    *l = (struct line){.mail = {.fn = on_line}, .n = text.n};
-    memcpy(l->text, text.p, text.n);
-    loop_post(p->loop, &l->mail);
+    *k = (struct key_mail){.mail = {.fn = on_key_mail}, .process = p, .news = *news};
+    memcpy(k->provider, news->provider.p, news->provider.n);
+    k->news.provider = str_of(k->provider, news->provider.n);
+    loop_post(p->loop, &k->mail);
 }
 
 /* ---- alerts */
@@ -120,7 +123,8 @@ static bool start_alerts(struct process *p)
                                      .shards = p->shards,
                                      .nshards = p->nworkers,
                                      .publish = on_board,
-                                     .arg = p};
+                                     .arg = p,
+                                     .key = p->world.recall_key};
     if (alerts_new(&set, &p->alerts) != RC_OK)
         return false;
     alerts_follow(p->alerts, p->snap);
@@ -311,7 +315,7 @@ static bool start_workers(struct process *p)
             .tls = p->tls,
             .seed = seed(),
             .want_ranks = want_ranks,
-            .tell = tell_operator,
+            .key_news = post_key_news,
             .want_arg = p,
         };
         if (!open_listeners(p, &set))
@@ -379,6 +383,7 @@ static void finish(struct process *p)
     }
     reload_close(p);
     alerts_free(p->alerts);
+    p->alerts = NULL; /* mail that is left must not find it */
     for (size_t i = 0; i < SIGNALS; i++)
         signal_watch_close(&p->signals[i].watch, NULL);
     timer_close(&p->look, NULL);

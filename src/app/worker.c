@@ -239,7 +239,7 @@ enum rc worker_start(const struct worker_setup *setup, struct worker **ret)
         .access = setup->access,
         .seed = setup->seed,
         .want_ranks = setup->want_ranks,
-        .tell = setup->tell,
+        .key_news = setup->key_news,
         .want_arg = setup->want_arg,
     };
     TRY(gate_new(&g, setup->snap, setup->models, &w->gate));

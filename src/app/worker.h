@@ -33,8 +33,8 @@ struct worker_setup {
     int fds[WORKER_LISTENS_MAX]; /* taken */
     unsigned nfds;
     uint64_t seed;
-    void (*want_ranks)(void *arg);     /* on the worker's thread; see gate/gate.h */
-    void (*tell)(void *arg, str line); /* the same */
+    void (*want_ranks)(void *arg); /* on the worker's thread; see gate/gate.h */
+    void (*key_news)(void *arg, const struct gate_key_news *news); /* the same */
     void *want_arg;
 };
 

@@ -22,17 +22,27 @@ static bool is_share(enum conf_alert_metric m)
     return m == CONF_ALERT_ERROR_RATE || m == CONF_ALERT_RATE_LIMITED;
 }
 
+static str name_at(const struct builder *b, bool models, uint32_t i)
+{
+    return models ? b->s->models[i]->name : b->s->providers[i].name;
+}
+
+/* Is there such a thing? `near`: the name that is most like it. */
 static bool is_watched(const struct builder *b, enum conf_alert_scope scope, str name,
                        struct nearest *near)
 {
     const bool models = scope == CONF_ALERT_MODEL;
     const uint32_t n = models ? b->s->nmodels : b->s->nproviders;
+    str model;
+    uint32_t at, key;
     nearest_init(near, name);
-    for (uint32_t i = 0; i < n; i++) {
-        const str known = models ? b->s->models[i]->name : b->s->providers[i].name;
-        if (str_eq(known, name))
+    if (scope == CONF_ALERT_TARGET || scope == CONF_ALERT_KEY)
+        if (conf_alert_part(b->s, scope, name, &at, &model, &key) == RC_OK)
             return true;
-        nearest_offer(near, known);
+    for (uint32_t i = 0; scope != CONF_ALERT_TARGET && i < n; i++) {
+        if (str_eq(name_at(b, models, i), name))
+            return true;
+        nearest_offer(near, name_at(b, models, i));
     }
     return false;
 }
@@ -43,7 +53,7 @@ static void check_only(struct builder *b, const struct raw_alert *raw, const str
         struct nearest near;
         if (a->scope == CONF_ALERT_ALL) {
             BUILD_FAULT(b, place_of_item(&raw->only, i),
-                        "alerts: 'only' needs a 'scope' of provider or model");
+                        "alerts: 'only' needs a 'scope' of provider, model, target or key");
             return;
         }
         if (!is_watched(b, a->scope, a->only[i], &near))
@@ -51,7 +61,11 @@ static void check_only(struct builder *b, const struct raw_alert *raw, const str
                         "alerts: there is no " STR_FMT " '" STR_FMT "'%s" STR_FMT "%s",
                         STR_ARG(conf_alert_scope_name(a->scope)), STR_ARG(conf_brief(a->only[i])),
                         near.best.p ? "; did you mean '" : "", STR_ARG(near.best),
-                        near.best.p ? "'?" : "; 'providers' and 'models' name them");
+                        near.best.p                     ? "'?"
+                        : a->scope == CONF_ALERT_TARGET ? "; write provider/model"
+                        : a->scope == CONF_ALERT_KEY
+                            ? "; write provider, or provider#2 for the second of its keys"
+                            : "; 'providers' and 'models' name them");
     }
 }
 
@@ -59,7 +73,13 @@ static void check_numbers(struct builder *b, const struct raw_alert *raw,
                           const struct conf_alert *a)
 {
     const struct conf_node *at = raw->at.node;
-    if (!(a->threshold >= 0))
+    if (a->metric == CONF_ALERT_KEY_REFUSED)
+        return;
+    if (!conf_get(at, STR("threshold")))
+        BUILD_FAULT(b, place_of(at, "metric"),
+                    "alerts: " STR_FMT " needs a 'threshold': above it the alert fires",
+                    STR_ARG(conf_alert_metric_name(a->metric)));
+    else if (!(a->threshold >= 0))
         BUILD_FAULT(b, place_of(at, "threshold"), "alerts: a threshold is no less than 0");
     else if (is_share(a->metric) && a->threshold >= 1)
         BUILD_FAULT(b, place_of(at, "threshold"),
@@ -73,10 +93,15 @@ static void check_numbers(struct builder *b, const struct raw_alert *raw,
 static void check_action(struct builder *b, const struct raw_alert *raw, const struct conf_alert *a)
 {
     const struct place at = place_of(raw->at.node, "action");
-    if (a->action == CONF_ALERT_SWITCH_PROVIDER && a->scope != CONF_ALERT_PROVIDER)
-        BUILD_FAULT(b, at, "alerts: switch_provider needs `scope: provider`: it must know which");
+    const bool takes_out = a->action == CONF_ALERT_SWITCH_PROVIDER;
+    if (a->metric == CONF_ALERT_KEY_REFUSED && a->action != CONF_ALERT_NOTIFY)
+        BUILD_FAULT(b, at, "alerts: a refused key is out already; key_refused can only `notify`");
+    else if (takes_out && (a->scope == CONF_ALERT_MODEL || a->scope == CONF_ALERT_ALL))
+        BUILD_FAULT(b, at,
+                    "alerts: switch_provider needs `scope: provider`, `target` or `key`: it must "
+                    "know which");
     else if (a->action == CONF_ALERT_FALLBACK && a->scope == CONF_ALERT_ALL)
-        BUILD_FAULT(b, at, "alerts: fallback needs `scope: provider` or `scope: model`");
+        BUILD_FAULT(b, at, "alerts: fallback needs `scope: provider`, `model`, `target` or `key`");
     else if (a->action != CONF_ALERT_NOTIFY && a->metric == CONF_ALERT_SPEND)
         BUILD_WARN(b, at,
                    "alerts: money that is spent comes back only with the window: " STR_FMT
@@ -107,6 +132,10 @@ static enum rc build_alert(struct builder *b, const struct raw_alert *raw, struc
                     STR_ARG(near.best.p ? near.best : STR("docs/config.md lists them")),
                     near.best.p ? "'?" : "");
         return RC_OK;
+    }
+    if (ret->metric == CONF_ALERT_KEY_REFUSED) { /* of what else? */
+        ret->scope = CONF_ALERT_KEY;
+        ret->threshold = ret->clear = 0;
     }
     check_numbers(b, raw, ret);
     check_only(b, raw, ret);

@@ -11,8 +11,6 @@
 #include "conf/preset.h"
 #include "conf/raw.h"
 
-#define CONF_NAME_MAX 128 /* bytes of a provider's, model's or key's name */
-
 struct builder {
     const struct conf_source *src;
     struct conf_report *report;

@@ -17,6 +17,8 @@ static const struct option_word scope_words[] = {
     {"provider", true, "each provider by itself: attempts"},
     {"model", true, "each logical model by itself: calls, as their clients see them"},
     {"all", true, "all calls together"},
+    {"target", true, "each model at each provider by itself: attempts"},
+    {"key", true, "each key of each provider by itself: attempts"},
     {0},
 };
 
@@ -25,15 +27,18 @@ static const struct option alert_rows[] = {
     {"metric", OPTION_TEXT, OPTION_REQUIRED, AT(metric),
      .help =
          "`error_rate`, `response_time` (ms), `ttft` (ms), `cost_per_token` (USD), `spend` (USD "
-         "within the window) or `rate_limited` (share of 429s)"},
-    {"threshold", OPTION_DOUBLE, OPTION_REQUIRED, AT(threshold),
-     .help = "above it the alert fires; a share when it is so beyond chance"},
+         "within the window), `rate_limited` (share of 429s); or `key_refused`, which is always "
+         "watched: here is said who is told"},
+    {"threshold", OPTION_DOUBLE, 0, AT(threshold),
+     .help = "above it the alert fires; a share when it is so beyond chance. Each metric but "
+             "`key_refused` needs one"},
     {"action", OPTION_WORD, 0, AT(action), "notify", .words = action_words,
      .help = "what to do, besides telling"},
     {"name", OPTION_TEXT, 0, AT(name), .help = "for messages; the metric's when left out"},
     {"scope", OPTION_WORD, 0, AT(scope), "provider", .words = scope_words, .help = "of what"},
     {"only", OPTION_TEXTS, 0, AT(only),
-     .help = "the providers or models it watches; all when left out"},
+     .help = "the providers, models, targets (`openai/gpt-4o`) or keys (`openai#2`, or `openai` "
+             "for all of its own) it watches; all when left out"},
     {"window", OPTION_MSEC, 0, AT(window), "60s", 1000, HOURS(24), .help = "looked at together"},
     {"for", OPTION_MSEC, 0, AT(duration), "0", 0, HOURS(24), .help = "how long it must last"},
     {"clear", OPTION_DOUBLE, 0, AT(clear),

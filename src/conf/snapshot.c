@@ -76,7 +76,7 @@ str conf_alert_metric_name(enum conf_alert_metric v)
 
 str conf_alert_scope_name(enum conf_alert_scope v)
 {
-    static const char *const names[] = {"provider", "model", "all"};
+    static const char *const names[] = {"provider", "model", "all", "target", "key"};
     CHECK(v < ARRAY_LEN(names));
     return str_c(names[v]);
 }

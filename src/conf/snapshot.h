@@ -32,7 +32,8 @@ struct conf_fetch;
 struct conf_node; /* conf/node.h: raw parts that a later layer interprets */
 
 #define CONF_SHA256      32
-#define CONF_LISTENS_MAX 8 /* addresses; each worker has a socket and an acceptor for each */
+#define CONF_NAME_MAX    128 /* bytes of a provider's, model's or key's name */
+#define CONF_LISTENS_MAX 8   /* addresses; each worker has a socket and an acceptor for each */
 
 enum conf_strategy {
 #define STRATEGY(id, name, active, help) CONF_STRATEGY_##id,
@@ -95,7 +96,16 @@ enum conf_alert_metric {
     CONF_ALERT_METRICS
 };
 enum conf_alert_action { CONF_ALERT_NOTIFY, CONF_ALERT_SWITCH_PROVIDER, CONF_ALERT_FALLBACK };
-enum conf_alert_scope { CONF_ALERT_PROVIDER, CONF_ALERT_MODEL, CONF_ALERT_ALL };
+/* A target is a model at a provider ("openai/gpt-4o"), a key one of a provider's by its place in
+ * the file, from one ("openai#2"): a name that gives nothing away. */
+enum conf_alert_scope {
+    CONF_ALERT_PROVIDER,
+    CONF_ALERT_MODEL,
+    CONF_ALERT_ALL,
+    CONF_ALERT_TARGET,
+    CONF_ALERT_KEY,
+    CONF_ALERT_SCOPES
+};
 
 struct conf_listen {
     str text; /* "127.0.0.1:3456", as it was understood */
@@ -304,7 +314,7 @@ struct conf_alert {
     double quantile;         /* of times */
     uint32_t min_calls;
     msec window, duration, hold;
-    const str *only; /* names of its scope; none: all */
+    const str *only; /* names of its scope; none: all. Of keys also "openai": all of its own */
     uint32_t nonly;
     struct conf_remote webhook; /* text absent: none */
 };
@@ -446,3 +456,14 @@ const struct conf_key *conf_find_key(const struct snapshot *s, const uint8_t sha
 const struct conf_provider *conf_find_provider(const struct snapshot *s, str name); /* NULL */
 
 str conf_scenario_name(enum conf_scenario v);
+
+/* "openai/gpt-4o" and "openai#2" in their parts; RC_NOTFOUND: there is no such provider or key. */
+enum rc conf_alert_part(const struct snapshot *s, enum conf_alert_scope scope, str name,
+                        uint32_t *ret_provider, str *ret_model, uint32_t *ret_key) MUST_CHECK;
+/* Does the alert's `only` leave this one in? */
+bool conf_alert_means(const struct conf_alert *a, str name);
+#define CONF_ALERT_SUBJECTS_MAX 1024
+/* All that an alert of that scope watches, by name; of `all` the one that has none. In `a`; 0 also
+ * without memory. */
+uint32_t conf_alert_subjects(const struct snapshot *s, enum conf_alert_scope scope, struct arena *a,
+                             const str **ret);

@@ -190,7 +190,9 @@ void call_ask(struct call *c, const struct conf_route *r, struct plan_ask *ret)
                              .need = &c->need,
                              .meters = c->gen->meters,
                              .warm = warm,
-                             .alerts = c->gen->alerts};
+                             .alerts = c->gen->alerts.provider,
+                             .parts = c->gen->alerts.parts,
+                             .nparts = c->gen->alerts.nparts};
     if (r->ntargets > 1 && strategy_needs(r->strategy) & STRATEGY_SESSION)
         ret->session = features_sticky(c, r);
     c->route = r;

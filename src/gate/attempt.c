@@ -32,7 +32,8 @@ void attempt_begin(struct call *c)
     c->tried[c->attempts++] = (struct attempt_record){
         .provider = c->cand->provider,
         .model = call_passes(c) && c->peek.model.n ? c->peek.model : c->cand->target->model,
-        .error = ERR_COUNT};
+        .error = ERR_COUNT,
+        .key = (uint16_t)c->cand->key};
     metric_add(&c->bind->metric->counter[METRIC_P_CALLS], 1);
     metric_add(&c->bind->metric->in_flight, 1);
     figures_begin(&c->cand->health->figures, c->attempt_began);
@@ -522,8 +523,11 @@ void attempt_answers(struct call *c)
     const msec now = loop_now(c->gate->loop);
     candidate_probe_over(c->cand); /* and no other's, however long the answer takes */
     health_answers(c->cand->health, now);
-    if (!call_passes(c))
+    if (!call_passes(c)) {
+        if (c->cand->credential->refused_until)
+            refusal_over(c);
         health_answers(c->cand->credential, now);
+    }
     atomic_store_explicit(&c->bind->metric->circuit_open_until, 0, memory_order_relaxed);
 }
 

@@ -4,7 +4,7 @@
 
 #include "base/check.h"
 #include "base/mem.h"
-#include "route/alert.h"
+#include "route/order.h"
 
 struct board *board_new(void)
 {
@@ -32,18 +32,19 @@ struct board *board_unref(struct board *b)
     return NULL;
 }
 
+unsigned order_asks(const struct board_order *o)
+{
+    ASSERT(o->action != CONF_ALERT_NOTIFY);
+    return (o->action == CONF_ALERT_FALLBACK ? ALERT_FALLBACK : ALERT_OUT) |
+           (o->trial ? ALERT_TRIAL : 0);
+}
+
 /* A trial counts only where nothing else keeps it out: two alerts end one after the other. */
 unsigned board_asks(const struct board *b, enum conf_alert_scope scope, str name)
 {
     unsigned asks = 0;
-    bool all_trials = true;
-    for (uint32_t i = 0; b && i < b->norders; i++) {
-        const struct board_order *o = &b->orders[i];
-        if (o->scope != scope || !str_eq(o->name, name))
-            continue;
-        ASSERT(o->action != CONF_ALERT_NOTIFY);
-        asks |= o->action == CONF_ALERT_FALLBACK ? ALERT_FALLBACK : ALERT_OUT;
-        all_trials &= o->trial;
-    }
-    return asks && all_trials ? asks | ALERT_TRIAL : asks;
+    for (uint32_t i = 0; b && i < b->norders; i++)
+        if (b->orders[i].scope == scope && str_eq(b->orders[i].name, name))
+            asks = order_add(asks, order_asks(&b->orders[i]));
+    return asks;
 }

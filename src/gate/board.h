@@ -12,14 +12,15 @@
 
 /* An alert that fires, or whose end is being tried, and what it asks for: never just to tell. */
 struct board_order {
-    enum conf_alert_scope scope; /* of a provider or of a logical model */
+    enum conf_alert_scope scope; /* of a provider, a logical model, a target or a key */
     str name;
     enum conf_alert_action action;
     bool trial; /* let a little through, to see whether it is over */
 };
 
 struct board {
-    str json; /* the answer of GET /api/v1/alerts */
+    str json;    /* the answer of GET /api/v1/alerts */
+    str metrics; /* … and what GET /metrics says of alerts */
     const struct board_order *orders;
     uint32_t norders;
     atomic_uint refs_;
@@ -35,4 +36,5 @@ struct board *board_unref(struct board *b); /* returns NULL; accepts NULL */
 
 /* What is asked of a provider or a model, all orders about it together: ALERT_OUT and its kin.
  * Accepts NULL. */
+unsigned order_asks(const struct board_order *o); /* of one order */
 unsigned board_asks(const struct board *b, enum conf_alert_scope scope, str name);

@@ -144,7 +144,7 @@ static void gen_free(struct gen *gen)
     probes_stop(gen);
     pricing_fini(&gen->pricing);
     rules_unbind(gen);
-    mem_free(gen->alerts);
+    alerts_unbind(gen);
     mem_free(gen->budgets);
     mem_free(gen->series);
     mem_free(gen->able);
@@ -163,6 +163,7 @@ static enum rc gen_new(struct gate *g, struct snapshot *snap, struct catalogue *
     gen->refs = 1;
     gen->gate = g;
     gen->snap = snapshot_ref(snap);
+    arena_init(&gen->alerts.names, ALERT_NAMES_MAX);
     gen->bindings = mem_zalloc((snap->nproviders + 1) * sizeof(*gen->bindings));
     gen->budgets = mem_zalloc((snap->nmodels + 1) * sizeof(*gen->budgets));
     gen->series = mem_zalloc((snap->nmodels + 1) * sizeof(*gen->series));
@@ -174,6 +175,8 @@ static enum rc gen_new(struct gate *g, struct snapshot *snap, struct catalogue *
             bind_limits(g, &snap->providers[i], gen);
             rc = bind_provider(g, snap, &snap->providers[i], &gen->bindings[i]);
         }
+    if (rc == RC_OK)
+        rc = alerts_new_places(gen);
     if (rc == RC_OK && !probes_new(gen))
         rc = RC_NOMEM;
     if (rc == RC_OK)

@@ -48,6 +48,17 @@ struct gate_ranks {
     const struct bpe *o200k, *cl100k;
 };
 
+/* A provider does not take one of its keys, or takes it again. */
+struct gate_key_news {
+    str provider;
+    uint64_t hash; /* of the key, by world->recall_key; 0: it has none of its own */
+    uint32_t nkeys;
+    unsigned status; /* that said so */
+    uint32_t retry_ms;
+    bool used_up; /* its quota is, or else it is no good */
+    bool taken;   /* again: the others are nothing then */
+};
+
 struct gate_setup {
     struct loop *loop;
     unsigned worker;
@@ -58,8 +69,8 @@ struct gate_setup {
     /* Called on the worker's thread when tokens must be counted and the ranks are not here yet: at
      * most once before gate_ranks answers. NULL: there are none. */
     void (*want_ranks)(void *arg);
-    /* A line for the operator, on the worker's thread: must not wait. NULL: nobody reads them. */
-    void (*tell)(void *arg, str line);
+    /* On the worker's thread: must not wait. NULL: nobody wants to know. */
+    void (*key_news)(void *arg, const struct gate_key_news *news);
     void *want_arg; /* of both */
 };
 

@@ -4,6 +4,7 @@
 #include "base/rope.h"
 #include "dialect/op.h"
 #include "dialect/quirk.h"
+#include "gate/alerts.h"
 #include "gate/gate.h"
 #include "gate/learned.h"
 #include "gate/oauth.h"
@@ -78,8 +79,7 @@ struct gen {
     struct binding *bindings;      /* by provider index */
     struct retry_budget **budgets; /* by index of logical models */
     struct metric_route **series;  /* the same */
-    uint8_t *alerts;               /* what they ask of each provider; NULL: nothing of any */
-    uint8_t *route_alerts;         /* … of each logical model; of the same allocation */
+    struct gen_alerts alerts;      /* what they ask, and what is counted for them */
     struct route_able *able;       /* the same; see ask.c */
     struct meter **meters;         /* those of the bindings; NULL: nobody has one */
     struct gate *gate;             /* whose worker's it is */
@@ -106,6 +106,7 @@ struct attempt_record {
     enum err error;  /* ERR_COUNT: it served */
     const char *why; /* for the log: static text, or NULL */
     bool lost;       /* a hedge: another target answered first */
+    uint16_t key;    /* which of the provider's */
     unsigned status;
     uint32_t ms;
 };
@@ -389,18 +390,6 @@ void stored_serve(struct call *c);
 
 /* gate.c */
 void gen_unref(struct gen *gen);
-
-/* alerts.c: what alerts ask, and their list */
-void alerts_bind(struct gen *gen, const struct board *b); /* b may be NULL */
-/* Do they want this call at fallback models, if it has any? */
-bool alerts_degrade(struct call *c);
-void alerts_serve(struct call *c);
-/* An alert about response times that answers from fallback models also rescues the call that meets
- * it: it waits no longer than the threshold, where somebody else can be asked. */
-void alerts_limit_exchange(struct call *c);
-msec alerts_patience(const struct snapshot *s, enum conf_alert_scope scope, str name); /* 0: any */
-/* Their figures of a provider: an attempt has ended. */
-void alerts_attempt(struct call *c, enum err error, enum figures_end how, msec now);
 
 /* call.c */
 extern const struct server_ops gate_server_ops;

@@ -91,7 +91,8 @@ enum step op_decode(struct call *c)
         call_fail(c, &f);
         return STEP_DONE;
     }
-    metric_add(&c->gate->set.metrics->counter[METRIC_BYTES_IN], c->req->body.n);
+    if (!c->shadow)
+        metric_add(&c->gate->set.metrics->counter[METRIC_BYTES_IN], c->req->body.n);
     return STEP_NEXT;
 }
 

@@ -11,9 +11,10 @@
  *     with a path      GET of it with the provider's first key, as "/v1/models": that the API
  *                      answers this key
  *
- * A good answer makes what is open half-open (route/alive.h): the next call is the judge, seconds
- * later instead of half a minute. Two bad ones in a row, where it is asked in good times, open the
- * provider's breakers before a call has to find out.
+ * A good answer makes what is open half-open, and with a path the first key where it was refused
+ * (route/alive.h): the next call is the judge, seconds later instead of half a minute. Two bad ones
+ * in a row, where it is asked in good times, open the provider's breakers before a call has to find
+ * out.
  *
  * One exchange at a time for a provider and worker, with short limits, in the pool that calls use;
  * calls never wait for it. A probe belongs to a generation of the configuration, and stops with it.
@@ -60,6 +61,8 @@ static void judge(struct probe *p)
         return;
     if (p->status && p->status < 500) {
         p->bad = 0;
+        if (p->status < 300)
+            alive_key(&g->route, p->provider, now);
         alive_yes(&g->route, p->provider, now);
         return;
     }

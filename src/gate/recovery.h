@@ -31,6 +31,7 @@ void attempt_learn(struct call *c, const struct attempt_failure *f);
 
 /* refusal.c: a key of the provider's is no good */
 void refusal(struct call *c, const struct attempt_failure *f);
+void refusal_over(struct call *c); /* … and serves again: before its record is told */
 
 /* again.c: true: the same target is asked anew, with a request it will like better */
 bool again_otherwise(struct call *c, const struct attempt_failure *f, const struct fail *fail);

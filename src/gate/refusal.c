@@ -2,30 +2,56 @@
 /*
  * refusal - a provider that does not take our key (U12, U18): 401, 403, or an exhausted quota.
  *
- * The key is left alone for a while, others of the provider and other targets serve. Nothing mends
- * it but the operator, who is told: a metric counts, and a line says so once for each time that it
- * is left alone. Which key it is, is said by its place; the key itself is in no log.
+ *     served --401, 403, quota--> out for HEALTH_REFUSED_MS --> half-open: one call at a time
+ *        ^                            ^   |                        |             |
+ *        |                            |   | probe.path answers     | refused     | served
+ *        |                            |   `---------------------->-'             |
+ *        |                            `-----------------------------'            |
+ *        `-----------------------------------------------------------------------'
+ *
+ * The key is left alone for a while, others of the provider and other targets serve. Only the
+ * operator can mend it, so he is told: the built-in alert `key_refused` (app/alert_keys.c) fires
+ * with the first refusal that this worker meets, and ends with the first call that the key serves.
+ * A reload with another key in its place is a new record (route/candidate.c): it is asked at once.
+ * One that keeps the key changes nothing, for nothing says that it was mended.
+ *
+ * Which key it is, is said by its place and a keyed hash; the key itself is in no log.
  */
+#include "base/hash.h"
 #include "gate/recovery.h"
+
+static void tell(struct call *c, const struct attempt_failure *f)
+{
+    const struct gate_setup *set = &c->gate->set;
+    const struct conf_provider *p = c->cand->provider;
+    struct gate_key_news news = {.provider = p->name,
+                                 .nkeys = p->nkeys ? p->nkeys : 1,
+                                 .retry_ms = HEALTH_REFUSED_MS,
+                                 .taken = f == NULL};
+    if (!set->key_news)
+        return;
+    if (p->nkeys)
+        news.hash = hash_bytes(set->world->recall_key, secret_reveal(&p->keys[c->cand->key]));
+    if (f) {
+        news.status = f->status;
+        news.used_up = f->kind == ERR_BUDGET;
+    }
+    set->key_news(set->want_arg, &news);
+}
 
 void refusal(struct call *c, const struct attempt_failure *f)
 {
-    const msec now = loop_now(c->gate->loop);
-    const struct conf_provider *p = c->cand->provider;
-    const struct gate_setup *set = &c->gate->set;
-    const bool is_known = c->cand->credential->refused_until > now;
+    struct health *key = c->cand->credential;
+    const bool is_known = key->refused_until != 0;
     CHECK(retry_is_refusal(f));
     metric_add(&c->bind->metric->counter[METRIC_P_REFUSED], 1);
-    health_refuse(c->cand->credential, now);
-    if (is_known || !set->tell)
-        return;
-    const str line = arena_strf(
-        &c->req->arena,
-        "provider " STR_FMT
-        " refuses %s (key %u of %u, status %u): left alone for %u s, then tried "
-        "again; check it at the provider",
-        STR_ARG(p->name), f->kind == ERR_BUDGET ? "the key, whose quota is used up" : "the key",
-        c->cand->key + 1, p->nkeys ? p->nkeys : 1, f->status, HEALTH_REFUSED_MS / 1000);
-    if (line.p)
-        set->tell(set->want_arg, line);
+    health_refuse(key, loop_now(c->gate->loop));
+    if (!is_known)
+        tell(c, f);
+}
+
+void refusal_over(struct call *c)
+{
+    CHECK(c->cand->credential->refused_until);
+    tell(c, NULL);
 }

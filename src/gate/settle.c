@@ -46,8 +46,11 @@ static void count_charge(struct call *c, const struct attempt_record *t, struct 
         return;
     metric_add(&m->counter[METRIC_M_CALLS], 1);
     metric_add(&m->counter[METRIC_M_COST], (uint64_t)c->charge.cost.usd);
-    if (c->charge.source != PRICE_BY_NOBODY)
-        metric_add(&m->counter[METRIC_M_PRICED_TOKENS], usage_prompt(&c->usage) + c->usage.output);
+    if (c->charge.source != PRICE_BY_NOBODY) {
+        const uint64_t tokens = usage_prompt(&c->usage) + c->usage.output;
+        metric_add(&m->counter[METRIC_M_PRICED_TOKENS], tokens);
+        alerts_charge(c, tokens, c->charge.cost.usd);
+    }
     if (c->charge.cost.missing)
         metric_add(&m->counter[METRIC_M_UNPRICED], 1);
 }

@@ -18,6 +18,15 @@ struct metric_shard *metric_shard_new(void)
     return mem_zalloc(sizeof(struct metric_shard));
 }
 
+static void free_routes(struct metric_route *r)
+{
+    while (r) {
+        struct metric_route *next = atomic_load(&r->next);
+        mem_free(r);
+        r = next;
+    }
+}
+
 void metric_shard_free(struct metric_shard *m)
 {
     if (!m)
@@ -34,12 +43,8 @@ void metric_shard_free(struct metric_shard *m)
         mem_free(k);
         k = next;
     }
-    struct metric_route *r = atomic_load(&m->routes);
-    while (r) {
-        struct metric_route *next = atomic_load(&r->next);
-        mem_free(r);
-        r = next;
-    }
+    free_routes(atomic_load(&m->routes));
+    free_routes(atomic_load(&m->places));
     mem_free(m);
 }
 
@@ -110,11 +115,31 @@ struct metric_model *metric_model(struct metric_shard *m, str provider, str mode
 
 /* ---- logical models */
 
-static struct metric_route *find_route(const struct metric_shard *m, str name)
+static struct metric_route *find_in(struct metric_route *const _Atomic *list, str name)
 {
-    struct metric_route *r = atomic_load_explicit(&m->routes, memory_order_acquire);
+    struct metric_route *r = atomic_load_explicit(list, memory_order_acquire);
     while (r && !str_eq(r->name, name))
         r = atomic_load_explicit(&r->next, memory_order_acquire);
+    return r;
+}
+
+static struct metric_route *find_route(const struct metric_shard *m, str name)
+{
+    return find_in(&m->routes, name);
+}
+
+static struct metric_route *add_to(struct metric_route *_Atomic *list, unsigned *n, str name)
+{
+    struct metric_route *r = mem_zalloc(sizeof(*r) + name.n);
+    if (!r)
+        return NULL;
+    char *copy = (char *)(r + 1);
+    if (name.n)
+        memcpy(copy, name.p, name.n);
+    r->name = str_of(copy, name.n);
+    atomic_store(&r->next, atomic_load(list));
+    atomic_store_explicit(list, r, memory_order_release);
+    ++*n;
     return r;
 }
 
@@ -125,20 +150,16 @@ struct metric_route *metric_route(struct metric_shard *m, str name)
         name = STR("other");
         r = find_route(m, name);
     }
-    if (r)
-        return r;
-    r = mem_zalloc(sizeof(*r) + name.n);
     if (!r)
-        return NULL;
-    char *copy = (char *)(r + 1);
-    if (name.n)
-        memcpy(copy, name.p, name.n);
-    r->name = str_of(copy, name.n);
-    atomic_store(&r->next, atomic_load(&m->routes));
-    atomic_store_explicit(&m->routes, r, memory_order_release);
-    m->nroutes++;
+        r = add_to(&m->routes, &m->nroutes, name);
     ASSERT(m->nroutes <= METRIC_ROUTES_MAX + 1);
     return r;
+}
+
+struct metric_route *metric_place(struct metric_shard *m, str name)
+{
+    struct metric_route *r = find_in(&m->places, name);
+    return r ? r : m->nplaces >= METRIC_PLACES_MAX ? NULL : add_to(&m->places, &m->nplaces, name);
 }
 
 /* ---- reading */
@@ -167,18 +188,29 @@ void metric_read_provider(struct metric_shard *const *shards, unsigned n, str na
     }
 }
 
+static void read_route(const struct metric_route *r, struct outcome_sums *sum)
+{
+    if (!r)
+        return;
+    outcome_read(&r->calls, sum);
+    sum->tokens += metric_get(&r->tokens);
+    sum->usd += (nanousd)metric_get(&r->usd);
+}
+
 void metric_read_route(struct metric_shard *const *shards, unsigned n, str name,
                        struct outcome_sums *ret)
 {
     *ret = (struct outcome_sums){0};
-    for (unsigned i = 0; i < n; i++) {
-        const struct metric_route *r = find_route(shards[i], name);
-        if (!r)
-            continue;
-        outcome_read(&r->calls, ret);
-        ret->tokens += metric_get(&r->tokens);
-        ret->usd += (nanousd)metric_get(&r->usd);
-    }
+    for (unsigned i = 0; i < n; i++)
+        read_route(find_route(shards[i], name), ret);
+}
+
+void metric_read_place(struct metric_shard *const *shards, unsigned n, str name,
+                       struct outcome_sums *ret)
+{
+    *ret = (struct outcome_sums){0};
+    for (unsigned i = 0; i < n; i++)
+        read_route(find_in(&shards[i]->places, name), ret);
 }
 
 void metric_read_all(struct metric_shard *const *shards, unsigned n, struct outcome_sums *ret)

@@ -17,6 +17,7 @@
 #define METRIC_PROVIDERS_MAX 256
 #define METRIC_MODELS_MAX    512
 #define METRIC_ROUTES_MAX    512
+#define METRIC_PLACES_MAX    1024
 #define METRIC_WINDOW_SLOTS  6
 #define METRIC_WINDOW_MS     10000 /* of a slot: error rates look at the last minute */
 
@@ -99,7 +100,8 @@ struct metric_shard {
     struct metric_provider *_Atomic providers;
     struct metric_model *_Atomic models;
     struct metric_route *_Atomic routes;
-    unsigned nproviders, nmodels, nroutes;
+    struct metric_route *_Atomic places; /* targets and keys that an alert watches, by name */
+    unsigned nproviders, nmodels, nroutes, nplaces;
     struct outcomes calls;
 };
 
@@ -126,6 +128,9 @@ struct metric_provider *metric_provider(struct metric_shard *m, str name);
 struct metric_model *metric_model(struct metric_shard *m, str provider, str model);
 /* … for a logical model. */
 struct metric_route *metric_route(struct metric_shard *m, str name);
+/* … for a target or a key (conf_alert_subjects): `calls` are attempts. NULL also where there are
+ * METRIC_PLACES_MAX: nobody could tell apart what they all share. */
+struct metric_route *metric_place(struct metric_shard *m, str name);
 void metric_provider_served(struct metric_provider *p, msec now);
 void metric_provider_failed(struct metric_provider *p, msec now, enum fault how);
 
@@ -146,7 +151,12 @@ void metric_read_provider(struct metric_shard *const *shards, unsigned n, str na
                           struct outcome_sums *ret);
 void metric_read_route(struct metric_shard *const *shards, unsigned n, str name,
                        struct outcome_sums *ret);
+void metric_read_place(struct metric_shard *const *shards, unsigned n, str name,
+                       struct outcome_sums *ret);
 void metric_read_all(struct metric_shard *const *shards, unsigned n, struct outcome_sums *ret);
 
 /* The Prometheus text format, version 0.0.4. */
 void metric_write(struct metric_shard *const *shards, unsigned n, struct buf *to);
+/* Its pieces, for what is not counted in shards: HELP and TYPE of a series, a label's value. */
+void metric_head(struct buf *to, const char *name, const char *help, const char *type);
+void metric_label(struct buf *to, str v);

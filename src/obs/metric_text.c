@@ -74,13 +74,18 @@ static const uint64_t ms_limits[] = {5,    10,   25,    50,    100,   250,    50
                                      2500, 5000, 10000, 30000, 60000, 120000, 300000, 600000};
 static const uint64_t us_limits[] = {10, 25, 50, 100, 250, 500, 1000, 5000, 25000, 100000};
 
+void metric_head(struct buf *to, const char *name, const char *help, const char *type)
+{
+    buf_addf(to, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
+}
+
 static void head(struct buf *to, const struct row *r, const char *type)
 {
-    buf_addf(to, "# HELP %s %s\n# TYPE %s %s\n", r->name, r->help, r->name, type);
+    metric_head(to, r->name, r->help, type);
 }
 
 /* A label's value: backslash, quote and newline escaped, as the format asks. */
-static void label(struct buf *to, str v)
+void metric_label(struct buf *to, str v)
 {
     for (size_t i = 0; i < v.n; i++) {
         if (v.p[i] == '\\' || v.p[i] == '"')
@@ -177,7 +182,7 @@ static void write_providers(struct metric_shard *const *shards, unsigned n, stru
                 if (!first_sight(shards, i, p->name))
                     continue;
                 buf_addf(to, "%s{provider=\"", provider_counters[c].name);
-                label(to, p->name);
+                metric_label(to, p->name);
                 buf_addf(to, "\"} %llu\n", (unsigned long long)provider_sum(shards, n, p->name, c));
             }
         }
@@ -200,7 +205,7 @@ static void write_faults(struct metric_shard *const *shards, unsigned n, struct 
                 if (!sum)
                     continue;
                 buf_addf(to, "%s{provider=\"", r.name);
-                label(to, p->name);
+                metric_label(to, p->name);
                 buf_addf(to, "\",class=\"" STR_FMT "\"} %llu\n", STR_ARG(fault_name(f)),
                          (unsigned long long)sum);
             }
@@ -253,9 +258,9 @@ static void write_model(struct metric_shard *const *shards, unsigned n, unsigned
     if (seen)
         return;
     buf_addf(to, "%s{provider=\"", model_counters[c].name);
-    label(to, k->provider);
+    metric_label(to, k->provider);
     buf_lit(to, "\",model=\"");
-    label(to, k->model);
+    metric_label(to, k->model);
     buf_lit(to, "\"} ");
     value(to, &model_counters[c], model_sum(shards, at, n, k, c, &seen));
 }

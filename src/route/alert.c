@@ -115,6 +115,7 @@ static struct lately lately(const struct alert_watch *w, const struct outcome_su
                       : (struct lately){-1, -1, 0};
     case CONF_ALERT_SPEND:
         return (struct lately){usd, usd, ended};
+    case CONF_ALERT_KEY_REFUSED: /* not by figures: a worker tells */
     case CONF_ALERT_METRICS:
         break;
     }

@@ -3,6 +3,7 @@
 #include "route/alive.h"
 
 #include "base/check.h"
+#include "base/hash.h"
 
 /* An id is the key's hash, then provider, origin and model, each with a zero byte behind it
  * (plan.c). */
@@ -32,13 +33,36 @@ static bool is_out(const struct health *h, msec now)
     return state == HEALTH_OPEN || state == HEALTH_EJECTED || state == HEALTH_REGION_OPEN;
 }
 
+/* The record of its first key, which is what a probe with a path shows: an id begins with its hash.
+ * REFUSED is a state of credentials alone. */
+static bool is_first_key_refused(const struct route_state *s, const struct health *h,
+                                 const struct conf_provider *p, msec now)
+{
+    const uint64_t hash = p->nkeys ? hash_bytes(s->health.map.key, secret_reveal(&p->keys[0])) : 0;
+    return p->probe.path.n && health_state(h, now) == HEALTH_REFUSED && is_of(h, p) &&
+           memcmp(h->id.p, &hash, sizeof(hash)) == 0;
+}
+
 bool alive_is_wanted(const struct route_state *s, const struct conf_provider *p, msec now)
 {
     list_each(it, &s->health.used)
     {
         const struct health *h = list_entry(it, struct health, link);
-        if (is_out(h, now) && is_of(h, p))
+        if ((is_out(h, now) && is_of(h, p)) || is_first_key_refused(s, h, p, now))
             return true;
+    }
+    return false;
+}
+
+bool alive_key(struct route_state *s, const struct conf_provider *p, msec now)
+{
+    list_each(it, &s->health.used)
+    {
+        struct health *h = list_entry(it, struct health, link);
+        if (!is_first_key_refused(s, h, p, now))
+            continue;
+        health_seems_well(h, now);
+        return true;
     }
     return false;
 }

@@ -11,8 +11,11 @@
 #pragma once
 #include "route/plan.h"
 
-/* Is one of the provider's records, or its region, open, or ejected? */
+/* Is one of the provider's records, or its region, open, or ejected; or its first key refused,
+ * where the probe shows it? */
 bool alive_is_wanted(const struct route_state *s, const struct conf_provider *p, msec now);
+/* It takes the provider's first key: where that was refused it is half-open now. */
+bool alive_key(struct route_state *s, const struct conf_provider *p, msec now);
 /* It answers: what is open becomes half-open. How many records did. */
 unsigned alive_yes(struct route_state *s, const struct conf_provider *p, msec now);
 /* It does not: each of its targets is as if it had failed HEALTH_FAIL_MAX times. How many were not

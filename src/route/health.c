@@ -95,7 +95,8 @@ enum health_state health_state(const struct health *h, msec now)
         return HEALTH_COOLING;
     if (outlier_is_ejected(&h->outlier, now))
         return HEALTH_EJECTED;
-    return h->open_until || region == REGION_HALF_OPEN ? HEALTH_HALF_OPEN : HEALTH_OK;
+    const bool was_out = h->open_until || h->refused_until;
+    return was_out || region == REGION_HALF_OPEN ? HEALTH_HALF_OPEN : HEALTH_OK;
 }
 
 static msec later(msec at, msec until, msec now)
@@ -153,6 +154,8 @@ static void bound_members(struct region *r, msec until)
 
 void health_seems_well(struct health *h, msec now)
 {
+    if (h->refused_until > now)
+        h->refused_until = now;
     if (h->open_until > now)
         h->open_until = now; /* not 0: that would be closed */
     if (outlier_is_ejected(&h->outlier, now))

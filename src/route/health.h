@@ -7,7 +7,7 @@
  * Five independent reasons keep a record out of a plan (RELIABILITY §7):
  *   cooling   429: until the provider's Retry-After; not a failure
  *   open      FAIL_MAX failures in a row: the breaker; half-open afterwards, one probe at a time
- *   refused   401, 403 or an exhausted quota: the credential is no good, looked at again later
+ *   refused   401, 403 or an exhausted quota: the credential is no good; half-open afterwards
  *   ejected   it fails much more often than those beside it (outlier.h); serves when nobody else
  * can region    most of its region fails (region.h); half-open afterwards, one probe for all of it
  * While a region is open it answers for its members: none of their breakers stays open for longer,

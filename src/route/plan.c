@@ -7,8 +7,8 @@
 #include "base/check.h"
 #include "base/hash.h"
 #include "base/mem.h"
-#include "route/alert.h"
 #include "route/filter.h"
+#include "route/order.h"
 #include "route/policy.h"
 #include "route/trace.h"
 
@@ -96,10 +96,11 @@ static uint32_t key_count(const struct conf_provider *p)
     return p->nkeys ? p->nkeys : 1;
 }
 
-/* What alerts ask of the target. */
-static unsigned asked_of(const struct plan_ask *ask, const struct conf_target *t)
+/* What alerts ask of the target with this key. */
+static inline unsigned asked_of(const struct plan_ask *ask, const struct conf_target *t,
+                                uint32_t key)
 {
-    return ask->alerts ? ask->alerts[t->provider] : 0;
+    return ask->alerts ? order_of(ask, t, key) : 0;
 }
 
 /* May this key serve, as far as it and the alerts go? On trial one call at a time may. */
@@ -123,12 +124,13 @@ static void add_target(struct plan *p, struct route_state *s, const struct snaps
                        const struct conf_target *t, const struct contender *as,
                        const struct plan_ask *ask, msec now)
 {
-    const unsigned asked = asked_of(ask, t);
     const uint32_t n = key_count(&snap->providers[t->provider]);
     const uint64_t first = first_key(s, as, n);
     for (uint32_t i = 0; i < n && p->n < PLAN_MAX; i++) {
         struct candidate c;
-        const bool known = candidate_of(s, snap, t, (uint32_t)((first + i) % n), &c);
+        const uint32_t key = (uint32_t)((first + i) % n);
+        const bool known = candidate_of(s, snap, t, key, &c);
+        const unsigned asked = asked_of(ask, t, key);
         msec at = 0;
         const enum plan_reason why = known ? reason_for(&c, ask, asked, now, &at) : REASON_MEMORY;
         trace_key(ask->trace, &c, why, at);
@@ -161,13 +163,8 @@ static bool can_serve(struct route_state *s, const struct snapshot *snap,
                       msec now, struct contender *ret)
 {
     const uint32_t n = key_count(&snap->providers[t->provider]);
-    const unsigned asked = asked_of(ask, t);
     struct figures all = {0};
     bool can = false;
-    if (asked && !(asked & ALERT_TRIAL)) {
-        trace_target(ask->trace, t, REASON_ALERTED);
-        return false;
-    }
     enum plan_reason why = REASON_FITS;
     ret->trial = (needs & STRATEGY_FIGURES) != 0;
     ret->room = !(needs & STRATEGY_ROOM);
@@ -175,7 +172,9 @@ static bool can_serve(struct route_state *s, const struct snapshot *snap,
         struct candidate c;
         msec at = 0;
         const bool known = candidate_of(s, snap, t, i, &c);
-        why = known ? filter_candidate(&c, ask, now, &at) : REASON_MEMORY;
+        why = !known                              ? REASON_MEMORY
+              : order_is_out(asked_of(ask, t, i)) ? REASON_ALERTED
+                                                  : filter_candidate(&c, ask, now, &at);
         trace_key(ask->trace, &c, why, at);
         if (!known)
             continue;
@@ -429,9 +428,10 @@ static void heed_alerts(struct plan *p, struct route_state *s, const struct snap
 {
     unsigned all = 0, firing = 0;
     for (uint32_t i = 0; i < r->ntargets; i++) {
-        const unsigned asked = ask->alerts[r->targets[i].provider];
-        all |= asked;
-        firing |= asked & ALERT_TRIAL ? 0 : asked;
+        const struct conf_target *t = &r->targets[i];
+        unsigned out;
+        all |= order_of_any(ask, t, key_count(&snap->providers[t->provider]), &out);
+        firing |= out;
     }
     p->degraded = (firing & ALERT_FALLBACK) != 0;
     if (p->n || !all)

@@ -26,6 +26,7 @@
 
 #define PLAN_MAX 16
 
+struct alert_part;
 struct plan_trace;
 struct route_policy;
 
@@ -110,6 +111,8 @@ struct plan_ask {
     void *arg;
     const struct route_policy *policy; /* how the caller wants them ordered; usually NULL */
     const uint8_t *alerts; /* ALERT_OUT and its kin, by index of provider; NULL: nothing is asked */
+    const struct alert_part *parts; /* of some that have ALERT_PARTS there (order.h) */
+    uint32_t nparts;
     const struct quota_need *need; /* what it takes of rate limits; NULL: they are not asked */
     bool doubts;                   /* what providers said of their limits may be wrong: ask them */
     struct meter *const *meters;   /* by provider; NULL where it has no limits, or nobody has */

@@ -266,3 +266,173 @@ def test_a29_without_an_admin_key_alerts_are_this_machines(weir, upstream):
     assert alerts(w) == {"data": [], "history": []}
     foreign = [("Host", "weir.example"), ("Authorization", "Bearer a-key")]
     assert http1.call(w.port, "GET", "/api/v1/alerts", headers=foreign).status == 403
+
+
+# ---- single targets and keys
+
+
+def bad_key(turn, marks=("key-one",), answer=refuses(401)):
+    """`answer` for calls with one of these keys, which must not be found out by their text."""
+
+    def reply(x):
+        bad = any(m in (x.request.get("authorization") or "") for m in marks)
+        (answer if bad else says(turn))(x)
+
+    return reply
+
+
+def two_keys(text):
+    return text.replace("apiKey: provider-secret-a", "apiKey: [ key-one, key-two ]")
+
+
+def row(w, **want):
+    found = [x for x in alerts(w)["data"] if all(x.get(k) == v for k, v in want.items())]
+    assert len(found) == 1, (want, alerts(w)["data"])
+    return found[0]
+
+
+def test_a_target_alone_is_taken_out(weir, upstream):
+    """scope: target. One model of a provider fails: that goes elsewhere, its neighbour stays."""
+    often = fails_at_times(A)
+    a = upstream(default=lambda x: (often if x.request.json["model"] == "up" else says(A))(x))
+    b = upstream(default=says(B))
+    rule = f"{{ metric: error_rate, threshold: 0.05, scope: target, action: switch_provider, {FAST} }}"
+    text = two_targets(a, b, extra=f"alerts: [ {rule} ]\n").replace("[up]", "[up, next]")
+    text = text.replace(
+        "models:\n  - ",
+        "models:\n  - { name: n, targets: [ { use: a/next }, { use: b/next } ], "
+        "strategy: priority }\n  - ",
+    )
+    w = weir(text)
+    with http1.Conn(w.port) as conn:
+
+        def call(model="m"):
+            r = conn.call("POST", CHAT.path, CHAT.body(model=model))
+            assert r.status == 200, r.body
+            return r.get("x-weir-provider")
+
+        until(lambda: call() and row(w, target="a/up")["state"] == "firing", 10, "it fires")
+        assert row(w, target="a/up")["provider"] == "a"
+        until(lambda: call() == "b", 5, "b serves")
+        assert [call("n") for _ in range(5)] == ["a"] * 5
+        assert row(w, target="a/next")["state"] == "ok"
+        a.default = says(A)
+        until(lambda: call() == "a" and row(w, target="a/up")["state"] == "ok", 15, "it is back")
+    assert "alert error_rate of target a/up fires" in w.said()
+
+
+def test_a_key_alone_is_taken_out(weir, upstream):
+    """scope: key. It fails with one key of two: the other serves, and nobody else is asked."""
+    a = upstream(default=bad_key(A, answer=fails_at_times(A)))
+    b = upstream(default=says(B))
+    rule = f"{{ metric: error_rate, threshold: 0.05, scope: key, only: [a], action: switch_provider, {FAST} }}"
+    w = weir(two_keys(two_targets(a, b, extra=f"alerts: [ {rule} ]\n")))
+    with http1.Conn(w.port) as conn:
+
+        def call():
+            r = conn.call("POST", CHAT.path, CHAT.body())
+            assert r.status == 200, r.body
+            return r.get("x-weir-provider")
+
+        def key_of_next():
+            assert call() == "a"
+            return a.requests[-1].get("authorization")[-7:]
+
+        until(lambda: call() and row(w, key="a#1")["state"] == "firing", 15, "it fires")
+        assert row(w, key="a#2")["state"] == "ok"
+        until(lambda: key_of_next() == "key-two" == key_of_next(), 5, "the other key serves")
+        assert [key_of_next() for _ in range(6)] == ["key-two"] * 6
+    assert "key-one" not in w.said() and "alert error_rate of key a#1 fires" in w.said()
+
+
+def metrics(w):
+    return http1.call(w.port, "GET", "/metrics").body.decode()
+
+
+FIRING = 'weir_alert_firing{alert="%s",scope="key",subject="a#1"} 1'
+
+
+def test_U18_a_refused_key_is_an_alert(weir, upstream, hook):
+    """Without a word in the file it is listed, told and kept; named by its place, never shown. It is
+    over when the file has another one there."""
+    port, got = hook
+    a, b = upstream(default=bad_key(A)), upstream(default=says(B))
+    text = two_keys(two_targets(a, b))
+    w = weir(text)
+    for _ in range(4):
+        assert_served(CHAT, CHAT.ask(w.port), A.text, "a")  # with the other key
+    seen = until(lambda: alerts(w)["data"], 5, "the alert")
+    assert len(seen) == 1
+    assert seen[0]["name"] == "key_refused" and seen[0]["state"] == "firing"
+    assert (seen[0]["scope"], seen[0]["key"], seen[0]["provider"]) == ("key", "a#1", "a")
+    assert "status 401" in seen[0]["why"] and seen[0]["since"]
+    until(lambda: FIRING % "key_refused" in metrics(w), 5, "the metric")
+    assert alerts(w)["history"][0]["state"] == "firing"
+    assert "alert key_refused of key a#1 fires: provider a refuses the key (key 1 of 2" in w.said()
+    # A rule of the file says who is told from now on; what fires goes on.
+    hook_of = f'alerts: {{ key_refused: {{ name: bad-key, webhook: "http://127.0.0.1:{port}/h" }} }}\n'
+    w.write_config(text + hook_of)
+    until(lambda: "generation 2" in w.said(), 5, "the reload")
+    until(lambda: FIRING % "bad-key" in metrics(w), 5, "by its new name")
+    assert alerts(w)["data"][0]["since"] == seen[0]["since"]
+    # Another key in its place: over, and asked at once.
+    w.write_config((text + hook_of).replace("key-one", "key-three"))
+    until(lambda: got, 15, "the webhook")
+    assert got[0][1]["name"] == "bad-key" and got[0][1]["state"] == "ok"
+    assert "not in the configuration any more" in got[0][1]["text"]
+    assert alerts(w)["data"] == [] and "weir_alert_firing{" not in metrics(w)
+    for _ in range(2):
+        assert_served(CHAT, CHAT.ask(w.port), A.text, "a")
+    assert any("key-three" in (x.get("authorization") or "") for x in a.requests)
+    told = json.dumps([got, alerts(w)]) + w.said() + metrics(w)
+    assert not any(key in told for key in ("key-one", "key-two", "key-three"))
+
+
+def test_U18_a_probe_brings_a_refused_key_back(weir, upstream):
+    """Where `probe.path` shows the key it is tried again once that is answered, before its minute is
+    over; a call is the judge, and ends the alert."""
+    a, b = upstream(default=refuses(403)), upstream(default=says(B))
+    text = two_targets(a, b).replace(
+        "apiKey: provider-secret-a", "apiKey: provider-secret-a, probe: { every: 1s, path: /models }"
+    )
+    w = weir(text)
+    assert_served(CHAT, CHAT.ask(w.port), B.text, "b")
+    until(lambda: alerts(w)["data"], 5, "the alert")
+    until(lambda: any(x.method == "GET" for x in a.requests), 5, "a probe")
+    assert_served(CHAT, CHAT.ask(w.port), B.text, "b")  # that was refused as well
+    a.default = says(A)
+    until(lambda: CHAT.ask(w.port).get("x-weir-provider") == "a", 10, "a serves again")
+    until(lambda: not alerts(w)["data"], 5, "it is over")
+    assert "alert key_refused of key a#1 is over: its provider takes it again" in w.said()
+    assert [x["state"] for x in alerts(w)["history"]] == ["ok", "firing"]
+
+
+def test_the_original_snippet(weir, upstream):
+    """The words of the first description as they stand: 5 % of errors switch the provider, five
+    seconds without an answer fall back."""
+    snippet = """
+metrics: [ response_time, error_rate, cost_per_token ]
+alerts:
+  error_rate: { threshold: 0.05, action: "switch_provider" }
+  response_time: { threshold: 5000, action: "fallback" }
+"""
+    a, b = upstream(default=fails_at_times(A)), upstream(default=says(B))
+    c = upstream(default=stalls(20))
+    text = gateway.config(a, b, c, extra=snippet, timeouts="connect: 2s, firstByte: 30s, idle: 30s")
+    text = text.replace(
+        "targets: [ { use: a/up } ], fallback: [ mb, mc ]",
+        "targets: [ { use: a/up }, { use: b/up } ], strategy: priority",
+    ).replace("targets: [ { use: c/up } ]", "targets: [ { use: c/up } ], fallback: [ mb ]")
+    w = weir(text)
+
+    def fires():
+        assert CHAT.ask(w.port).status == 200
+        return row(w, name="error_rate", provider="a")["state"] == "firing"
+
+    until(fires, 15, "the error rate of a")
+    until(lambda: CHAT.ask(w.port).get("x-weir-provider") == "b", 5, "b serves")
+    r = CHAT.ask(w.port, model="mc")
+    assert_served(CHAT, r, B.text, "b")
+    assert r.get("x-weir-fallback") == "mb"
+    took = w.access(r.get("x-weir-request-id"))["attempts"][0]["ms"]
+    assert 4900 <= took < 15000, took

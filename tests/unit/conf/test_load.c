@@ -257,6 +257,55 @@ static void shape_metrics(void **state)
     }
 }
 
+/* What an alert watches must be there, and what it does must be possible. */
+static void shape_alert_scopes(void **state)
+{
+    (void)state;
+    struct loaded l;
+    load_text(
+        &l,
+        "providers: [ { name: a, dialect: openai, baseURL: \"http://h/v1\", "
+        "apiKey: [x, y], models: [m] } ]\n"
+        "models: [ { name: s, targets: [ { use: a/m } ] } ]\n"
+        "alerts:\n"
+        "  - { metric: ttft, threshold: 9, scope: target, only: [a/m], action: fallback }\n"
+        "  - { metric: ttft, threshold: 9, scope: key, only: [a#2], action: switch_provider }\n"
+        "  - { metric: key_refused, only: [a] }\n",
+        NULL);
+    assert_loads(&l);
+    assert_int_equal(l.s->nalerts, 3);
+    assert_int_equal(l.s->alerts[0].scope, CONF_ALERT_TARGET);
+    assert_int_equal(l.s->alerts[2].scope, CONF_ALERT_KEY);
+    assert_true(conf_alert_means(&l.s->alerts[2], STR("a#1")));
+    assert_false(conf_alert_means(&l.s->alerts[1], STR("a#1")));
+    const str *names;
+    struct arena a;
+    arena_init(&a, 1 << 20);
+    assert_int_equal(conf_alert_subjects(l.s, CONF_ALERT_TARGET, &a, &names), 1);
+    assert_str(names[0], "a/m");
+    assert_int_equal(conf_alert_subjects(l.s, CONF_ALERT_KEY, &a, &names), 2);
+    assert_str(names[1], "a#2");
+    arena_fini(&a);
+    loaded_fini(&l);
+    static const char *const bad[][2] = {
+        {"ttft: { threshold: 9, scope: target, only: [a] } }\n", "write provider/model"},
+        {"ttft: { threshold: 9, scope: target, only: [b/m] } }\n", "there is no target 'b/m'"},
+        {"ttft: { threshold: 9, scope: key, only: [a#3] } }\n", "there is no key 'a#3'"},
+        {"ttft: { threshold: 9, scope: model, action: switch_provider } }\n", "must know which"},
+        {"ttft: { threshold: 9, scope: all, action: fallback } }\n", "fallback needs"},
+        {"ttft: { scope: key } }\n", "ttft needs a 'threshold'"},
+        {"key_refused: { action: fallback } }\n", "can only `notify`"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+        char text[512];
+        snprintf(text, sizeof(text),
+                 "providers: [ { name: a, dialect: openai, baseURL: \"http://h/v1\", "
+                 "apiKey: [x, y], models: [m] } ]\nalerts: { %s",
+                 bad[i][0]);
+        assert_refuses(text, bad[i][1], NULL);
+    }
+}
+
 /* --- no file -----------------------------------------------------------------------------------
  */
 
@@ -407,6 +456,7 @@ int main(void)
         cmocka_unit_test(shape_security),
         cmocka_unit_test(shape_security_adds_a_key),
         cmocka_unit_test(shape_metrics),
+        cmocka_unit_test(shape_alert_scopes),
         cmocka_unit_test(listens_have_a_bound),
         cmocka_unit_test(no_file_keys),
         cmocka_unit_test(no_file_no_keys),

@@ -234,6 +234,147 @@ static void test_money_needs_no_many_calls(void **state)
     assert_int_equal(s.w.state, ALERT_FIRING);
 }
 
+/* ---- each metric with each action, over the whole life of an alert */
+
+struct metric_case {
+    enum conf_alert_metric metric;
+    double threshold, clear;
+    void (*bad)(struct scene *s), (*fair)(struct scene *s), (*good)(struct scene *s);
+};
+
+static void errors_bad(struct scene *s)
+{
+    calls(s, 5, 5, 0, 10);
+}
+static void errors_fair(struct scene *s) /* between `clear` and the threshold */
+{
+    calls(s, 85, 15, 0, 10);
+}
+static void all_good(struct scene *s)
+{
+    calls(s, 10, 0, 0, 10);
+}
+static void limits_bad(struct scene *s)
+{
+    calls(s, 5, 0, 5, 10);
+}
+static void limits_fair(struct scene *s)
+{
+    calls(s, 85, 0, 15, 10);
+}
+static void times_bad(struct scene *s)
+{
+    calls(s, 10, 0, 0, 9000);
+}
+static void times_fair(struct scene *s)
+{
+    calls(s, 10, 0, 0, 4500);
+}
+static void spend(struct scene *s, nanousd usd)
+{
+    calls(s, 10, 0, 0, 10);
+    s->tokens += 1000;
+    s->usd += usd;
+}
+static void dear(struct scene *s)
+{
+    spend(s, 30000000);
+}
+static void fair_price(struct scene *s)
+{
+    spend(s, 18000000);
+}
+static void cheap(struct scene *s)
+{
+    spend(s, 1000000);
+}
+
+static const struct metric_case metrics[] = {
+    {CONF_ALERT_ERROR_RATE, 0.2, 0.1, errors_bad, errors_fair, all_good},
+    {CONF_ALERT_RATE_LIMITED, 0.2, 0.1, limits_bad, limits_fair, all_good},
+    {CONF_ALERT_RESPONSE_TIME, 5000, 4000, times_bad, times_fair, all_good},
+    {CONF_ALERT_TTFT, 5000, 4000, times_bad, times_fair, all_good},
+    {CONF_ALERT_COST_PER_TOKEN, 0.00002, 0.00001, dear, fair_price, cheap},
+    {CONF_ALERT_SPEND, 0.02, 0.01, dear, fair_price, cheap},
+};
+
+static void expect(const struct scene *s, const struct metric_case *m, enum alert_state want,
+                   const char *when)
+{
+    if (s->w.state != want)
+        fail_msg(STR_FMT ", action " STR_FMT ", %s: " STR_FMT " (%g) instead of " STR_FMT,
+                 STR_ARG(conf_alert_metric_name(m->metric)),
+                 STR_ARG(conf_alert_action_name(s->rule.action)), when,
+                 STR_ARG(alert_state_name(s->w.state)), s->w.value,
+                 STR_ARG(alert_state_name(want)));
+}
+
+/* It fires when it was above its threshold for as long as `for`, not for less; stays on what lies
+ * between `clear` and threshold; is over when the window has only what is below. */
+static void life(const struct metric_case *m, enum conf_alert_action action)
+{
+    struct scene s;
+    struct conf_alert rule = rule_of(m->metric, m->threshold, action);
+    rule.clear = m->clear;
+    rule.window = 12000;
+    rule.duration = 5000;
+    rule.hold = 10000;
+    begin(&s, rule);
+    m->fair(&s);
+    pass(&s, 13000);
+    expect(&s, m, ALERT_OK, "never above it");
+    m->bad(&s);
+    later(&s, 500);
+    expect(&s, m, ALERT_PENDING, "just above it");
+    pass(&s, 4000);
+    expect(&s, m, ALERT_PENDING, "shorter than `for`");
+    pass(&s, 1500);
+    expect(&s, m, ALERT_FIRING, "for as long as `for`");
+    if (action == CONF_ALERT_NOTIFY) {
+        pass(&s, 12000); /* what was bad has left the window */
+        m->bad(&s);
+        later(&s, 500);
+        pass(&s, 11000);
+        expect(&s, m, ALERT_FIRING, "hysteresis: above again");
+        m->fair(&s);
+        pass(&s, 1500);
+        expect(&s, m, ALERT_FIRING, "hysteresis: between clear and threshold");
+        pass(&s, 500);
+        m->good(&s);
+        pass(&s, 13000);
+        expect(&s, m, ALERT_OK, "below `clear`");
+        return;
+    }
+    pass(&s, 9000);
+    expect(&s, m, ALERT_FIRING, "within `hold`");
+    pass(&s, 1500);
+    expect(&s, m, ALERT_RECOVERING, "after `hold`");
+    m->fair(&s);
+    later(&s, 500);
+    expect(&s, m, ALERT_RECOVERING, "hysteresis: a trial between clear and threshold");
+    m->bad(&s);
+    m->bad(&s);
+    later(&s, 500);
+    expect(&s, m, ALERT_FIRING, "a trial that fails");
+    pass(&s, 19000);
+    expect(&s, m, ALERT_FIRING, "twice the hold");
+    pass(&s, 1500);
+    m->good(&s);
+    later(&s, 500);
+    expect(&s, m, ALERT_OK, "a trial that is good");
+}
+
+static void test_each_metric_with_each_action(void **state)
+{
+    (void)state;
+    assert_int_equal(ARRAY_LEN(metrics), CONF_ALERT_METRICS - 1); /* key_refused has no figures */
+    for (size_t i = 0; i < ARRAY_LEN(metrics); i++) {
+        life(&metrics[i], CONF_ALERT_NOTIFY);
+        life(&metrics[i], CONF_ALERT_SWITCH_PROVIDER);
+        life(&metrics[i], CONF_ALERT_FALLBACK);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -247,6 +388,7 @@ int main(void)
         cmocka_unit_test(test_whole_answers_have_no_first_content),
         cmocka_unit_test(test_limits_are_no_errors),
         cmocka_unit_test(test_money_needs_no_many_calls),
+        cmocka_unit_test(test_each_metric_with_each_action),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

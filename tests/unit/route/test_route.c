@@ -4,7 +4,8 @@
 
 #include <stdio.h>
 
-#include "route/alert.h"
+#include "route/alive.h"
+#include "route/order.h"
 #include "route/plan.h"
 #include "route/retry.h"
 
@@ -192,7 +193,117 @@ static void test_u18_refused_credential(void **unused)
     assert_int_equal(p.n, 0);
     assert_int_equal(p.why, ERR_UPSTREAM_AUTH);
     build(&p, &r, 1002 + HEALTH_REFUSED_MS);
-    assert_int_equal(p.n, 2); /* looked at again */
+    assert_int_equal(p.n, 2); /* looked at again, … */
+    assert_true(p.c[0].probe && p.c[1].probe);
+    struct candidate *first = plan_next(&p, 1002 + HEALTH_REFUSED_MS);
+    assert_non_null(first);
+    health_probe_begin(p.c[1].health, 1002 + HEALTH_REFUSED_MS);
+    struct plan next;
+    build(&next, &r, 1003 + HEALTH_REFUSED_MS);
+    assert_int_equal(next.n, 0); /* … by one call at a time */
+    health_probe_end(p.c[1].health);
+    health_answers(first->credential, 1004 + HEALTH_REFUSED_MS);
+    build(&next, &r, 1005 + HEALTH_REFUSED_MS);
+    assert_int_equal(next.n, 2);
+    assert_true(next.c[0].probe != next.c[1].probe); /* one key is well, the other as it was */
+}
+
+/* U18: a probe that shows the provider's first key brings that key back to be tried, and no other;
+ * one that shows no key says nothing of keys. */
+static void test_u18_a_probe_brings_the_first_key_back(void **unused)
+{
+    (void)unused;
+    struct conf_target t[] = {{0, 1, STR("m")}};
+    struct conf_route r = ROUTE(t);
+    struct plan p;
+    build(&p, &r, 1000);
+    health_refuse(p.c[0].credential, 1000);
+    health_refuse(p.c[1].credential, 1000);
+    assert_false(alive_is_wanted(&state, &providers[0], 1001));
+    assert_false(alive_key(&state, &providers[0], 1001));
+    providers[0].probe.path = STR("/v1/models");
+    assert_true(alive_is_wanted(&state, &providers[0], 1001));
+    assert_true(alive_key(&state, &providers[0], 1001));
+    assert_false(alive_key(&state, &providers[0], 1001));
+    build(&p, &r, 1002);
+    assert_int_equal(p.n, 1);
+    assert_int_equal(p.c[0].key, 0);
+    assert_true(p.c[0].probe);
+}
+
+/* ---- what alerts ask of single targets and keys */
+
+static unsigned planned(const struct plan *p, uint32_t provider, str model, uint32_t key)
+{
+    for (unsigned i = 0; i < p->n; i++)
+        if (p->c[i].target->provider == provider && str_eq(p->c[i].target->model, model) &&
+            p->c[i].key == key)
+            return 1 + (p->c[i].probe ? 1 : 0);
+    return 0;
+}
+
+struct part_case {
+    struct alert_part part;
+    /* of a/m with its two keys, a/n with the same, and b/m: 0 out, 1 in, 2 in on trial */
+    unsigned want[5];
+    bool degraded;
+};
+
+/* A target that is out takes no other model of its provider along, and a key no other key. */
+static void test_parts_of_providers(void **unused)
+{
+    (void)unused;
+    const struct part_case cases[] = {
+        {{0, ALERT_NO_KEY, STR("m"), ALERT_OUT}, {0, 0, 1, 1, 1}, false},
+        {{0, ALERT_NO_KEY, STR("m"), ALERT_FALLBACK}, {0, 0, 1, 1, 1}, true},
+        {{0, ALERT_NO_KEY, STR("m"), ALERT_OUT | ALERT_TRIAL}, {2, 2, 1, 1, 1}, false},
+        {{0, ALERT_NO_KEY, STR("x"), ALERT_OUT}, {1, 1, 1, 1, 1}, false},
+        {{0, 1, STR_NONE, ALERT_OUT}, {1, 0, 1, 0, 1}, false},
+        {{0, 1, STR_NONE, ALERT_FALLBACK}, {1, 0, 1, 0, 1}, true},
+        {{0, 0, STR_NONE, ALERT_FALLBACK | ALERT_TRIAL}, {2, 1, 2, 1, 1}, false},
+        {{1, 0, STR_NONE, ALERT_OUT}, {1, 1, 1, 1, 0}, false},
+    };
+    struct conf_target t[] = {{0, 1, STR("m")}, {0, 1, STR("n")}, {1, 1, STR("m")}};
+    struct conf_route r = ROUTE(t);
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        uint8_t of[] = {0, 0, 0};
+        struct plan p;
+        of[cases[i].part.provider] = ALERT_PARTS;
+        const struct plan_ask with = {
+            .rand = &dice, .alerts = of, .parts = &cases[i].part, .nparts = 1};
+        plan_build(&p, &state, &snap, &r, &with, 1000);
+        const unsigned got[] = {planned(&p, 0, STR("m"), 0), planned(&p, 0, STR("m"), 1),
+                                planned(&p, 0, STR("n"), 0), planned(&p, 0, STR("n"), 1),
+                                planned(&p, 1, STR("m"), 0)};
+        for (size_t k = 0; k < ARRAY_LEN(got); k++)
+            if (got[k] != cases[i].want[k])
+                fail_msg("case %zu, candidate %zu: %u for %u", i, k, got[k], cases[i].want[k]);
+        assert_int_equal(p.degraded, cases[i].degraded);
+        plan_release(&p);
+    }
+}
+
+/* A trial is one only where nothing else keeps it out; and the last one serves all the same. */
+static void test_orders_add_up(void **unused)
+{
+    (void)unused;
+    assert_int_equal(order_add(0, ALERT_OUT | ALERT_TRIAL), ALERT_OUT | ALERT_TRIAL);
+    assert_int_equal(order_add(ALERT_OUT | ALERT_TRIAL, ALERT_FALLBACK),
+                     ALERT_OUT | ALERT_FALLBACK);
+    assert_int_equal(order_add(ALERT_OUT | ALERT_TRIAL, ALERT_FALLBACK | ALERT_TRIAL),
+                     ALERT_OUT | ALERT_FALLBACK | ALERT_TRIAL);
+    struct conf_target t[] = {{1, 1, STR("m")}};
+    struct conf_route r = ROUTE(t);
+    const uint8_t of[] = {0, ALERT_PARTS | ALERT_OUT | ALERT_TRIAL, 0};
+    const struct alert_part part = {1, 0, STR_NONE, ALERT_OUT};
+    const struct plan_ask with = {.rand = &dice, .alerts = of, .parts = &part, .nparts = 1};
+    struct plan p;
+    assert_int_equal(order_of(&with, t, 0), ALERT_OUT);
+    assert_int_equal(order_of(&with, t, 1), ALERT_OUT | ALERT_TRIAL);
+    plan_build(&p, &state, &snap, &r, &with, 1000);
+    assert_int_equal(p.n, 1);
+    assert_true(p.reluctant);
+    plan_release(&p);
 }
 
 /* U14: five failures open the breaker; the others serve; half-open lets one probe through. */
@@ -521,6 +632,9 @@ int main(void)
         TEST(test_keys_take_turns),
         TEST(test_u11_cooling),
         TEST(test_u18_refused_credential),
+        TEST(test_u18_a_probe_brings_the_first_key_back),
+        TEST(test_parts_of_providers),
+        TEST(test_orders_add_up),
         TEST(test_u14_breaker),
         TEST(test_u15_panic),
         TEST(test_on_trial_alone),
