@@ -45,6 +45,7 @@ void metric_shard_free(struct metric_shard *m)
     }
     free_routes(atomic_load(&m->routes));
     free_routes(atomic_load(&m->places));
+    series_free(&m->series);
     mem_free(m);
 }
 

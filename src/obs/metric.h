@@ -13,7 +13,9 @@
 #include "obs/fault.h"
 #include "obs/hist.h"
 #include "obs/outcome.h"
+#include "obs/series.h"
 
+#define METRIC_SHARDS_MAX    256 /* one a worker */
 #define METRIC_PROVIDERS_MAX 256
 #define METRIC_MODELS_MAX    512
 #define METRIC_ROUTES_MAX    512
@@ -103,6 +105,7 @@ struct metric_shard {
     struct metric_route *_Atomic places; /* targets and keys that an alert watches, by name */
     unsigned nproviders, nmodels, nroutes, nplaces;
     struct outcomes calls;
+    struct series_list series; /* by rule, scenario and tag */
 };
 
 struct metric_shard *metric_shard_new(void);

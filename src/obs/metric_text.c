@@ -275,6 +275,15 @@ static void write_models(struct metric_shard *const *shards, unsigned n, struct 
     }
 }
 
+static void write_series(struct metric_shard *const *shards, unsigned n, struct buf *to)
+{
+    struct series_list *lists[METRIC_SHARDS_MAX];
+    CHECK(n <= METRIC_SHARDS_MAX);
+    for (unsigned i = 0; i < n; i++)
+        lists[i] = &shards[i]->series;
+    series_write(lists, n, to);
+}
+
 void metric_write(struct metric_shard *const *shards, unsigned n, struct buf *to)
 {
     struct hist_view total = {0}, ttft = {0}, overhead = {0};
@@ -288,6 +297,7 @@ void metric_write(struct metric_shard *const *shards, unsigned n, struct buf *to
     write_providers(shards, n, to);
     write_faults(shards, n, to);
     write_models(shards, n, to);
+    write_series(shards, n, to);
     histogram(to, &(struct row){"gen_ai_server_request_duration_seconds", "model call duration"},
               &total, ms_limits, ARRAY_LEN(ms_limits), 1e3);
     histogram(

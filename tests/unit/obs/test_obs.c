@@ -300,6 +300,49 @@ static void test_p11_full_disk(void **state)
     log_free(l);
 }
 
+/* Words that somebody chose: each pair once, whichever worker counted it; no end of them. */
+static void test_series_are_bounded(void **state)
+{
+    (void)state;
+    struct metric_shard *m[2] = {metric_shard_new(), metric_shard_new()};
+    struct series_list *lists[2] = {&m[0]->series, &m[1]->series};
+    for (int i = 0; i < 2; i++) {
+        struct series *s = series_of(lists[i], SERIES_TAGGED, STR("be\"ta"), STR_NONE);
+        assert_ptr_equal(s, series_of(lists[i], SERIES_TAGGED, STR("be\"ta"), STR_NONE));
+        series_add(s, SERIES_CALLS, 2);
+        series_add(s, SERIES_USD, 1500000000);
+        series_add(series_of(lists[i], SERIES_MIRROR_SIDE, STR("r"), STR("copy")), SERIES_SIDE_MS,
+                   1250);
+    }
+    for (int i = 0; i < 2 * SERIES_MAX; i++) {
+        char name[16];
+        const int n = snprintf(name, sizeof(name), "t%d", i);
+        series_add(series_of(lists[0], SERIES_ROUTED, STR("rule"), str_of(name, (size_t)n)),
+                   SERIES_CALLS, 1);
+    }
+    assert_int_equal(series_sum(lists, 2, SERIES_ROUTED, STR("rule"), STR("other"), SERIES_CALLS),
+                     SERIES_MAX);
+    assert_int_equal(lists[0]->n[SERIES_ROUTED], SERIES_MAX + 1);
+    struct buf b = BUF_INIT(1 << 20);
+    metric_write(m, 2, &b);
+    str text = buf_str(&b);
+    static const char *const lines[] = {
+        "\nweir_tagged_calls_total{tag=\"be\\\"ta\"} 4\n",
+        "\nweir_tagged_cost_usd_total{tag=\"be\\\"ta\"} 3\n",
+        "\nweir_mirror_seconds_total{rule=\"r\",side=\"copy\"} 2.500\n",
+        "\nweir_routed_calls_total{by=\"rule\",name=\"t7\"} 1\n",
+        "\n# TYPE weir_mirror_total counter\n",
+    };
+    for (size_t i = 0; i < ARRAY_LEN(lines); i++) {
+        const size_t at = str_find(text, str_c(lines[i]));
+        if (at == SIZE_MAX || str_find(str_from(text, at + 1), str_c(lines[i])) != SIZE_MAX)
+            fail_msg("not there, or twice: %s", lines[i]);
+    }
+    buf_fini(&b);
+    metric_shard_free(m[0]);
+    metric_shard_free(m[1]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -308,6 +351,7 @@ int main(void)
         cmocka_unit_test(test_window),
         cmocka_unit_test(test_models_are_capped),
         cmocka_unit_test(test_text_has_every_series),
+        cmocka_unit_test(test_series_are_bounded),
         cmocka_unit_test(test_log_threads),
         cmocka_unit_test(test_names_are_capped),
         cmocka_unit_test(test_inherited_file),
