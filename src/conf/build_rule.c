@@ -118,6 +118,7 @@ static enum rc read_mirror(struct rules *x, const struct raw_mirror *raw, struct
         return RC_NOMEM;
     m->share = (uint32_t)(raw->percent * (CONF_MILLION / 100.0) + 0.5);
     m->throw = x->to->throws++;
+    m->at_once = raw->at_once;
     rule->mirror = m;
     return raw->use.n ? find(x, raw->at.node, "use", raw->use, &m->route) : RC_OK;
 }

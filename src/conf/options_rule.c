@@ -30,6 +30,8 @@ static const struct section canary_section = {
 static const struct option mirror_rows[] = {
     {"use", OPTION_TEXT, OPTION_REQUIRED, AT(use), .help = "who gets the copy"},
     {"percent", OPTION_DOUBLE, 0, AT(percent), "100", 0, 100, .help = "of how many calls"},
+    {"atOnce", OPTION_U32, 0, AT(at_once), "8", 1, 32,
+     .help = "so many copies under way on each worker; more are not sent"},
 };
 #undef AT
 static const struct section mirror_section = {
@@ -61,8 +63,8 @@ static const struct option rule_rows[] = {
              "for each call when left out"},
     {"canary", OPTION_SECTION, 0, AT(canary), .sub = &canary_section,
      .help = "a new model on trial, beside `use` or the model asked for"},
-    {"mirror", OPTION_SECTION, OPTION_LATER, AT(mirror), .sub = &mirror_section,
-     .help = "a copy for another model"},
+    {"mirror", OPTION_SECTION, 0, AT(mirror), .sub = &mirror_section,
+     .help = "a copy for another model, whose answer nobody gets: it is compared"},
     {"tag", OPTION_TEXTS, 0, AT(tags), .help = "words that the call carries from then on"},
     {"set", OPTION_RAW, 0, AT(edit[0]),
      .help = "fields of the request, as in "

@@ -174,6 +174,7 @@ struct raw_mirror {
     struct raw_at at;
     str use;
     double percent;
+    uint32_t at_once;
 };
 
 struct raw_deny {

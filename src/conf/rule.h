@@ -137,6 +137,7 @@ struct conf_canary {
 struct conf_mirror {
     const struct conf_route *route;
     uint32_t share, throw;
+    uint32_t at_once; /* copies under way, on each worker */
 };
 
 struct conf_rule {

@@ -8,6 +8,7 @@
  * wait, the next fallback model, or the client.
  */
 #include "gate/feature.h"
+#include "gate/mirror.h"
 #include "gate/pass.h"
 #include "gate/recovery.h"
 #include "route/trace.h"
@@ -34,7 +35,8 @@ void attempt_begin(struct call *c)
         .model = call_passes(c) && c->peek.model.n ? c->peek.model : c->cand->target->model,
         .error = ERR_COUNT,
         .key = (uint16_t)c->cand->key};
-    metric_add(&c->bind->metric->counter[METRIC_P_CALLS], 1);
+    if (!c->mirror) /* counted apart, with what came of it */
+        metric_add(&c->bind->metric->counter[METRIC_P_CALLS], 1);
     metric_add(&c->bind->metric->in_flight, 1);
     figures_begin(&c->cand->health->figures, c->attempt_began);
     quota_begin(&c->cand->health->quota, &c->need, c->attempt_began);
@@ -72,7 +74,8 @@ static void end_record(struct call *c, enum err error, enum figures_end how)
     CHECK(c->record_open);
     figures_end(&c->cand->health->figures, now, c->attempt_began, c->attempt_content, how,
                 how == FIGURES_SERVED ? c->usage.output : 0);
-    alerts_attempt(c, error, how, now);
+    if (!c->mirror)
+        alerts_attempt(c, error, how, now);
     meter_end(&c->share, usage_prompt(&c->usage) + c->usage.output);
     t->error = error;
     t->status = c->status;
@@ -111,7 +114,7 @@ static bool fallback_left(const struct call *c)
 /* Is there, as far as can be seen, anybody to try after this one? */
 static bool somebody_left(const struct call *c)
 {
-    return !out_of_attempts(c) && c->gen->snap->routing.fallback &&
+    return !c->mirror && !out_of_attempts(c) && c->gen->snap->routing.fallback &&
            (c->plan.next < c->plan.n || c->last_resort || fallback_left(c));
 }
 
@@ -205,6 +208,8 @@ static enum step start_elsewhere(struct call *c);
 /* The answer is waited for: a rival may come, and pings. */
 static void watch(struct call *c)
 {
+    if (c->mirror)
+        return;
     if (c->found.route->hedge.on)
         hedge_arm(c);
     if (c->op || c->second) /* of operations it is known when they answer */
@@ -479,6 +484,10 @@ void attempt_failed(struct call *c, const struct attempt_failure *f, const struc
     struct gate *g = c->gate;
     struct attempt_failure seen = *f;
     CHECK(!c->on_wire);
+    if (c->mirror) { /* one try, and no word to anybody's health */
+        mirror_failed(c, fail);
+        return;
+    }
     if (rescue_is_on(c)) {
         rescue_failed(c, f);
         return;
@@ -535,6 +544,10 @@ void attempt_served(struct call *c)
 {
     if (c->twin)
         hedge_won(c);
+    if (c->mirror) {
+        end_record(c, ERR_COUNT, FIGURES_SERVED);
+        return;
+    }
     thoughts_keep(c);
     thoughts_forget(c);
     end_record(c, ERR_COUNT, FIGURES_SERVED);

@@ -6,6 +6,7 @@
  * elsewhere. With the same dialect on both sides the bytes go on as they are; else, or when the
  * client asked for a stream (U46), the events of the body are encoded anew.
  */
+#include "gate/mirror.h"
 #include "gate/recovery.h"
 
 #include "json/write.h"
@@ -117,6 +118,10 @@ static void reply_rope(struct call *c, struct rope *r)
 /* A whole reply from what was collected. */
 void collect_reply(struct call *c)
 {
+    if (c->mirror) {
+        mirror_served(c);
+        return;
+    }
     struct front_opts o = front_opts_of(c);
     struct rope *r = answer_rope(c);
     if (!r || c->collect->failed) {
@@ -179,6 +184,8 @@ static bool prepare(struct call *c)
         return false;
     if (rescue_is_on(c)) /* the rest of a stream came as a body */
         return true;
+    if (c->mirror)
+        return collect_prepare(c, !c->chain);
     return c->peek.stream ? encoder_prepare(c) : c->same || collect_prepare(c, !c->chain);
 }
 
@@ -203,12 +210,12 @@ void body_end(struct call *c)
         op_reply(c, json_root(&doc));
         return;
     }
-    if (c->peek.stream) {
+    if (c->peek.stream && !c->mirror) {
         reply_as_stream(c);
         return;
     }
     attempt_served(c);
-    if (c->same) {
+    if (c->same && !c->mirror) {
         turns_hear(c, json_root(&doc));
         reply_as_is(c);
     } else {

@@ -327,7 +327,7 @@ enum step stage_decode(struct call *c)
     heed_maker(c);
     if (c->peek.messages > GATE_MESSAGES_MAX)
         return too_many(c, STR("messages"));
-    if (!c->shadow)
+    if (!c->shadow && !c->mirror)
         metric_add(&c->gate->set.metrics->counter[METRIC_BYTES_IN], c->req->body.n);
     if (c->froute.op == FRONT_COUNT && !count_at_provider(c)) {
         count_serve(c);

@@ -6,6 +6,7 @@
  * origin with its pool, the metric series. Calls keep the generation they began with; the last one
  * frees it (worker-local counts, no atomics on a call's way).
  */
+#include "gate/mirror.h"
 #include "gate/recovery.h"
 
 #include "base/mem.h"
@@ -321,6 +322,7 @@ void gate_end_calls(struct gate *g)
 void gate_close(struct gate *g)
 {
     server_close_all(g->server);
+    mirrors_stop(g);
     for (unsigned i = 0; i < g->noauths; i++)
         oauth_close(g->oauths[i]);
     probes_stop(g->gen);
@@ -336,6 +338,7 @@ void gate_free(struct gate *g)
 {
     CHECK(list_is_empty(&g->calls));
     server_free(g->server);
+    mirrors_free(g);
     if (g->gen)
         gen_unref(g->gen);
     list_each_safe(it, tmp, &g->wires) wire_free(list_entry(it, struct wire, link));

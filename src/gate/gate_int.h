@@ -139,7 +139,7 @@ struct demo;
 struct downloads;
 struct features;
 struct images;
-
+struct mirror;
 struct pass;
 
 /* What a call has besides, when it is no chat (dialect/op.h). */
@@ -278,6 +278,8 @@ struct call {
     const struct local_endpoint *local; /* the path is ours: no provider is asked */
     struct plan_trace *trace;           /* of its last plan, when that had a choice; or NULL */
     struct explain *shadow;             /* it is only asked about (explain.c): nothing is sent */
+    struct mirror *mirror;              /* it is a copy that nobody waits for (mirror.h) */
+    struct mirror_ear *ear;             /* its answer will be compared with that of a copy */
     bool counting;                      /* waits for the token ranks */
     bool counted;
 
@@ -320,6 +322,7 @@ struct gate {
     bool draining;
     struct gate_tokens tokens;
     struct downloads *downloads; /* NULL: none was needed yet */
+    struct mirrors *mirrors;     /* the same */
 };
 
 /* wire.c */
@@ -533,6 +536,7 @@ bool token_renew(struct call *c, enum err kind); /* true: another is worth a try
 /* reply.c. After call_fail the call is over: it must not be touched. */
 bool stream_reply_begin(struct call *c); /* false: the call is over */
 void call_reply_lines(struct call *c, str content_type, struct buf *b);
+str routed_kind(enum routed_kind kind);
 str routed_text(const struct call *c); /* "scenario:think"; absent: by the model's name */
 void call_weir_lines(struct call *c, struct buf *b);  /* of those, the ones every reply has */
 void call_fail(struct call *c, const struct fail *f); /* before or after the commit point */

@@ -5,6 +5,7 @@
  * Headers are an allow-list written here from nothing: what a provider sends as headers never
  * reaches a client (F7).
  */
+#include "gate/mirror.h"
 #include "gate/pass.h"
 #include "gate/recovery.h"
 
@@ -47,19 +48,23 @@ static str asked_model(const struct call *c)
     return fits ? name : STR_NONE;
 }
 
+str routed_kind(enum routed_kind kind)
+{
+    static const str kinds[ROUTED_KINDS] = {
+        [ROUTED_BY_MODEL] = STR("model"),
+        [ROUTED_BY_SCENARIO] = STR("scenario"),
+        [ROUTED_BY_SUBAGENT] = STR("subagent"),
+        [ROUTED_BY_RULE] = STR("rule"),
+    };
+    return kinds[kind];
+}
+
 str routed_text(const struct call *c)
 {
-    static const struct {
-        str text;
-    } kinds[ROUTED_KINDS] = {
-        [ROUTED_BY_SCENARIO] = {STR("scenario")},
-        [ROUTED_BY_SUBAGENT] = {STR("subagent")},
-        [ROUTED_BY_RULE] = {STR("rule")},
-    };
     const struct routed *by = &c->routed_by;
     if (by->kind == ROUTED_BY_MODEL)
         return STR_NONE;
-    str kind = kinds[by->kind].text;
+    str kind = routed_kind(by->kind);
     return by->name.n
                ? arena_strf(&c->req->arena, STR_FMT ":" STR_FMT, STR_ARG(kind), STR_ARG(by->name))
                : kind;
@@ -195,6 +200,10 @@ void call_fail(struct call *c, const struct fail *f)
     struct fail said = *f;
     if (c->shadow) {
         explain_fail(c, f);
+        return;
+    }
+    if (c->mirror) {
+        mirror_failed(c, f);
         return;
     }
     CHECK(!c->answered && c->phase != CALL_OVER);

@@ -301,6 +301,43 @@ void rules_log(const struct call *c, struct buf *b)
     buf_add_char(b, '}');
 }
 
+/* ---- the end: who chose, and which words it carried */
+
+static void count_one(struct call *c, enum series_family f, str word, str second, bool failed)
+{
+    struct series *s = series_of(&c->gate->set.metrics->series, f, word, second);
+    if (!s)
+        return;
+    series_add(s, SERIES_CALLS, 1);
+    series_add(s, SERIES_FAILED, failed);
+    series_add(s, SERIES_TOKENS, usage_prompt(&c->usage) + c->usage.output);
+    if (c->charged && c->charge.source != PRICE_BY_NOBODY)
+        series_add(s, SERIES_USD, (uint64_t)c->charge.cost.usd);
+}
+
+/* A caller's own words are no labels: anybody could fill the table with them. */
+static bool is_of_a_rule(const struct rule_outcome *out, str tag)
+{
+    for (uint32_t i = 0; i < out->n; i++)
+        for (uint32_t k = 0; k < out->matched[i]->ntags; k++)
+            if (str_eq(out->matched[i]->tags[k], tag))
+                return true;
+    return false;
+}
+
+void rules_count(struct call *c, unsigned status)
+{
+    const bool broke =
+        c->committed && c->reply_error != ERR_COUNT && c->reply_error != ERR_CLIENT_GONE;
+    const bool failed = status == 429 || status >= 500 || broke;
+    if (c->routed_by.kind != ROUTED_BY_MODEL)
+        count_one(c, SERIES_ROUTED, routed_kind(c->routed_by.kind), c->routed_by.name, failed);
+    const struct rule_outcome *out = c->rules ? &c->rules->out : NULL;
+    for (uint32_t i = 0; out && i < out->ntags; i++)
+        if (is_of_a_rule(out, out->tags[i]))
+            count_one(c, SERIES_TAGGED, out->tags[i], STR_NONE, failed);
+}
+
 /* ---- the end of a trial's call */
 
 struct note {

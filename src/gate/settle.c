@@ -9,6 +9,7 @@
 
 #include "base/fmt.h"
 #include "gate/feature.h"
+#include "gate/mirror.h"
 #include "gate/past.h"
 #include "json/write.h"
 
@@ -16,7 +17,7 @@
 
 /* ---- usage */
 
-static void complete_usage(struct call *c)
+void settle_usage(struct call *c)
 {
     const uint32_t both = USAGE_HAS_INPUT | USAGE_HAS_OUTPUT;
     if (!c->attempts || !c->committed || rescue_is_paid(c))
@@ -105,7 +106,7 @@ static void count_outcome(struct call *c, unsigned status, uint64_t ms)
 
 void settle_attempt(struct call *c, uint64_t least)
 {
-    complete_usage(c);
+    settle_usage(c);
     if (c->usage.output < least)
         c->usage.output = least;
     charge(c);
@@ -343,6 +344,13 @@ static str one_line(struct arena *a, str line)
     return str_of(to, n);
 }
 
+void settle_log(struct call *c, struct buf *b)
+{
+    str line = b->failed ? STR_NONE : one_line(&c->req->arena, buf_str(b));
+    if (line.n)
+        log_put(c->gate->set.access, line);
+}
+
 static void log_call(struct call *c, unsigned status, uint64_t ms)
 {
     struct buf *b = &c->gate->line;
@@ -390,9 +398,7 @@ static void log_call(struct call *c, unsigned status, uint64_t ms)
     U64(b, ",\"bytes_in\":", c->req->body.n);
     U64(b, ",\"bytes_out\":", c->req->bytes_out);
     buf_lit(b, "}\n");
-    str line = b->failed ? STR_NONE : one_line(&c->req->arena, buf_str(b));
-    if (line.n)
-        log_put(c->gate->set.access, line);
+    settle_log(c, b);
 }
 
 void call_settle(struct call *c, bool gone)
@@ -407,7 +413,7 @@ void call_settle(struct call *c, bool gone)
     unsigned status = gone ? 499 : c->reply_status;
     if (gone)
         c->reply_error = ERR_CLIENT_GONE;
-    complete_usage(c);
+    settle_usage(c);
     warmth_learn(c);
     rules_settle(c, status, gone, ms);
     scenario_note(c);
@@ -416,9 +422,11 @@ void call_settle(struct call *c, bool gone)
         count_call(c, status, gone, ms);
     if (c->rescue)
         rescue_settle(c);
+    rules_count(c, status);
     if (c->front && c->route && !gone)
         count_outcome(c, status, ms);
     past_keep(c, status, ms);
     if (c->gate->set.access && (c->front || status >= 400))
         log_call(c, status, ms);
+    mirror_settle(c, status, gone);
 }

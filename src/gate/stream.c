@@ -24,7 +24,7 @@ static bool prepare_writer(struct call *c)
 {
     if (!tap_prepare(c))
         return false;
-    if (!c->peek.stream)
+    if (!c->peek.stream || c->mirror)
         return collect_prepare(c, false);
     if (call_may_be_rescued(c)) /* only what is understood can be gone on with */
         return rescue_prepare(c) && encoder_prepare(c);

@@ -4,6 +4,7 @@
  * content are learned, then the event goes where the client's form needs it: to the stream encoder,
  * to the collector of a whole body, or nowhere (the same dialect on both sides: raw bytes travel).
  */
+#include "gate/mirror.h"
 #include "gate/recovery.h"
 
 static str keep(struct call *c, str s)
@@ -116,8 +117,10 @@ void tap_emit(struct call *c, const struct ir_event *ev)
     }
     if (!c->content && ir_event_is_content(ev))
         attempt_content(c);
-    if (c->peek.has_tools)
+    if (c->peek.has_tools && !c->mirror)
         thoughts_event(c, ev);
+    if (c->ear)
+        mirror_hear(c, ev);
     if (c->collect)
         ir_collect_event(c->collect, ev);
     else if (c->encoder && (!c->reframes || ev->type == IR_EV_END || ev->type == IR_EV_ERROR))
@@ -153,6 +156,7 @@ bool tap_prepare(struct call *c)
                                     .id = str_from(c->id, 4)};
     chain_fini(c->chain);
     c->chain = NULL;
+    mirror_listen(c);
     if (!setup.kinds)
         return true;
     c->chain = chain_new(&c->req->arena, &setup, (struct ir_sink){deliver, c});

@@ -220,7 +220,7 @@ static void copy_for(const struct conf_rule *r, const struct rule_view *v, struc
     const struct conf_mirror *m = r->mirror;
     if (m && m->route && !out->mirror && v->may(v->arg, m->route) &&
         dice_throw(&v->dice[m->throw], v->rand) < m->share)
-        out->mirror = m;
+        out->mirror = r;
 }
 
 /* False: it is passed over. */

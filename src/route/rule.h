@@ -57,7 +57,7 @@ struct rule_outcome {
     const struct conf_deny *deny;   /* NULL: it may go on */
     const struct conf_rule *trial;  /* a canary's rule, for the outcome is to be noted … */
     bool is_canary;                 /* … as its own, else as the others' */
-    const struct conf_mirror *mirror;
+    const struct conf_rule *mirror; /* whose copy is to be made */
     str tags[RULE_TAGS_MAX];
     uint32_t ntags;
 };

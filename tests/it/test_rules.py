@@ -32,6 +32,11 @@ def asks(front, w, headers=(), key=None, **fields):
     return http1.call(w.port, "POST", front.path_of("m"), body, head)
 
 
+def metrics(w):
+    lines = http1.call(w.port, "GET", "/metrics").text.splitlines()
+    return {n: float(v) for n, v in (x.rsplit(" ", 1) for x in lines if not x.startswith("#"))}
+
+
 @pytest.fixture
 def pair(weir, upstream):
     """weir with these rules, and its two providers."""
@@ -108,13 +113,20 @@ def test_every_front_meets_rules(pair, any_front):
         "{ name: beta, when: { header.x-tag: beta, model: m }, use: n, tag: [ x, y ] }",
     )
     assert any_front.read(asks(any_front, w)).text == A.text
-    r = asks(any_front, w, [("x-tag", "beta")])
+    r = asks(any_front, w, [("x-tag", "beta"), ("x-weir-tags", "nobodys")])
     assert any_front.read(r).text == B.text
     assert r.get("x-weir-route") == "rule:beta"
-    assert b.requests[-1].get("x-weir-tags") == "x, y"
+    assert b.requests[-1].get("x-weir-tags") == "nobodys, x, y"
     assert a.requests[-1].get("x-weir-tags") is None
     record = w.access(r.get("x-weir-request-id"))
-    assert record["tags"] == ["x", "y"] and record["routed_by"] == "rule:beta"
+    assert record["tags"] == ["nobodys", "x", "y"] and record["routed_by"] == "rule:beta"
+    numbers = metrics(w)
+    tokens = record["usage"]["input_tokens"] + record["usage"]["output_tokens"]
+    for tag in "xy":
+        assert numbers[f'weir_tagged_calls_total{{tag="{tag}"}}'] == 1
+        assert numbers[f'weir_tagged_tokens_total{{tag="{tag}"}}'] == tokens > 0
+    assert numbers['weir_routed_calls_total{by="rule",name="beta"}'] == 1
+    assert not [n for n in numbers if "nobodys" in n]  # a caller's own word is no label
 
 
 def test_stream_condition(pair, front):
