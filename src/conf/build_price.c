@@ -7,6 +7,7 @@
  * catalogue lies above (app/models.c looks).
  */
 #include "conf/build_int.h"
+#include "conf/nearest.h"
 #include "conf/url.h"
 
 static void set_price(const struct raw_prices *raw, struct conf_served *to)
@@ -38,6 +39,36 @@ static void set_prices(const struct raw_provider *raw, struct conf_provider *p)
     p->prices_column = at.column;
 }
 
+/* `can: none` is a list that says that there is nothing. */
+static void set_can(struct builder *b, const struct raw_texts *raw, struct conf_served *to)
+{
+    static const char *const words[] = {
+#define CAN(id, word) word,
+        CONF_CAN(CAN)
+#undef CAN
+    };
+    to->knows_can = raw->n > 0;
+    for (uint32_t i = 0; i < raw->n; i++) {
+        struct nearest near;
+        unsigned k = 0;
+        if (str_eq(raw->p[i], STR("none")) && raw->n == 1)
+            return;
+        nearest_init(&near, raw->p[i]);
+        while (k < ARRAY_LEN(words) && !str_eq(raw->p[i], str_c(words[k])))
+            nearest_offer(&near, str_c(words[k++]));
+        if (k < ARRAY_LEN(words))
+            to->can |= 1u << k;
+        else
+            BUILD_FAULT(b, place_of_item(raw, i),
+                        "'" STR_FMT "' is no word of `can`; %s" STR_FMT "%s",
+                        STR_ARG(conf_brief(raw->p[i])), near.best.p ? "did you mean '" : "",
+                        STR_ARG(near.best.p ? near.best
+                                            : STR("it knows tools, images, documents, audio, "
+                                                  "structured and reasoning")),
+                        near.best.p ? "'?" : "");
+    }
+}
+
 enum rc build_served(struct builder *b, const struct raw_provider *raw, struct conf_provider *p)
 {
     const struct raw_served *rows = raw->models.p;
@@ -53,8 +84,9 @@ enum rc build_served(struct builder *b, const struct raw_provider *raw, struct c
                                 .context = rows[i].context,
                                 .max_output = rows[i].max_output};
         set_price(&rows[i].price, &s);
+        set_can(b, &rows[i].can, &s);
         names[p->nmodels++] = s.name;
-        if (s.as.n || s.has_price || s.context || s.max_output)
+        if (s.as.n || s.has_price || s.context || s.max_output || s.knows_can)
             all[p->nserved++] = s;
     }
     p->models = names;

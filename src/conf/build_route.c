@@ -219,6 +219,8 @@ static enum rc name_model(struct routes *x, const struct raw_model *raw, struct 
     route->logical = true;
     route->strategy = raw->strategy == OPTION_WORD_UNSET ? b->s->routing.strategy
                                                          : (enum conf_strategy)raw->strategy;
+    route->latency =
+        raw->latency == OPTION_WORD_UNSET ? b->s->routing.latency : (enum conf_latency)raw->latency;
     route->sticky = b->s->routing.sticky;
     TRY(build_sticky(b, place_of(raw->at.node, "stickyBy"), raw->sticky_by, &route->sticky));
     if (!raw->name.n || !build_name_ok(b, at, "the model's name", raw->name, ""))

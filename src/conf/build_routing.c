@@ -7,7 +7,10 @@
  */
 #include "conf/build_int.h"
 
-#define HEADER_MARK "header:"
+#define HEADER_MARK   "header:"
+#define METADATA_MARK "metadata:"
+#define BODY_MARK     "body:"
+#define POINTER_MAX   16 /* segments */
 
 static const struct {
     const char *word;
@@ -15,24 +18,71 @@ static const struct {
 } sticky_words[] = {
     {"session", CONF_STICKY_SESSION}, {"user", CONF_STICKY_USER}, {"key", CONF_STICKY_KEY}};
 
+/* "~1" is a slash and "~0" a tilde, and no other follows a tilde. Absent: it is no segment. */
+static str pointer_segment(struct arena *a, str raw)
+{
+    char *to = arena_alloc(a, raw.n + 1);
+    size_t n = 0;
+    for (size_t i = 0; to && i < raw.n; i++) {
+        char c = raw.p[i];
+        if (c == '~') {
+            if (++i == raw.n || (raw.p[i] != '0' && raw.p[i] != '1'))
+                return STR_NONE;
+            c = raw.p[i] == '1' ? '/' : '~';
+        }
+        to[n++] = c;
+    }
+    return to ? str_of(to, n) : STR_NONE;
+}
+
+/* "/a/b/0". False: it is no pointer, or names all of the body. */
+static bool read_pointer(struct arena *a, str text, struct conf_sticky *to)
+{
+    str *path = arena_array(a, str, POINTER_MAX);
+    *to = (struct conf_sticky){.by = CONF_STICKY_BODY, .path = path};
+    if (!path || !str_has_prefix(text, STR("/")))
+        return false;
+    str rest = str_from(text, 1);
+    while (rest.p && to->npath < POINTER_MAX) {
+        path[to->npath] = pointer_segment(a, str_cut(&rest, '/'));
+        if (!path[to->npath++].p)
+            return false;
+    }
+    return !rest.p;
+}
+
+static bool read_mark(struct builder *b, str text, struct conf_sticky *to)
+{
+    const str header = str_trim(str_from(text, sizeof(HEADER_MARK) - 1));
+    const str metadata = str_trim(str_from(text, sizeof(METADATA_MARK) - 1));
+    if (str_has_prefix(text, STR(BODY_MARK)))
+        return read_pointer(b->arena, str_trim(str_from(text, sizeof(BODY_MARK) - 1)), to);
+    if (str_has_prefix(text, STR(METADATA_MARK)))
+        *to = (struct conf_sticky){.by = CONF_STICKY_METADATA, .name = metadata};
+    else
+        *to = (struct conf_sticky){.by = CONF_STICKY_HEADER, .name = header};
+    return to->by == CONF_STICKY_METADATA
+               ? metadata.n > 0
+               : str_has_prefix(text, STR(HEADER_MARK)) && !build_header_fault(header, STR("x"));
+}
+
 enum rc build_sticky(struct builder *b, struct place at, str text, struct conf_sticky *to)
 {
+    struct conf_sticky read;
     if (!text.n)
         return RC_OK;
     for (size_t i = 0; i < ARRAY_LEN(sticky_words); i++)
         if (str_eq(text, str_c(sticky_words[i].word))) {
-            *to = (struct conf_sticky){sticky_words[i].by, STR_NONE};
+            *to = (struct conf_sticky){.by = sticky_words[i].by};
             return RC_OK;
         }
-    str name = str_trim(str_from(text, sizeof(HEADER_MARK) - 1));
-    if (!str_has_prefix(text, STR(HEADER_MARK)) || build_header_fault(name, STR("x")) != NULL) {
+    if (read_mark(b, text, &read))
+        *to = read;
+    else
         BUILD_FAULT(b, at,
-                    "'" STR_FMT "' is nothing to hold calls together by; write session, user, key "
-                    "or header:NAME",
+                    "'" STR_FMT "' is nothing to hold calls together by; write session, user, key, "
+                    "header:NAME, metadata:NAME or body:/a/json/pointer",
                     STR_ARG(conf_brief(text)));
-        return RC_OK;
-    }
-    *to = (struct conf_sticky){CONF_STICKY_HEADER, name};
     return RC_OK;
 }
 
@@ -41,6 +91,7 @@ enum rc build_routing(struct builder *b)
     const struct raw_routing *raw = &b->raw->routing;
     struct conf_routing *r = &b->s->routing;
     r->strategy = (enum conf_strategy)raw->strategy;
+    r->latency = (enum conf_latency)raw->latency;
     r->fallback = raw->fallback;
     r->ccr = b->ccr;
     r->caller_policy = raw->caller_policy;

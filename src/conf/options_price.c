@@ -43,6 +43,10 @@ static const struct option served_rows[] = {
      .help = "tokens it can hold, prompt and answer together"},
     {"maxOutput", OPTION_COUNT, 0, AT(max_output), NULL, 1, 1ull << 40,
      .help = "tokens of its longest answer"},
+    {"can", OPTION_TEXTS, 0, AT(can),
+     .help = "all that it takes and does beside text, instead of what the catalogue says: `tools`, "
+             "`images`, `documents`, `audio`, `structured` (answers by a schema), `reasoning`; "
+             "`none`: nothing of it"},
 };
 #undef AT
 

@@ -13,6 +13,12 @@ static const struct option_word strategy_words[] = {
     {0},
 };
 
+static const struct option_word latency_words[] = {
+    {"total", true, "the time to the end of an answer of usual length"},
+    {"ttft", true, "the time to its first token"},
+    {0},
+};
+
 static const struct option_word replay_words[] = {
     {"once", true, "sent again, to another target, when not one byte of an answer came"},
     {"never", true, "never sent again once it was sent whole"},
@@ -39,6 +45,8 @@ static const struct option model_rows[] = {
      .help = "where it is served"},
     {"strategy", OPTION_WORD, 0, AT(strategy), .words = strategy_words,
      .help = "how to choose among the targets; routing.strategy when left out"},
+    {"latencyBy", OPTION_WORD, 0, AT(latency), .words = latency_words,
+     .help = "what `lowest_latency` compares; routing.latencyBy when left out"},
     {"stickyBy", OPTION_TEXT, 0, AT(sticky_by),
      .help = "what `sticky` holds to one target; routing.stickyBy when left out"},
     {"fallback", OPTION_TEXTS, 0, AT(fallback),
@@ -119,9 +127,12 @@ static const struct option routing_rows[] = {
     {"strategy", OPTION_WORD, 0, AT(strategy), "weighted_round_robin", .words = strategy_words,
      .help = "for models without one of their own"},
     {"stickyBy", OPTION_TEXT, 0, AT(sticky_by), "session",
-     .help =
-         "what `sticky` holds to one target: `session`, `user`, `key`, or the value of a header: "
-         "`header:x-tenant`"},
+     .help = "what `sticky` holds to one target: `session`, `user`, `key`, a header "
+             "(`header:x-tenant`), "
+             "a member of the request's metadata (`metadata:tenant`) or any field of its body "
+             "(`body:/metadata/tenant`, a JSON pointer)"},
+    {"latencyBy", OPTION_WORD, 0, AT(latency), "total", .words = latency_words,
+     .help = "what `lowest_latency` compares"},
     {"weights", OPTION_SECTION, 0, AT(weights), .sub = &weights_section,
      .help = "for the strategy `balanced`"},
     {"fallback", OPTION_BOOL, 0, AT(fallback), "true",

@@ -66,6 +66,7 @@ struct raw_served {
     str name, as;
     struct raw_prices price;
     uint64_t context, max_output;
+    struct raw_texts can;
 };
 
 struct raw_catalogue {
@@ -130,7 +131,7 @@ struct raw_model {
     struct raw_at at;
     str name;
     struct raw_list targets; /* raw_target */
-    uint32_t strategy;
+    uint32_t strategy, latency;
     str sticky_by;
     struct raw_texts fallback, regions;
     const struct conf_node *transforms;
@@ -197,7 +198,7 @@ struct raw_rule {
 
 struct raw_routing {
     struct raw_at at;
-    uint32_t strategy, replay, attempts;
+    uint32_t strategy, latency, replay, attempts;
     struct raw_texts regions;
     str sticky_by, projects;
     struct raw_weights weights;

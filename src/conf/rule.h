@@ -30,11 +30,16 @@ enum conf_sticky_by {
     CONF_STICKY_USER,
     CONF_STICKY_KEY,
     CONF_STICKY_HEADER,
+    CONF_STICKY_METADATA,
+    CONF_STICKY_BODY,
 };
 
 struct conf_sticky {
     enum conf_sticky_by by;
-    str header; /* HEADER: its name */
+    str name; /* HEADER, METADATA: its name */
+    /* BODY: the keys and indices of a JSON pointer (RFC 6901), without its escapes. */
+    const str *path;
+    uint32_t npath;
 };
 
 #define CONF_RULE_DEPTH 8       /* of conditions within conditions */

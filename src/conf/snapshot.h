@@ -49,6 +49,9 @@ enum conf_scenario {
     CONF_SCENARIO_COUNT
 };
 
+/* What `lowest_latency` compares: the whole answer, or its beginning. */
+enum conf_latency { CONF_LATENCY_TOTAL, CONF_LATENCY_TTFT };
+
 /* How a provider wants its key. DIALECT: as its wire dialect does by itself. */
 enum conf_auth { CONF_AUTH_DIALECT, CONF_AUTH_BEARER, CONF_AUTH_X_API_KEY, CONF_AUTH_API_KEY };
 
@@ -176,6 +179,20 @@ struct conf_remote {
     str ca_file;                    /* as a provider's */
 };
 
+/* Words of `can`: what a model takes or does beside text. */
+#define CONF_CAN(CAN)             \
+    CAN(TOOLS, "tools")           \
+    CAN(IMAGES, "images")         \
+    CAN(DOCUMENTS, "documents")   \
+    CAN(AUDIO, "audio")           \
+    CAN(STRUCTURED, "structured") \
+    CAN(REASONING, "reasoning")
+enum conf_can {
+#define CAN(id, word) CONF_CAN_##id,
+    CONF_CAN(CAN)
+#undef CAN
+};
+
 /* What the file says of a model that a provider serves. Absent, 0 or not in the set: nothing. */
 struct conf_served {
     str name;
@@ -183,6 +200,8 @@ struct conf_served {
     bool has_price;
     struct price_set price; /* instead of the catalogue's */
     uint64_t context, max_output;
+    bool knows_can;
+    unsigned can; /* 1 << CONF_CAN_…: all that it can, where the file says it */
 };
 
 /* Where calls may be served: names of regions, each meaning all that begin with it (`eu`:
@@ -275,6 +294,7 @@ struct conf_route {
     bool logical;
     uint32_t index; /* of a logical one: its place in snapshot.models */
     enum conf_strategy strategy;
+    enum conf_latency latency;
     struct conf_sticky sticky;
     const struct conf_target *targets; /* at least one, in the order written */
     uint32_t ntargets;
@@ -341,6 +361,7 @@ struct conf_project {
 
 struct conf_routing {
     enum conf_strategy strategy; /* for models without one */
+    enum conf_latency latency;   /* the same */
     struct conf_sticky sticky;   /* the same */
     unsigned needs;              /* ROUTING_NEEDS_*: what some part of the file asks of calls */
     bool fallback;               /* false: one attempt, no other target, no other model */

@@ -160,9 +160,9 @@ bool alerts_degrade(struct call *c)
 {
     const struct conf_route *r = c->found.route;
     const unsigned asked = c->gen->alerts.route && r->logical ? c->gen->alerts.route[r->index] : 0;
-    struct rand copy = c->gate->rand; /* whoever is only asked about must not move the dice */
     if (!(asked & ALERT_FALLBACK))
         return c->plan.degraded;
+    struct rand copy = c->gate->rand; /* whoever is only asked about must not move the dice */
     return !(asked & ALERT_TRIAL) ||
            rand_below(c->shadow ? &copy : &c->gate->rand, ALERT_TRIAL_SHARE) != 0;
 }

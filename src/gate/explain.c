@@ -120,8 +120,22 @@ static void plan_route(struct explain *e, const struct conf_route *r)
     plan_explain(&to->plan, &c->gate->route, c->gen->snap, r, &ask, loop_now(c->gate->loop));
     if (c->keeper && !c->continued) /* as attempt.c: who keeps the conversation goes first */
         plan_prefer(&to->plan, c->keeper);
+    if (to->plan.n == 0 && to->plan.unfit != REASON_FITS)
+        ask_note_unfit(c, r, to->plan.unfit);
+    to->lenient = c->lenient;
     for (uint32_t i = 0; i < ARRAY_LEN(to->usd); i++)
         to->usd[i] = i < to->trace.n ? ask.usd(ask.arg, &r->targets[i], to->trace.tokens) : -1;
+}
+
+/* Nobody is left, but of some it is not sure that they cannot: the second pass, as in attempt.c. */
+static void plan_leniently(struct explain *e)
+{
+    for (unsigned i = 0; i < e->nroutes; i++)
+        if (e->routes[i].plan.n)
+            return;
+    const struct conf_route *r = ask_go_lenient(e->call);
+    if (r)
+        plan_route(e, r);
 }
 
 static void find_out(struct explain *e)
@@ -135,6 +149,7 @@ static void find_out(struct explain *e)
     for (unsigned i = 0; (next = policy_fallback(c, i)) != NULL; i++)
         if (conf_key_allows(c->key, next))
             plan_route(e, next);
+    plan_leniently(e);
     c->route = r;
     c->plan.degraded = e->routes[0].plan.degraded; /* as stage_plan */
     e->last_resort = e->nroutes > 1 &&

@@ -34,6 +34,7 @@ struct explain_route {
     const struct conf_route *route;
     struct plan plan; /* its candidates are held until explain.c lets go */
     struct plan_trace trace;
+    bool lenient;   /* of the second pass: what is not sure was let be */
     double usd[64]; /* of a call at each target, in nano-dollars; negative: not known */
 };
 

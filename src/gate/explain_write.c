@@ -210,6 +210,8 @@ static str why_first(const struct explain_route *r, const struct trace_target *t
 static str why_of(const struct explain *e, const struct explain_route *r, const struct candidate *c)
 {
     const size_t i = (size_t)(c->target - r->route->targets);
+    if (r->lenient)
+        return STR("nobody is known to take what the request needs: its provider decides");
     if (r->plan.panic)
         return STR("everything is broken: a last resort");
     if (c->probe)
@@ -236,7 +238,7 @@ static void write_step(const struct explain *e, const struct explain_route *r,
     json_key(w, "key");
     json_put_u64(w, c->key);
     json_key(w, "fallback");
-    json_put_bool(w, r != &e->routes[0]);
+    json_put_bool(w, r->route != e->routes[0].route);
     json_key(w, "beyond_attempts"); /* it stands in line, and a call never comes so far */
     json_put_bool(w, s->n > s->most);
     if (i < r->trace.n) {
@@ -286,6 +288,8 @@ static void write_routes(const struct explain *e, struct json_writer *w)
         json_put_bool(w, r->trace.explored);
         json_key(w, "last_resort");
         json_put_bool(w, r->plan.panic || (r == &e->routes[0] && e->last_resort));
+        json_key(w, "lenient"); /* tried once more with who is not known to fit */
+        json_put_bool(w, r->lenient);
         if (r->plan.n == 0) {
             key_text(w, "error", err_row(r->plan.why)->name);
             json_key(w, "ready_in_ms");
@@ -297,7 +301,8 @@ static void write_routes(const struct explain *e, struct json_writer *w)
     json_key(w, "fallbacks");
     json_begin_array(w);
     for (unsigned i = 1; i < e->nroutes; i++)
-        json_put_str(w, e->routes[i].route->name);
+        if (!e->routes[i].lenient)
+            json_put_str(w, e->routes[i].route->name);
     json_end(w);
 }
 
@@ -345,8 +350,8 @@ void explain_write(const struct explain *e, struct json_writer *w)
     json_put_u64(w, c->gate->set.worker);
     json_key(w, "candidates");
     json_begin_array(w);
-    for (unsigned i = 0; i < e->nroutes; i++)
-        for (uint32_t k = 0; k < e->routes[i].trace.n; k++)
+    for (unsigned i = 0; i < e->nroutes; i++) /* the second pass has no others */
+        for (uint32_t k = 0; !e->routes[i].lenient && k < e->routes[i].trace.n; k++)
             write_candidate(e, &e->routes[i], k, w);
     json_end(w);
     write_plan(e, w);

@@ -3,6 +3,7 @@
 #include "gate/feature.h"
 
 #include "base/fmt.h"
+#include "base/num.h"
 #include "gate/gate_int.h"
 
 #define SESSION_MAX 256  /* bytes that count of a name that a client chose */
@@ -103,6 +104,25 @@ static str conversation_of(jval root)
     return json_is(c, JSON_OBJECT) ? json_raw(json_get_lit(c, "id")) : json_raw(c);
 }
 
+/* A turn that names the answer it goes on from, and whose conversation is not here: the session
+ * that the turn before was of. Where nothing is known of that one, its id is better than the
+ * question. */
+static bool by_previous(struct call *c, struct features_session *s)
+{
+    struct kept_link l;
+    char *digits = arena_alloc(&c->req->arena, 16);
+    if (c->op || c->continued || !c->peek.previous.n || !digits)
+        return false;
+    if (kept_find(c->gate->kept, turns_owner(c), c->peek.previous, loop_now(c->gate->loop), &l) !=
+            RC_OK ||
+        !l.session)
+        return set_session(c, s, SESSION_BY_BODY, c->peek.previous);
+    fmt_hex64(digits, l.session);
+    *s = (struct features_session){
+        .by = SESSION_BY_BODY, .text = str_of(digits, 16), .hash = l.session};
+    return true;
+}
+
 static void find_session(struct call *c, struct features_session *s)
 {
     for (size_t i = 0; i < ARRAY_LEN(session_headers); i++)
@@ -114,6 +134,8 @@ static void find_session(struct call *c, struct features_session *s)
         return;
     const struct ir_traits *t = features_traits(c);
     if (t && set_session(c, s, SESSION_BY_BODY, t->session))
+        return;
+    if (by_previous(c, s))
         return;
     if (t)
         by_prompt(c, t, s);
@@ -149,6 +171,62 @@ str features_user(struct call *c)
     return user;
 }
 
+/* A member by its name, else along a path: "a.b" is the member "a.b", or b of a. */
+static jval member_of(jval object, str name)
+{
+    jval v = json_get(object, name);
+    const size_t dot = json_is_nothing(v) ? str_find_char(name, '.') : SIZE_MAX;
+    if (dot == SIZE_MAX)
+        return v;
+    return member_of(json_get(object, str_head(name, dot)), str_from(name, dot + 1));
+}
+
+static str text_of(struct call *c, jval v)
+{
+    str text;
+    if (json_is_nothing(v))
+        return STR_NONE;
+    if (!json_is(v, JSON_STRING))
+        return json_text(v);
+    return json_str(v, &c->req->arena, &text) == RC_OK ? text : STR_NONE;
+}
+
+str features_metadata(struct call *c, str name)
+{
+    const struct ir_traits *t = features_traits(c);
+    struct json_doc doc;
+    if (!t || !t->metadata.n || json_parse(&c->req->arena, t->metadata, &doc, NULL) != RC_OK)
+        return STR_NONE;
+    return text_of(c, member_of(json_root(&doc), name));
+}
+
+static jval element(jval array, uint64_t at)
+{
+    struct json_iter it = json_iter(array);
+    while (json_next(&it))
+        if (at-- == 0)
+            return it.val;
+    return (jval){0};
+}
+
+/* As the client sent it, whatever its language. A form has no such fields. */
+static str body_field(struct call *c, const struct conf_sticky *by)
+{
+    if (!c->doc.count)
+        return STR_NONE;
+    jval v = json_root(&c->doc);
+    for (uint32_t i = 0; i < by->npath; i++) {
+        uint64_t at;
+        if (!json_is(v, JSON_ARRAY))
+            v = json_get(v, by->path[i]);
+        else if (num_u64(by->path[i], &at) == RC_OK)
+            v = element(v, at);
+        else
+            return STR_NONE;
+    }
+    return text_of(c, v);
+}
+
 uint64_t features_identity(struct call *c, const struct conf_sticky *by)
 {
     str text = STR_NONE;
@@ -162,7 +240,13 @@ uint64_t features_identity(struct call *c, const struct conf_sticky *by)
         text = c->key ? c->key->name : STR_NONE;
         break;
     case CONF_STICKY_HEADER:
-        text = h1_find(c->req->head, by->header);
+        text = h1_find(c->req->head, by->name);
+        break;
+    case CONF_STICKY_METADATA:
+        text = features_metadata(c, by->name);
+        break;
+    case CONF_STICKY_BODY:
+        text = body_field(c, by);
         break;
     }
     /* A call that does not have it is held to its session: that is better than nothing. */

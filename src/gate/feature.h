@@ -38,6 +38,8 @@ const struct features_session *features_session(struct call *c); /* never NULL *
 uint64_t features_session_seen(const struct call *c);
 /* The person or account that the client names; absent: none. */
 str features_user(struct call *c);
+/* A member of the metadata that the request carries, by name or dotted path; absent: none. */
+str features_metadata(struct call *c, str name);
 /* Tokens of the prompt, as exact as it takes to say on which side of `mark` they are: by bytes
  * where that is clear, by an estimate, counted near it. Never waits. `p` and `model` as whose
  * tokens; NULL and the name that was asked for where nobody is chosen yet. */
@@ -46,5 +48,5 @@ uint64_t features_tokens(struct call *c, const struct conf_provider *p, str mode
 void features_forget(struct call *c);
 /* Hash of what `by` names; of the session where the call does not have it. 0: nothing. */
 uint64_t features_identity(struct call *c, const struct conf_sticky *by);
-/* What a `sticky` route holds together: hash of session, user, key or header; 0: nothing. */
+/* What a `sticky` route holds together, as its stickyBy says; 0: nothing. */
 uint64_t features_sticky(struct call *c, const struct conf_route *r);

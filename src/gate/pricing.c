@@ -2,6 +2,7 @@
 /* pricing - see the header. */
 #include "gate/pricing.h"
 
+#include "base/check.h"
 #include "base/mem.h"
 
 #define MEMORY_MAX (8u << 20)
@@ -83,6 +84,24 @@ static enum rc from_catalogue(struct pricing *p, uint32_t provider, str model, s
     return rc;
 }
 
+/* The file has the word about all that it can speak of; the rest stays the catalogue's. */
+static void set_can(const struct conf_served *served, struct card *to)
+{
+    static const unsigned bits[] = {
+        [CONF_CAN_TOOLS] = 1u << CARD_BIT_TOOLS,
+        [CONF_CAN_IMAGES] = 1u << CARD_BIT_VISION,
+        [CONF_CAN_DOCUMENTS] = 1u << CARD_BIT_DOCUMENTS,
+        [CONF_CAN_AUDIO] = 1u << CARD_BIT_AUDIO,
+        [CONF_CAN_STRUCTURED] = 1u << CARD_BIT_STRUCTURED,
+        [CONF_CAN_REASONING] = 1u << CARD_BIT_REASONING,
+    };
+    to->knows_can = true;
+    for (unsigned i = 0; i < ARRAY_LEN(bits); i++) {
+        ASSERT(bits[i]);
+        to->can = served->can >> i & 1 ? to->can | bits[i] : to->can & ~bits[i];
+    }
+}
+
 static enum rc look_up(struct pricing *p, uint32_t provider, str model, struct arena *a,
                        struct known *ret)
 {
@@ -99,6 +118,8 @@ static enum rc look_up(struct pricing *p, uint32_t provider, str model, struct a
         k.card.context = served->context;
     if (served && served->max_output)
         k.card.max_output = served->max_output;
+    if (served && served->knows_can)
+        set_can(served, &k.card);
     if (served && served->has_price)
         TRY(own_price(&served->price, a, &k));
     else if (from->demo || from->prices == CONF_PRICES_FREE)

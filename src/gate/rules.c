@@ -105,18 +105,7 @@ static str header_of(void *arg, str name)
 
 static str metadata_of(void *arg, str name)
 {
-    struct call *c = arg;
-    const struct ir_traits *t = features_traits(c);
-    struct json_doc doc;
-    str text;
-    if (!t || !t->metadata.n || json_parse(&c->req->arena, t->metadata, &doc, NULL) != RC_OK)
-        return STR_NONE;
-    jval v = json_get(json_root(&doc), name);
-    if (json_is_nothing(v))
-        return STR_NONE;
-    if (!json_is(v, JSON_STRING))
-        return json_text(v);
-    return json_str(v, &c->req->arena, &text) == RC_OK ? text : STR_NONE;
+    return features_metadata(arg, name);
 }
 
 static uint64_t tokens_of(void *arg, uint64_t mark)

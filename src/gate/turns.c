@@ -19,6 +19,7 @@
  * before the client gets the end of the answer, and so is a deletion: a worker hears of an answer
  * before anybody can know its id.
  */
+#include "gate/feature.h"
 #include "gate/gate_int.h"
 
 #include "base/mem.h"
@@ -181,7 +182,8 @@ static void post(struct gate *to, const struct kept_link *l, bool is_gone)
     if (!m)
         return; /* that worker will not know the conversation */
     *m = (struct note){.mail = {.fn = on_note}, .to = to, .forget = is_gone};
-    m->link = (struct kept_link){.owner = lay(m, l->owner),
+    m->link = (struct kept_link){.session = l->session,
+                                 .owner = lay(m, l->owner),
                                  .id = lay(m, l->id),
                                  .previous = lay(m, l->previous),
                                  .provider = lay(m, l->provider),
@@ -243,7 +245,10 @@ void turns_keep(struct call *c)
     const struct front_kept *k = &c->kept;
     if (!k->id.n || !c->gen->snap->limits.responses)
         return;
-    struct kept_link l = {.owner = turns_owner(c), .id = k->id, .previous = c->peek.previous};
+    struct kept_link l = {.owner = turns_owner(c),
+                          .id = k->id,
+                          .session = features_session_seen(c),
+                          .previous = c->peek.previous};
     if (k->elsewhere)
         l.provider = c->cand->provider->name;
     if (k->before.p && k->output.p && k->after.p && rests_on_known(c)) {

@@ -16,6 +16,7 @@ enum text { KEY, PREVIOUS /* key of it */, PROVIDER, ASKED, BEFORE, OUTPUT, AFTE
 struct link {
     struct list by_age; /* the one longest not renewed first */
     msec since;
+    uint64_t session;
     bool whole; /* the conversation is known, not its provider alone */
     size_t n[TEXTS];
     char bytes[]; /* the texts, one behind the other */
@@ -161,6 +162,7 @@ void kept_put(struct kept *k, const struct kept_link *in, size_t most, msec now)
     l = link_new(text, in->asked.p != NULL, now);
     if (!l)
         return;
+    l->session = in->session;
     if (map_put(&k->by_key, text_of(l, KEY), l, NULL) != RC_OK) {
         mem_free(l);
         return;
@@ -184,7 +186,8 @@ enum rc kept_find(const struct kept *k, str owner, str id, msec now, struct kept
     if (!l)
         return RC_NOTFOUND;
     str previous = text_of(l, PREVIOUS); /* a key: the owner's length, its name, the id */
-    *ret = (struct kept_link){.owner = owner, .id = id, .provider = text_of(l, PROVIDER)};
+    *ret = (struct kept_link){
+        .owner = owner, .id = id, .session = l->session, .provider = text_of(l, PROVIDER)};
     if (previous.n)
         ret->previous = str_from(previous, sizeof(size_t) + owner.n);
     if (!l->whole)

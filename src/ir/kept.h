@@ -40,10 +40,11 @@ struct kept;
 
 struct kept_link {
     str owner, id;
-    str previous; /* absent: the conversation begins here */
-    str provider; /* who keeps the answer itself; absent: nobody but us */
-    str asked;    /* what the client sent: the inside of a JSON array, may be empty. Absent: only
-                     its provider knows the conversation */
+    uint64_t session; /* hash of the one the call was of (gate/feature.h); 0: nobody asked */
+    str previous;     /* absent: the conversation begins here */
+    str provider;     /* who keeps the answer itself; absent: nobody but us */
+    str asked; /* what the client sent: the inside of a JSON array, may be empty. Absent: only
+                  its provider knows the conversation */
     str before, output, after; /* the answer; `output` may be empty. All absent with `asked` */
 };
 

@@ -262,6 +262,7 @@ static uint32_t rank(struct route_state *s, const struct snapshot *snap, const s
     }
     struct choice x = {.strategy = r->strategy,
                        .routing = &snap->routing,
+                       .latency = r->latency,
                        .session = ask->session,
                        .looks = &s->looks[r->index % PLAN_JUDGED],
                        .rand = ask->rand};

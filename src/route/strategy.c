@@ -100,7 +100,7 @@ static double call_ms(const struct choice *x, const struct contender *c)
 static void lowest_latency(struct choice *x, struct contender *c, uint32_t n)
 {
     for (uint32_t i = 0; i < n; i++) {
-        const double ms = call_ms(x, &c[i]);
+        const double ms = x->latency == CONF_LATENCY_TTFT ? c[i].seen.first_ms : call_ms(x, &c[i]);
         /* Not known: first, so that it becomes known. A failed attempt costs its time again. */
         c[i].score = ms < 0 ? c[i].seen.error_rate
                             : ms / (1 - 0.9 * c[i].seen.error_rate) / (1 - c[i].trial);

@@ -65,6 +65,7 @@ struct contender {
 struct choice {
     enum conf_strategy strategy;
     const struct conf_routing *routing; /* the weights of `balanced` */
+    enum conf_latency latency;          /* what `lowest_latency` compares */
     double tokens;                      /* that the answer will probably have */
     uint64_t session;                   /* hash of what `sticky` holds together; 0: nothing */
     struct looks *looks;                /* for strategies that explore */

@@ -60,6 +60,37 @@ def test_nobody_sees(weir, upstream, speaker):
         assert r.json["error"]["code"] == "no_images"
 
 
+def can(*words):
+    return f"{{ name: up, can: [ {', '.join(words)} ] }}"
+
+
+def test_the_file_says_what_a_model_can(weir, upstream, speaker):
+    """Of one that the catalogue does not know, or against what it says."""
+    a, b = upstream(default=says(A)), upstream(default=says(B))
+    against = "{ name: up, as: openai/o3-mini, can: [ tools, images ] }"
+    w = weir(pool([a, b], [can("tools"), against]))
+    for _ in range(4):
+        assert_served(speaker, speaker.call(w.port, picture(speaker)), B.text)
+    assert (a.hits, b.hits) == (0, 4)
+
+
+def test_who_is_not_known_to_fit_is_the_last_to_be_asked(weir, upstream):
+    """Tools, and nobody is known to call any: they are asked all the same, and explain says so."""
+    a, b = upstream(default=says(A)), upstream(default=says(B))
+    w = weir(pool([a, b], [can("none"), can("images")], strategy="priority"))
+    body = CHAT.body(tools=("look",))
+    assert_served(CHAT, CHAT.call(w.port, body), A.text)
+    said = http1.call(
+        w.port, "POST", "/api/v1/explain?front=openai", body, [("content-type", "application/json")]
+    ).json
+    assert [(x["eligible"], x["reason"]) for x in said["candidates"]] == [(False, "no_tools")] * 2
+    assert [(x["provider"], x["fallback"]) for x in said["plan"]] == [("a", False), ("b", False)]
+    assert "its provider decides" in said["plan"][0]["why"]
+    assert [x["lenient"] for x in said["routes"]] == [False, True] and said["fallbacks"] == []
+    w = weir(pool([a, b], [can("none"), can("tools")], strategy="priority"))
+    assert_served(CHAT, CHAT.call(w.port, body), B.text)
+
+
 def test_a_lone_target_is_always_asked(weir, upstream):
     """There is no choice: its provider knows best what it can do."""
     a = upstream(default=says(A))

@@ -273,6 +273,40 @@ def test_sticky_by_header_and_user(weir, upstream):
         assert len(homes) == 1
 
 
+@pytest.mark.parametrize("by", ["metadata:who.tenant", "body:/metadata/who/tenant", "body:/x~1y/0"])
+def test_sticky_by_any_field(weir, upstream, by):
+    """A member of the metadata by its path, or any field by a JSON pointer; who has none is held by
+    the conversation."""
+    ups = [upstream(default=says(A)) for _ in range(3)]
+    w = weir(sticky(*ups, by=by))
+    homes = {}
+    for n in range(8):
+        fields = {"metadata": {"who": {"tenant": f"t{n}"}}, "x/y": [f"t{n}", "no"]}
+        got = {served_by(CHAT.ask(w.port, f"q{i}", **fields)) for i in range(4)}
+        assert len(got) == 1
+        homes[n] = got.pop()
+    assert set(homes.values()) == {"a", "b", "c"}
+    assert len({served_by(CHAT.ask(w.port, f"q{i}")) for i in range(24)}) == 3
+
+
+def test_a_turn_by_its_id_is_of_the_same_session(weir, upstream):
+    """previous_response_id: the provider keeps the conversation, so the turn has none of its words."""
+    ups = [upstream("openai-responses", default=says(A)) for _ in range(3)]
+    w = weir(sticky(*ups))
+    for n in range(6):
+        seen, last = set(), {}
+        for turn in range(3):
+            body = {"model": "m", "input": f"{n}: turn {turn}", **last}
+            r = http1.call(w.port, "POST", "/v1/responses", body)
+            record = w.access(r.get("x-weir-request-id"))
+            seen.add((served_by(r), record["session"]))
+            last = {"previous_response_id": r.json["id"]}
+        assert len(seen) == 1, seen
+    body = {"model": "m", "input": "q", "previous_response_id": "resp_of_another_day"}
+    homes = {served_by(http1.call(w.port, "POST", "/v1/responses", body)) for _ in range(4)}
+    assert len(homes) == 1
+
+
 def test_sticky_leaves_a_dead_target_and_comes_back(weir, upstream):
     """Not one call is lost, only the dead one's sessions move, and each comes home."""
     ups = {name: upstream(default=says(A)) for name in "abc"}

@@ -131,6 +131,28 @@ static void test_one_figure(void **unused)
     assert_in_range(got[2], 9600, 9900);
 }
 
+/* Slow to begin and quick to write, or the other way round: which is the quicker one is a matter of
+ * what is asked. */
+static void test_latency_by_its_beginning_or_all(void **unused)
+{
+    (void)unused;
+    struct contender c[2] = {even(0), even(1)};
+    c[0].seen.first_ms = 900, c[0].seen.token_ms = 2;
+    c[1].seen.first_ms = 200, c[1].seen.token_ms = 20;
+    for (unsigned by = 0; by < 2; by++) {
+        unsigned got[N] = {0};
+        for (unsigned i = 0; i < 1000; i++) {
+            struct choice x = choice_of(CONF_STRATEGY_LOWEST_LATENCY);
+            struct contender copy[2];
+            x.latency = by ? CONF_LATENCY_TTFT : CONF_LATENCY_TOTAL;
+            memcpy(copy, c, sizeof(copy));
+            strategy_rank(&x, copy, 2);
+            got[copy[0].index]++;
+        }
+        assert_in_range(got[by], 960, 1000); /* but for the looks at the other one */
+    }
+}
+
 /* What costs least in all, not in one figure, is chosen. */
 static void test_balanced(void **unused)
 {
@@ -289,6 +311,7 @@ int main(void)
         cmocka_unit_test_setup(test_weights, setup),
         cmocka_unit_test_setup(test_priority_is_the_written_order, setup),
         cmocka_unit_test_setup(test_one_figure, setup),
+        cmocka_unit_test_setup(test_latency_by_its_beginning_or_all, setup),
         cmocka_unit_test_setup(test_balanced, setup),
         cmocka_unit_test_setup(test_fast_errors_do_not_win, setup),
         cmocka_unit_test_setup(test_recovery_is_confirmed, setup),
