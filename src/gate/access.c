@@ -5,7 +5,7 @@
  * The order matters: a path with one meaning, then the browser's marks (a page of another site must
  * not spend the user's keys: F11), then the key, then method and type. One function finds the
  * credential in every spelling a client may use (F4); keys are compared as SHA-256, in constant
- * time.
+ * time, and known_keys.h remembers those that were found.
  */
 #include "gate/pass.h"
 
@@ -93,8 +93,15 @@ static void recognise(struct call *c)
     str secret = credential(c->req->head);
     if (!c->gen->snap->nkeys || !secret.n)
         return;
+    struct known_keys *known = &c->gen->known;
+    const struct known_tag tag = known_keys_tag(known, secret);
+    c->key = known_keys_find(known, tag);
+    if (c->key)
+        return;
     digest_sha256(secret, sha);
     c->key = conf_find_key(c->gen->snap, sha);
+    if (c->key)
+        known_keys_add(known, tag, c->key);
 }
 
 /* AWS's clients sign unless they have a bearer token. */

@@ -162,6 +162,7 @@ static enum rc gen_new(struct gate *g, struct snapshot *snap, struct catalogue *
     if (!gen)
         return RC_NOMEM;
     gen->refs = 1;
+    known_keys_init(&gen->known, &g->rand);
     gen->gate = g;
     gen->snap = snapshot_ref(snap);
     arena_init(&gen->alerts.names, ALERT_NAMES_MAX);

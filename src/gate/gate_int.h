@@ -6,6 +6,7 @@
 #include "dialect/quirk.h"
 #include "gate/alerts.h"
 #include "gate/gate.h"
+#include "gate/known_keys.h"
 #include "gate/learned.h"
 #include "gate/oauth.h"
 #include "gate/pricing.h"
@@ -87,6 +88,7 @@ struct gen {
     uint32_t nprobes;
     struct pricing pricing;
     struct gen_rules rules;
+    struct known_keys known; /* whose key a text is */
     unsigned refs;
 };
 

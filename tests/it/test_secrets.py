@@ -2,6 +2,7 @@
 """Keys and doors: who may come in (F4, F11, A10-A13), where a call may go (F2, F3), and that no
 secret leaves by any way out (F7)."""
 
+import signal
 import subprocess
 
 import pytest
@@ -133,7 +134,7 @@ def test_A29_without_an_admin_key(weir, upstream, front):
     assert http1.call(w.port, "GET", "/metrics").status == 401
     assert set(http1.call(w.port, "GET", "/health").json) == {"status", "timestamp"}
     r = http1.call(w.port, "GET", "/metrics", headers=front.auth(PREFIX + "2"))
-    assert r.status == 200 and b"weir_requests_total" in r.body and b"two" not in r.body
+    assert r.status == 200 and b"weir_requests_total" in r.body and b'"two"' not in r.body
     assert "providers" in http1.call(w.port, "GET", "/health", headers=front.auth(PREFIX + "2")).json
 
 
@@ -163,6 +164,31 @@ def test_F4_a_key_for_some_models_only(weir, upstream, front):
     assert a.hits == 0
     listed = http1.call(w.port, "GET", "/v1/models", headers=front.auth("client-key")).json
     assert [m["id"] for m in listed["data"]] == ["mb"]
+
+
+def test_F4_a_key_that_a_reload_takes_out(weir, upstream):
+    """It is refused from then on, also on the connection that was let in with it; what a key may
+    call is that of the new configuration."""
+    a, b = upstream(), upstream(default=says(Turn(text="b")))
+    w = weir(a, b, extra=KEYED)
+    with http1.Conn(w.port) as one, http1.Conn(w.port) as two:
+
+        def ask(conn, key, model="m"):
+            return conn.call("POST", CHAT.path, CHAT.body(model=model), CHAT.auth(PREFIX + key))
+
+        for _ in range(3):
+            assert_served(CHAT, ask(one, "1"), "Hello there.")
+            assert_served(CHAT, ask(two, "2"), "Hello there.")
+        w.write_config(
+            w.conf.read_text().replace(
+                KEYED, f"keys: [ {{ name: two, key: {PREFIX}2, models: [mb] }} ]\n"
+            )
+        )
+        w.signal(signal.SIGHUP)
+        gateway.until(lambda: "generation 2" in w.said(), 10, "the reload")
+        assert_error(CHAT, ask(one, "1"), "auth")
+        assert_served(CHAT, ask(two, "2", "mb"), "b")
+        assert_error(CHAT, ask(two, "2"), "not_found")
 
 
 def test_A15_no_key_and_not_loopback(weir, upstream, tmp_path):
