@@ -248,6 +248,10 @@ static void build_hedge(struct builder *b, const struct raw_hedge *raw, struct c
         BUILD_FAULT(b, place_of(raw->at.node, "after"),
                     "hedge: '" STR_FMT "' is no time; write a duration (2s) or p95",
                     STR_ARG(conf_brief(raw->after)));
+    if (!build_percent(raw->max, &to->max) || !to->max)
+        BUILD_FAULT(b, place_of(raw->at.node, "max"),
+                    "hedge: '" STR_FMT "' is no share of the calls; write a percentage (2%%)",
+                    STR_ARG(conf_brief(raw->max)));
 }
 
 static enum rc build_models(struct routes *x)

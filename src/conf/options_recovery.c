@@ -12,12 +12,14 @@ static const struct option hedge_rows[] = {
     {"after", OPTION_TEXT, OPTION_REQUIRED, AT(after),
      .help = "without content for so long: a duration (`2s`), or `p95`, which the target's answers "
              "have begun within 19 times in 20"},
+    {"max", OPTION_TEXT, 0, AT(max), "2%",
+     .help = "of the model's calls in ten seconds, though one always may be"},
 };
 #undef AT
 const struct section option_hedge = {
     "models[].hedge",
-    "When another target is asked the same; the first with content wins. At most 2 % of the calls, "
-    "and within the budget of retries",
+    "When another target is asked the same; the first with content wins. Within the budget of "
+    "retries, too",
     sizeof(struct raw_hedge), ROWS(hedge_rows), "after"};
 
 #define AT(field) offsetof(struct raw_probe, field)

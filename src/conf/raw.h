@@ -124,7 +124,7 @@ struct raw_target {
 
 struct raw_hedge {
     struct raw_at at;
-    str after;
+    str after, max;
 };
 
 struct raw_model {

@@ -286,6 +286,7 @@ struct conf_hedge {
     bool on;
     bool percentile; /* after the target's own 95th percentile; else … */
     msec after;
+    uint32_t max; /* of the route's calls, in millionths */
 };
 
 /* A name and where it leads: a logical model, or one target that a scenario or list names. */

@@ -229,7 +229,8 @@ struct call {
     struct alarm hedge;             /* when a second attempt joins this one */
     struct call *twin;              /* hedge.c: the other attempt's; NULL: there is one */
     bool second, hedged;            /* this is the one that joined; there was one already */
-    uint64_t hedge_tokens;          /* asked of targets whose answer nobody read, estimated */
+    uint64_t hedge_tokens;          /* asked of targets whose answer nobody read */
+    nanousd hedge_usd;              /* … and what they cost, as far as prices are known */
     bool record_open;               /* the last of `tried` has not ended */
     bool retrying;                  /* it counts as a retry of its route (route/budget.h) */
     struct demo *demo;

@@ -25,8 +25,12 @@
  * The other design, a struct for the attempt apart from the call, would have put an indirection
  * into each line that reads an answer, for all the calls that never hedge.
  *
- * Budgeted twice: as a retry of the route, and as HEDGE_PERCENT of its calls (route/budget.h).
- * Never for an operation (dialect/op.h), the demo, or behind the commit point.
+ * What the loser was asked is booked as the hedge's, beside the call's own charge and never in it:
+ * the caller pays for one answer, the operator sees what the other one cost.
+ *
+ * Budgeted twice: as a retry of the route, and as a share of its calls (route/budget.h). Never for
+ * an operation (dialect/op.h), the demo, a call for which pictures were fetched, or behind the
+ * commit point.
  */
 #include "gate/recovery.h"
 
@@ -134,7 +138,8 @@ static void on_slow(struct alarm *a)
     struct call *c = call_of_alarm(a);
     const msec now = loop_now(c->gate->loop);
     struct retry_budget *b = call_budget(c);
-    if (!is_silent(c) || !has_another(c) || !retry_budget_hedge(b, now))
+    const uint32_t max = c->found.route->hedge.max;
+    if (!is_silent(c) || !has_another(c) || !retry_budget_hedge(b, max, now))
         return;
     if (!attempt_may_follow(c)) {
         retry_budget_unhedge(b);
@@ -214,6 +219,18 @@ static void step_forward(struct call *s, struct call *c)
         stream_keepalive(s);
 }
 
+/* Both may have put kept reasoning back into the one canonical request (thoughts.c): who goes on
+ * must know that it is there, or it would send a client's own bytes, which have none. */
+static void share_decoded(struct call *c, const struct call *other)
+{
+    CHECK(c->req == other->req);
+    if (!other->ir || (c->ir && c->ir != other->ir) || c->continued != other->continued)
+        return; /* each has one of its own */
+    c->ir = other->ir;
+    c->restored |= other->restored;
+    c->recalled |= other->recalled;
+}
+
 /* `c` alone goes on; the record of the other one has ended. */
 static void alone(struct call *c)
 {
@@ -223,21 +240,38 @@ static void alone(struct call *c)
     if (other->retry_after_ms && (!c->retry_after_ms || other->retry_after_ms < c->retry_after_ms))
         c->retry_after_ms = other->retry_after_ms;
     c->hedge_tokens += other->hedge_tokens;
+    c->hedge_usd = usd_add(c->hedge_usd, other->hedge_usd);
+    share_decoded(c, other);
     if (c->second)
         step_forward(c, other);
     c->twin = NULL;
     let_go(other);
 }
 
-/* What is paid for although nobody reads the answer: the prompt, by its bytes; what came of the
- * answer is known by none. */
+/* What is paid for although nobody reads the answer: the prompt as its provider counted it, where
+ * it got so far, else by its bytes; what it would have answered is known by none. */
 static void book_waste(struct call *loser)
 {
+    struct pricing *p = &loser->gen->pricing;
+    struct usage u = loser->usage;
     if (!loser->record_open)
         return; /* it never left, or said no */
-    const uint64_t tokens = tokens_estimate(loser);
+    if (!(u.has & USAGE_HAS_INPUT))
+        u = (struct usage){.input_uncached = tokens_estimate(loser)};
+    u.has |= USAGE_HAS_INPUT | USAGE_HAS_OUTPUT;
+    const struct attempt_record *t = attempt_record_of(loser);
+    struct known *k = known_of_attempt(loser);
+    const struct charge ch =
+        pricing_charge(p, t->provider->index, k, &u, loop_unix_ms(loser->gate->loop));
+    const uint64_t tokens = usage_prompt(&u) + u.output;
+    struct metric_model *m = k ? k->series : NULL;
     loser->hedge_tokens += tokens;
+    loser->hedge_usd = usd_add(loser->hedge_usd, ch.cost.usd);
     metric_add(&loser->gate->set.metrics->counter[METRIC_HEDGE_TOKENS], tokens);
+    if (!m)
+        m = metric_model(loser->gate->set.metrics, t->provider->name, t->model);
+    if (m)
+        metric_add(&m->counter[METRIC_M_HEDGE_COST], (uint64_t)ch.cost.usd);
 }
 
 /* The other one was too slow: that much is known of its time, whatever it would have been. */

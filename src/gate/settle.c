@@ -351,6 +351,15 @@ void settle_log(struct call *c, struct buf *b)
         log_put(c->gate->set.access, line);
 }
 
+/* What the attempt that lost was paid for: none of it is in the call's own cost. */
+static void log_hedge(const struct call *c, struct buf *b)
+{
+    char usd[FMT_USD_MAX];
+    U64(b, ",\"hedge_tokens\":", c->hedge_tokens);
+    buf_lit(b, ",\"hedge_usd\":");
+    buf_add(b, str_of(usd, fmt_usd(usd, c->hedge_usd)));
+}
+
 static void log_call(struct call *c, unsigned status, uint64_t ms)
 {
     struct buf *b = &c->gate->line;
@@ -385,7 +394,7 @@ static void log_call(struct call *c, unsigned status, uint64_t ms)
         log_session(c, b);
         log_attempts(c, b);
         if (c->hedged)
-            U64(b, ",\"hedge_tokens\":", c->hedge_tokens);
+            log_hedge(c, b);
         if (rescue_times(c))
             U64(b, ",\"rescued\":", rescue_times(c));
         log_usage(c, b);

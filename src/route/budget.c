@@ -5,6 +5,8 @@
 #include "base/check.h"
 #include "base/mem.h"
 
+#define MILLION 1000000
+
 /* ---- one budget */
 
 /* Two fixed windows make a sliding one: of the last one counts the share that is still within
@@ -59,10 +61,10 @@ void retry_budget_return(struct retry_budget *b)
         b->retries--;
 }
 
-bool retry_budget_hedge(struct retry_budget *b, msec now)
+bool retry_budget_hedge(struct retry_budget *b, uint32_t millionths, msec now)
 {
     roll(b, now);
-    if (b->hedges >= b->calls * HEDGE_PERCENT / 100 + HEDGE_FLOOR)
+    if (b->hedges >= (uint64_t)b->calls * millionths / MILLION + HEDGE_FLOOR)
         return false;
     b->hedges++;
     return true;

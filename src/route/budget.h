@@ -29,9 +29,9 @@
 #define RETRY_SHARE     5 /* one retry for five calls … */
 #define RETRY_FLOOR     3 /* … and so many at one time in any case */
 
-/* A hedge counts as a retry, and besides of all calls so many in a hundred, one at least. */
-#define HEDGE_PERCENT 2
-#define HEDGE_FLOOR   1
+/* A hedge counts as a retry, and besides of all calls the share that the route allows; one always
+ * may be. */
+#define HEDGE_FLOOR 1
 
 struct retry_budget {
     msec window;
@@ -46,7 +46,7 @@ bool retry_budget_take(struct retry_budget *b, bool panic, msec now);
 void retry_budget_return(struct retry_budget *b); /* it was not sent: nobody was left to try */
 void retry_budget_over(struct retry_budget *b);   /* it has ended, however */
 
-bool retry_budget_hedge(struct retry_budget *b, msec now);
+bool retry_budget_hedge(struct retry_budget *b, uint32_t millionths, msec now); /* of the calls */
 void retry_budget_unhedge(struct retry_budget *b); /* it was not sent */
 
 /* Two name spaces: a logical model may be called as a provider is. */

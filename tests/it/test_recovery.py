@@ -202,6 +202,25 @@ def test_hedges_are_few(weir, upstream):
     assert b.hits == 1
 
 
+def test_hedge_max_and_what_a_loser_costs(weir, upstream):
+    """§7: the loser's cost is booked as the hedge's, apart from what the call is charged with; the
+    share of calls that are hedged is the operator's to say."""
+    a, b = upstream(default=slow(5, says(A))), upstream(default=says(A))
+    text = one_model(a, b, strategy="priority", options="hedge: { after: 50ms, max: 50% }")
+    price = "{ name: up, price: { input: 1000, output: 1000 } }"
+    w = weir(text.replace("models: [up]", f"models: [ {price} ]"))
+    a.default = slow(0.5, says(A))
+    begin_a_window()
+    ask_often(w, 6)
+    assert 2 <= b.hits <= 4, b.hits  # one, and every second call; or so, where a window ends
+    log = w.wait_log(lambda r: r.get("hedge_tokens"), what="a hedged call")
+    assert 0 < log["hedge_usd"] < 1 and log["cost_usd"] > 0
+    lost = [t.get("lost") for t in log["attempts"]]
+    assert lost == [True, None]
+    metrics = http1.call(w.port, "GET", "/metrics").body.decode()
+    assert 'weir_hedge_cost_usd_total{provider="a",model="up"} 0.' in metrics, metrics
+
+
 def assert_served_any(front, r, text):
     """Whole, in either form."""
     answer = front.read(r)

@@ -111,15 +111,15 @@ static void test_hedges_are_few(void **unused)
     (void)unused;
     struct retry_budget b = {0};
     unsigned got = 0;
-    assert_true(retry_budget_hedge(&b, 5000));
-    assert_false(retry_budget_hedge(&b, 5000));
+    assert_true(retry_budget_hedge(&b, 20000, 5000));
+    assert_false(retry_budget_hedge(&b, 20000, 5000));
     retry_budget_unhedge(&b);
     for (int i = 0; i < 1000; i++) {
         retry_budget_call(&b, 5000);
-        got += retry_budget_hedge(&b, 5000);
+        got += retry_budget_hedge(&b, 20000, 5000);
     }
-    assert_int_equal(got, 1000 * HEDGE_PERCENT / 100 + HEDGE_FLOOR);
-    assert_true(retry_budget_hedge(&b, 5000 + RETRY_WINDOW_MS)); /* a new window */
+    assert_int_equal(got, 1000 * 2 / 100 + HEDGE_FLOOR);
+    assert_true(retry_budget_hedge(&b, 20000, 5000 + RETRY_WINDOW_MS)); /* a new window */
 }
 
 /* §7: per route. One that spends all it has leaves the others what is theirs. */
