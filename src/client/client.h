@@ -136,5 +136,7 @@ void exchange_cancel(
     struct exchange *x);                 /* closes the connection; no-op when over or not started */
 void exchange_pause(struct exchange *x); /* no more on_body until resumed; the idle limit rests */
 void exchange_resume(struct exchange *x); /* on_body follows later, never inside */
+/* Another end for all of it; 0: none. Of one that is over: no-op. */
+void exchange_set_deadline(struct exchange *x, msec deadline);
 /* The exchange uses a connection that has served before: for metrics, valid from on_head on. */
 bool exchange_is_reused(const struct exchange *x);

@@ -96,6 +96,13 @@ void exchange_pause(struct exchange *x)
     }
 }
 
+void exchange_set_deadline(struct exchange *x, msec deadline)
+{
+    x->limits.deadline = deadline;
+    if (x->active && x->conn)
+        up_conn_moved(x->conn);
+}
+
 void exchange_resume(struct exchange *x)
 {
     if (!x->active || !x->paused)

@@ -178,15 +178,19 @@ static void build_limits(struct builder *b)
     const struct raw_root *raw = b->raw;
     struct snapshot *s = b->s;
     s->workers = raw->workers;
-    s->limits = (struct conf_limits){raw->limits.body, raw->limits.body_rate,
-                                     raw->limits.connections, raw->limits.responses};
+    s->limits =
+        (struct conf_limits){raw->limits.body, raw->limits.body_rate, raw->limits.connections,
+                             raw->limits.responses, raw->limits.replay};
     const struct raw_client_timeouts *c = &raw->client_timeouts;
     s->client_timeouts = (struct conf_client_timeouts){c->header,     c->body_grace, c->body_total,
                                                        c->keep_alive, c->write,      c->handshake};
     const struct raw_timeouts *t = &raw->timeouts;
     s->timeouts = (struct conf_timeouts){t->connect, t->tls, t->first_byte, t->idle, t->total};
-    if (raw->ccr.api_timeout && !conf_get(t->at.node, STR("total")))
+    s->timeouts.firm = conf_get(t->at.node, STR("total")) != NULL;
+    if (raw->ccr.api_timeout && !s->timeouts.firm) {
         s->timeouts.total = raw->ccr.api_timeout;
+        s->timeouts.firm = true;
+    }
     s->drain = raw->drain.timeout;
     s->lame_duck = raw->drain.lame_duck;
 }
@@ -284,6 +288,7 @@ static enum rc build_key(struct builder *b, const struct raw_key *raw, uint32_t 
     k->plain = raw->key;
     k->budget = (struct conf_budget){raw->budget.usd, period_of(raw->budget.per)};
     k->rates = rates_of(&raw->limits);
+    k->timeout = raw->timeout;
     k->regions = (struct conf_regions){raw->regions.p, raw->regions.n}; /* checked below */
     return key_models(b, &raw->models, k);
 }

@@ -236,9 +236,10 @@ static void set_timeouts(const struct builder *b, const struct raw_provider *raw
 {
     const struct conf_timeouts *all = &b->s->timeouts;
     const struct raw_timeouts *own = &raw->timeouts;
-    p->timeouts = (struct conf_timeouts){pick(own->connect, all->connect), pick(own->tls, all->tls),
-                                         pick(own->first_byte, all->first_byte),
-                                         pick(own->idle, all->idle), pick(own->total, all->total)};
+    p->timeouts = (struct conf_timeouts){
+        pick(own->connect, all->connect),       pick(own->tls, all->tls),
+        pick(own->first_byte, all->first_byte), pick(own->idle, all->idle),
+        pick(own->total, all->total),           own->total != 0 || all->firm};
 }
 
 /* A field name is a token (RFC 9110 section 5.6.2). */

@@ -271,6 +271,9 @@ static enum rc build_models(struct routes *x)
     for (uint32_t i = 0; i < n; i++) {
         TRY(build_targets(b, &rows[i], &x->models[i]));
         TRY(build_fallback(x, &rows[i].fallback, &x->models[i]));
+        const struct raw_timeouts *t = &rows[i].timeouts;
+        x->models[i].timeouts = (struct conf_timeouts){
+            .first_byte = t->first_byte, .idle = t->idle, .total = t->total, .firm = t->total != 0};
         build_hedge(b, &rows[i].hedge, &x->models[i].hedge);
         x->models[i].rescue = rows[i].rescue;
         TRY(build_transforms(b, rows[i].transforms, &x->models[i].transforms));

@@ -116,6 +116,9 @@ static const struct option limits_rows[] = {
      .help = "longest image or PDF that is fetched (`fetchImages`)"},
     {"images", OPTION_BYTES, 0, AT(images), "32MiB", 1024, 64ull << 20,
      .help = "all that are fetched for one call"},
+    {"replay", OPTION_BYTES, 0, AT(replay), "256MiB", 0, 1ull << 40,
+     .help = "memory, of all workers, in which requests are kept to be sent again until their "
+             "answers begin; what does not fit is sent once, and never retried"},
 };
 #undef AT
 
@@ -136,19 +139,26 @@ static const struct option client_timeouts_rows[] = {
 #undef AT
 
 /* Twice: with the defaults for all providers, and without (0: as for all) for one. */
-#define TIMEOUT_ROWS(connect_, tls_, first_byte_, idle_, total_)                              \
-    {"connect", OPTION_MSEC, 0,        offsetof(struct raw_timeouts, connect),                \
-     connect_,  1,           HOURS(1), .help = "until the provider accepts the connection"},  \
-        {"tls", OPTION_MSEC, 0,        offsetof(struct raw_timeouts, tls),                    \
-         tls_,  1,           HOURS(1), .help = "the TLS handshake"},                          \
-        {"firstByte", OPTION_MSEC,                                                            \
-         0,           offsetof(struct raw_timeouts, first_byte),                              \
-         first_byte_, 1,                                                                      \
-         HOURS(24),   .help = "from the end of the request to the first byte of the answer"}, \
-        {"idle", OPTION_MSEC, 0,         offsetof(struct raw_timeouts, idle),                 \
-         idle_,  1,           HOURS(24), .help = "between two pieces of the answer"},         \
-        {"total", OPTION_MSEC, 0,         offsetof(struct raw_timeouts, total),               \
-         total_,  1,           HOURS(24), .help = "the whole call, all attempts together"},
+#define TIMEOUT_ROWS(connect_, tls_, first_byte_, idle_, total_)                                \
+    {"connect", OPTION_MSEC, 0,        offsetof(struct raw_timeouts, connect),                  \
+     connect_,  1,           HOURS(1), .help = "until the provider accepts the connection"},    \
+        {"tls", OPTION_MSEC, 0,        offsetof(struct raw_timeouts, tls),                      \
+         tls_,  1,           HOURS(1), .help = "the TLS handshake"},                            \
+        {"firstByte", OPTION_MSEC,                                                              \
+         0,           offsetof(struct raw_timeouts, first_byte),                                \
+         first_byte_, 1,                                                                        \
+         HOURS(24),   .help = "from the end of the request to the first byte of the answer"},   \
+        {"idle", OPTION_MSEC, 0,         offsetof(struct raw_timeouts, idle),                   \
+         idle_,  1,           HOURS(24), .help = "between two pieces of the answer"},           \
+        {"total",                                                                               \
+         OPTION_MSEC,                                                                           \
+         0,                                                                                     \
+         offsetof(struct raw_timeouts, total),                                                  \
+         total_,                                                                                \
+         1,                                                                                     \
+         HOURS(24),                                                                             \
+         .help = "the whole call, all attempts together; where nobody says how long, a stream " \
+                 "that flows may take longer"},
 
 static const struct option timeouts_rows[] = {TIMEOUT_ROWS("3s", "5s", "60s", "60s", "10m")};
 static const struct option provider_timeouts_rows[] = {TIMEOUT_ROWS(NULL, NULL, NULL, NULL, NULL)};
@@ -347,6 +357,8 @@ static const struct option key_rows[] = {
     {"budget", OPTION_SECTION, OPTION_LATER, AT(budget), .sub = &budget_section, .help = "money"},
     {"limits", OPTION_SECTION, OPTION_LATER, AT(limits), .sub = &key_rates_section,
      .help = "rates"},
+    {"timeout", OPTION_MSEC, 0, AT(timeout), NULL, 1, HOURS(24),
+     .help = "the most that a call of its may take, as `timeouts.total`"},
 };
 #undef AT
 static const struct section key_section = {

@@ -22,6 +22,24 @@ const struct section option_hedge = {
     "retries, too",
     sizeof(struct raw_hedge), ROWS(hedge_rows), "after"};
 
+#define HOURS(n)  ((n)*3600000ull)
+#define AT(field) offsetof(struct raw_timeouts, field)
+static const struct option model_timeouts_rows[] = {
+    {"firstByte", OPTION_MSEC, 0, AT(first_byte), NULL, 1, HOURS(24),
+     .help = "from the end of the request to the first byte of the answer"},
+    {"idle", OPTION_MSEC, 0, AT(idle), NULL, 1, HOURS(24),
+     .help = "between two pieces of the answer"},
+    {"total", OPTION_MSEC, 0, AT(total), NULL, 1, HOURS(24),
+     .help = "the whole call, all attempts together"},
+};
+#undef AT
+const struct section option_model_timeouts = {"models[].timeouts",
+                                              "As `timeouts`, for calls of this model: instead of "
+                                              "its providers', but for `total`, of which the "
+                                              "shortest counts",
+                                              sizeof(struct raw_timeouts),
+                                              ROWS(model_timeouts_rows)};
+
 #define AT(field) offsetof(struct raw_probe, field)
 static const struct option probe_rows[] = {
     {"every", OPTION_MSEC, OPTION_REQUIRED, AT(every), NULL, 1000, 86400000,

@@ -54,6 +54,8 @@ static const struct option model_rows[] = {
     {"regions", OPTION_TEXTS, 0, AT(regions),
      .help =
          "where it may be served: names of providers' regions, `eu` for all that begin with it"},
+    {"timeouts", OPTION_SECTION, 0, AT(timeouts), .sub = &option_model_timeouts,
+     .help = "how long its calls may take"},
     {"hedge", OPTION_SECTION, 0, AT(hedge), .sub = &option_hedge,
      .help = "a second attempt beside one that is slow to begin; costs more"},
     {"rescue", OPTION_BOOL, 0, AT(rescue), "false",

@@ -18,7 +18,7 @@ struct raw_tls {
 
 struct raw_limits {
     struct raw_at at;
-    uint64_t body, body_rate, responses, image, images;
+    uint64_t body, body_rate, responses, image, images, replay;
     uint32_t connections;
 };
 
@@ -135,6 +135,7 @@ struct raw_model {
     str sticky_by;
     struct raw_texts fallback, regions;
     const struct conf_node *transforms;
+    struct raw_timeouts timeouts;
     struct raw_hedge hedge;
     bool rescue;
 };
@@ -237,6 +238,7 @@ struct raw_key {
     struct raw_texts models, regions;
     struct raw_budget budget;
     struct raw_rates limits;
+    msec timeout;
 };
 
 struct raw_admin {
@@ -293,7 +295,8 @@ extern const struct section option_provider;
 extern const struct section option_alert;                    /* options_alert.c */
 extern const struct section option_served, option_catalogue; /* options_price.c */
 extern const struct section option_rule;                     /* options_rule.c */
-extern const struct section option_hedge, option_probe;      /* options_recovery.c */
+extern const struct section option_hedge, option_probe,
+    option_model_timeouts; /* options_recovery.c */
 extern const struct section option_model, option_routing, option_scenarios,
     option_scenario_fallback;                         /* options_routing.c */
 extern const struct section option_aws, option_entra; /* options_key.c */

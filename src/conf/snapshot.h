@@ -128,6 +128,7 @@ struct conf_limits {
     uint64_t body_rate;   /* bytes a second a body must bring after client_timeouts.body_grace */
     uint32_t connections; /* client connections of the process; 0: as many as descriptors allow */
     uint64_t responses;   /* bytes of answers that a worker keeps for previous_response_id */
+    uint64_t replay;      /* bytes of requests that all workers keep to send them again */
 };
 
 /* Milliseconds. Never 0. */
@@ -147,6 +148,7 @@ struct conf_timeouts {
     msec first_byte; /* request sent to the first byte of the answer */
     msec idle;       /* between two bytes of the answer */
     msec total;      /* the whole call, all attempts together */
+    bool firm;       /* somebody said so: then it ends a stream that flows, too */
 };
 
 /* 0: no limit. */
@@ -303,6 +305,7 @@ struct conf_route {
     /* Tried in order when no target served; their own fallback lists do not count. Empty when
      * routing.fallback is off. */
     const struct conf_route *const *fallback;
+    struct conf_timeouts timeouts; /* of this model; 0: its providers' */
     struct conf_hedge hedge;
     bool rescue; /* an answer that breaks off is gone on with by another target */
     struct conf_transforms transforms; /* behind those of the provider */
@@ -324,6 +327,7 @@ struct conf_key {
     struct conf_budget budget;
     struct conf_rates rates;
     struct conf_regions regions;
+    msec timeout; /* of each call; 0: as for all */
 };
 
 struct conf_alert {

@@ -6,7 +6,7 @@
  * some portal, or a coding nobody asked for is a failure of the attempt. From there on bytes go to
  * stream.c or body.c, and every way to fail becomes one struct attempt_failure for attempt.c.
  */
-#include "gate/gate_int.h"
+#include "gate/excerpt.h"
 
 #include "http/date.h"
 
@@ -115,6 +115,10 @@ static void on_head(struct exchange *x, const struct h1_head *h)
     own_time_start(c);
     c->status = h->status;
     c->phase = CALL_ANSWER;
+    if (c->sent_once) { /* nothing refers to its request any more, and nothing will */
+        wire_give(c->gate, c->wire);
+        c->wire = NULL;
+    }
     quota_answered(&c->cand->health->quota, &c->need, c->attempt_began);
     if (h->status == 429 || quota_is_due(&c->cand->health->quota, loop_now(c->gate->loop)))
         hear_limits(c, h);
@@ -249,7 +253,7 @@ static str words_for(const struct exchange_fail *f)
 
 static enum attempt_end end_of(const struct call *c, const struct exchange_fail *f)
 {
-    if (attempt_cut_by_client(c, kind_of_rc(f->rc)))
+    if (attempt_cut_by_client(c, kind_of_rc(f->rc), f->phase == EXCHANGE_CONNECT))
         return ATTEMPT_CLIENT;
     if (f->rc == RC_NOMEM)
         return ATTEMPT_OURS;

@@ -118,19 +118,33 @@ static bool somebody_left(const struct call *c)
            (c->plan.next < c->plan.n || c->last_resort || fallback_left(c));
 }
 
-static void send_request(struct call *c)
+static msec least(msec a, msec b)
 {
-    const struct conf_timeouts *t = &c->cand->provider->timeouts;
-    msec now = loop_now(c->gate->loop), total = now + t->total;
-    c->x.ops = &gate_exchange_ops;
-    c->x.origin = c->bind->origin;
+    return a < b ? a : b;
+}
+
+/* What each stage of the exchange may take: the provider's, or the model's own, within the call's
+ * deadline; and a silence no longer than the client bears. */
+static void limit_exchange(struct call *c)
+{
+    const struct conf_timeouts *t = &c->cand->provider->timeouts, *own = &c->route->timeouts;
+    const msec silence = c->silence ? c->silence : (msec)-1;
     c->x.limits = (struct exchange_limits){
         .connect_ms = t->connect,
         .tls_ms = t->tls,
-        .first_byte_ms = t->first_byte,
-        .idle_ms = t->idle,
-        .deadline = total < c->deadline ? total : c->deadline,
+        .first_byte_ms = least(own->first_byte ? own->first_byte : t->first_byte, silence),
+        .idle_ms = least(own->idle ? own->idle : t->idle, silence),
+        .deadline = least(loop_now(c->gate->loop) + t->total, c->deadline),
     };
+}
+
+static void send_request(struct call *c)
+{
+    c->x.ops = &gate_exchange_ops;
+    c->x.origin = c->bind->origin;
+    limit_exchange(c);
+    replay_hold(c);
+    c->x.once = c->sent_once;
     if (call_passes(c))
         pass_limit_exchange(c);
     else if (somebody_left(c))
@@ -415,8 +429,8 @@ static bool enough_time(const struct call *c, msec now)
 bool attempt_may_follow(struct call *c)
 {
     const msec now = loop_now(c->gate->loop);
-    return !out_of_attempts(c) && c->gen->snap->routing.fallback && enough_time(c, now) &&
-           retry_budget_take(call_budget(c), c->plan.panic, now);
+    return !out_of_attempts(c) && !c->sent_once && c->gen->snap->routing.fallback &&
+           enough_time(c, now) && retry_budget_take(call_budget(c), c->plan.panic, now);
 }
 
 static bool try_elsewhere(struct call *c)
@@ -474,7 +488,7 @@ void fail_for_client(struct fail *f)
 static enum retry_where where_after(struct call *c, const struct attempt_failure *f,
                                     enum retry_where where)
 {
-    if (call_passes(c) && !pass_may_repeat(c, f))
+    if ((call_passes(c) && !pass_may_repeat(c, f)) || !replay_is_possible(c, f->end))
         return RETRY_NOWHERE;
     return ask_move_up(c, f) ? RETRY_ELSEWHERE : where; /* U17: whoever has more room for it */
 }
@@ -496,7 +510,7 @@ void attempt_failed(struct call *c, const struct attempt_failure *f, const struc
     if (c->twin && hedge_failed(c, f))
         return;
     alarm_stop(g->alarms, &c->hedge);
-    if (again_otherwise(c, f, fail))
+    if (replay_is_possible(c, f->end) && again_otherwise(c, f, fail))
         return;
     seen.same_tried = c->same_tries > 1;
     struct retry_rule rule = retry_decide(&seen, &g->rand);
@@ -520,11 +534,17 @@ void attempt_failed(struct call *c, const struct attempt_failure *f, const struc
     call_fail(c, &c->fail);
 }
 
-/* The client's own deadline has come: that is nobody's fault, or anybody could close a provider to
- * all others by giving it a millisecond. */
-bool attempt_cut_by_client(const struct call *c, enum err kind)
+/* The client's own deadline has come, or it bears no longer silence: that is nobody's fault, or
+ * anybody could close a provider to all others by giving it a millisecond. */
+bool attempt_cut_by_client(const struct call *c, enum err kind, bool connecting)
 {
-    return kind == ERR_TIMEOUT && c->impatient && loop_now(c->gate->loop) >= c->deadline;
+    const struct exchange_limits *l = &c->x.limits;
+    const msec limit = c->phase == CALL_ANSWER ? l->idle_ms : l->first_byte_ms;
+    if (kind != ERR_TIMEOUT)
+        return false;
+    if (c->impatient && loop_now(c->gate->loop) >= c->deadline)
+        return true;
+    return !connecting && c->silence && limit == c->silence;
 }
 
 void attempt_answers(struct call *c)
@@ -562,7 +582,7 @@ void attempt_served(struct call *c)
 void attempt_broke(struct call *c)
 {
     CHECK(c->committed);
-    bool ours = attempt_cut_by_client(c, c->fail.kind);
+    bool ours = attempt_cut_by_client(c, c->fail.kind, false);
     attempt_learn(c, &(struct attempt_failure){.end = ours ? ATTEMPT_CLIENT : ATTEMPT_BAD_ANSWER,
                                                .kind = c->fail.kind});
 }

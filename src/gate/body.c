@@ -6,6 +6,7 @@
  * elsewhere. With the same dialect on both sides the bytes go on as they are; else, or when the
  * client asked for a stream (U46), the events of the body are encoded anew.
  */
+#include "gate/excerpt.h"
 #include "gate/mirror.h"
 #include "gate/recovery.h"
 

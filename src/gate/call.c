@@ -92,6 +92,7 @@ void call_stop(struct call *c)
     alarm_stop(g->alarms, &c->keepalive);
     alarm_stop(g->alarms, &c->hedge);
     attempt_release(c);
+    replay_release(c);
     wire_return_answer(c);
     wire_give(g, c->wire);
     c->wire = NULL;
@@ -357,15 +358,39 @@ void call_fail_unknown_model(struct call *c, str model)
     call_fail_kind(c, ERR_NOT_FOUND, text, STR_NONE);
 }
 
-/* Milliseconds from x-request-timeout (seconds, or with a unit), where the client gives one. */
-static msec client_patience(const struct call *c)
+/* Milliseconds from a header of the client's (seconds, or with a unit), where it gives one. */
+static msec client_patience(const struct call *c, enum h1_name name)
 {
     uint64_t ms;
     double seconds;
-    str v = h1_get(c->req->head, H1_X_REQUEST_TIMEOUT);
+    str v = h1_get(c->req->head, name);
+    if (!v.n)
+        return UINT64_MAX;
     if (num_double(v, &seconds) == RC_OK)
         return seconds > 0 && seconds < UINT32_MAX ? (msec)(seconds * 1000) : UINT64_MAX;
     return num_duration(v, &ms) == RC_OK ? ms : UINT64_MAX;
+}
+
+/* RELIABILITY §7, Deadlines: the shortest of what the client, its key, the model and the operator
+ * for all say. What the SDKs of Stainless tell is how long they bear *silence* (of a read): it caps
+ * the wait for the first byte and between two, not the whole. */
+static void set_deadline(struct call *c)
+{
+    const struct snapshot *snap = c->gen->snap;
+    const msec said[] = {c->key ? c->key->timeout : 0, c->found.route->timeouts.total,
+                         snap->timeouts.firm ? snap->timeouts.total : 0};
+    const msec patience = client_patience(c, H1_X_REQUEST_TIMEOUT);
+    const msec silence = client_patience(c, H1_X_STAINLESS_READ_TIMEOUT);
+    msec total = 0;
+    for (size_t i = 0; i < ARRAY_LEN(said); i++)
+        if (said[i] && (!total || said[i] < total))
+            total = said[i];
+    c->firm = total != 0;
+    if (!total)
+        total = snap->timeouts.total;
+    c->impatient = patience < total;
+    c->deadline = c->req->began + (c->impatient ? patience : total);
+    c->silence = silence && silence != UINT64_MAX ? silence : 0;
 }
 
 /* Where the request goes: c->found. It touches nothing but the call, so that it can be asked
@@ -389,13 +414,10 @@ bool call_find_route(struct call *c)
 
 enum step stage_resolve(struct call *c)
 {
-    const struct snapshot *snap = c->gen->snap;
     if (!call_find_route(c))
         return STEP_DONE;
     c->route = c->found.route;
-    msec patience = client_patience(c), total = snap->timeouts.total;
-    c->impatient = patience < total;
-    c->deadline = c->req->began + (c->impatient ? patience : total);
+    set_deadline(c);
     c->phase = CALL_SENDING;
     metric_add(&c->gate->set.metrics->in_flight, 1);
     c->counted = true;

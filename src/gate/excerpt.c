@@ -10,8 +10,8 @@
  * An answer whose head says already that it is of no use is read on for that: until there is
  * enough, or for STRANGE_WAIT_MS, so that whoever comes next need not wait for a page that stalls.
  */
+#include "gate/excerpt.h"
 #include "dialect/provider_error.h"
-#include "gate/gate_int.h"
 
 #define EXCERPT_MAX     200 /* bytes */
 #define HALF_KEY_MIN    4   /* so much of a key at the excerpt's end gives it away */

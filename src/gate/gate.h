@@ -36,6 +36,7 @@ struct gate_world {
     _Atomic(const char *) models_error; /* the same of the last refused catalogue */
     _Atomic(const char *) tls_error;    /* … and of the last refused certificate */
     _Atomic bool draining;
+    _Atomic uint64_t replay;    /* bytes of requests kept only to be sent again, perhaps */
     struct meters meters;       /* of providers' limits, counted for all workers together */
     struct hash_key recall_key; /* of what is kept for conversations, the same for all workers */
     struct sessions sessions;   /* how long their last prompts were */

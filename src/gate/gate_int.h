@@ -117,13 +117,6 @@ enum call_phase { CALL_LOCAL, CALL_READING, CALL_SENDING, CALL_ANSWER, CALL_OVER
 /* STRANGE: of no use, read a little for the log. */
 enum answer_mode { ANSWER_UNKNOWN, ANSWER_STREAM, ANSWER_BODY, ANSWER_ERROR, ANSWER_STRANGE };
 
-/* The beginning of an answer that was of no use; in the arena. */
-struct excerpt {
-    struct excerpt *next;
-    unsigned attempt; /* the how-manieth, from one */
-    str text;
-};
-
 /* Token ranks: read by the main thread once somebody needs them. */
 enum ranks_state { RANKS_UNASKED, RANKS_ASKED, RANKS_HERE, RANKS_ABSENT };
 
@@ -139,6 +132,7 @@ struct gate_tokens {
 
 struct demo;
 struct downloads;
+struct excerpt;
 struct features;
 struct images;
 struct mirror;
@@ -216,6 +210,8 @@ struct call {
     msec attempt_content; /* when its first content came; 0: not yet, or all at once */
     msec deadline;
     bool impatient;                 /* the deadline is the client's own */
+    bool firm;                      /* … or somebody's: it ends a stream that flows, too */
+    msec silence;                   /* the client waits no longer for a byte; 0: no word of it */
     uint64_t retry_after_ms;        /* the shortest that a provider asked for; 0: none did */
     bool on_wire;                   /* an exchange is under way */
     bool same;                      /* the client's own dialect */
@@ -233,6 +229,8 @@ struct call {
     nanousd hedge_usd;              /* … and what they cost, as far as prices are known */
     bool record_open;               /* the last of `tried` has not ended */
     bool retrying;                  /* it counts as a retry of its route (route/budget.h) */
+    bool sent_once;                 /* there is no room to keep the request for another attempt */
+    uint64_t replay;                /* bytes that it holds of that room (replay.c) */
     struct demo *demo;
 
     /* the answer */
@@ -466,14 +464,6 @@ void scenario_note(struct call *c); /* at the end: how long its prompt was */
 void explain_serve(struct call *c);
 void explain_fail(struct call *c, const struct fail *f); /* of a shadow, instead of an answer */
 
-/* excerpt.c */
-void excerpt_keep(struct call *c,
-                  str bytes); /* of the answer under way, as far as a log may tell */
-str excerpt_of(const struct call *c, unsigned attempt); /* absent: none */
-void strange_begin(struct call *c, str type);           /* may end the attempt, as the next */
-void strange_bytes(struct call *c, const char *p, size_t n);
-void strange_over(struct call *c); /* no more comes, or no more is wanted: the attempt failed */
-
 /* answer.c */
 bool type_is_json(str content_type); /* "application/json; charset=utf-8", "application/x+json" */
 extern const struct exchange_ops gate_exchange_ops;
@@ -489,8 +479,9 @@ void ask_fail_unfit(struct call *c);             /* nobody can serve such a call
 
 /* attempt.c */
 struct attempt_record *attempt_record_of(struct call *c); /* of the attempt under way */
-/* The client's own deadline is what ended it. */
-bool attempt_cut_by_client(const struct call *c, enum err kind);
+/* The client's own deadline, or its patience with silence, is what ended it. `connecting`: before
+ * its request could leave. */
+bool attempt_cut_by_client(const struct call *c, enum err kind, bool connecting);
 void attempt_failed(struct call *c, const struct attempt_failure *f, const struct fail *fail);
 void fail_for_client(struct fail *f);
 void attempt_resume(

@@ -87,7 +87,8 @@ static void empty_hands(struct call *s)
     s->share = (struct meter_share){0};
     s->attempts = s->same_tries = s->left_out = 0;
     s->attempt_began = s->attempt_content = 0;
-    s->on_wire = s->record_open = s->retrying = s->token_renewed = false;
+    s->on_wire = s->record_open = s->retrying = s->sent_once = s->token_renewed = false;
+    s->replay = 0;
     s->token_wait = (struct oauth_waiter){0};
     s->alarm = s->keepalive = s->hedge = (struct alarm){0};
     s->mode = ANSWER_UNKNOWN;
@@ -125,7 +126,7 @@ static struct call *second_of(struct call *c)
 static bool has_another(const struct call *c)
 {
     const struct plan *p = &c->plan;
-    if (p->next >= p->n || c->images)
+    if (p->next >= p->n || c->images || c->sent_once)
         return false;
     if (p->c[p->next].provider->fetch && (c->peek.has_images || c->peek.has_documents))
         return false;

@@ -6,6 +6,7 @@
  *                               attempt.c  another one (route/retry.h decides)
  *                               hedge.c    another one beside it
  *     behind it                 rescue*.c  another one goes on with the answer
+ *                               replay.c   … while there is memory to send it again
  *     apart from calls          probe.c    is somebody there again?
  *                               refusal.c  the operator is told of a bad key
  */
@@ -35,6 +36,12 @@ void refusal_over(struct call *c); /* … and serves again: before its record is
 
 /* again.c: true: the same target is asked anew, with a request it will like better */
 bool again_otherwise(struct call *c, const struct attempt_failure *f, const struct fail *fail);
+
+/* replay.c: the request is kept until its answer begins, so that it can be sent again */
+void replay_hold(struct call *c);    /* before c->wire is sent */
+void replay_release(struct call *c); /* it will not be again; idempotent */
+/* May it be sent again after an attempt that ended so? */
+bool replay_is_possible(const struct call *c, enum attempt_end end);
 
 /* hedge.c: a second attempt beside a slow one */
 void hedge_arm(struct call *c); /* after an attempt has left */

@@ -309,7 +309,8 @@ static bool is_worth_it(const struct call *c)
 {
     const enum err kind = c->fail.kind;
     const struct attempt_failure f = {.end = ATTEMPT_STATUS, .kind = kind};
-    return (retry_is_failure(&f) || kind == ERR_RATE_LIMITED) && !attempt_cut_by_client(c, kind);
+    return (retry_is_failure(&f) || kind == ERR_RATE_LIMITED) &&
+           !attempt_cut_by_client(c, kind, false);
 }
 
 static bool can_go_on(struct call *c)

@@ -8,6 +8,7 @@
 #include "gate/recovery.h"
 
 #include "base/fmt.h"
+#include "gate/excerpt.h"
 #include "gate/feature.h"
 #include "gate/mirror.h"
 #include "gate/past.h"

@@ -13,6 +13,7 @@
  * its terminal event (U21, U22). The terminal event is held until the provider's message is over,
  * so that it shares a write with the last chunk.
  */
+#include "gate/excerpt.h"
 #include "gate/pass.h"
 #include "gate/recovery.h"
 
@@ -121,6 +122,9 @@ bool stream_commit(struct call *c)
     c->committed = true;
     if (c->record_open)
         attempt_answers(c);
+    if (c->on_wire && !c->firm && !c->impatient && !c->cand->provider->timeouts.firm)
+        exchange_set_deadline(&c->x, 0); /* slow, but alive: its silence is watched */
+    replay_release(c);
     wire_give(c->gate, c->wire);
     c->wire = NULL;
     return stream_reply_begin(c);

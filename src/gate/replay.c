@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * replay - how much memory may lie there only because a request might have to be sent again.
+ *
+ * A retry needs the request once more, so all of it is kept until the answer begins to reach the
+ * client. Ten thousand clients with prompts of a megabyte, in front of a provider that hangs, would
+ * fill the machine with copies for retries that never come. So there is one pool for the whole
+ * process (limits.replay), of which each body that is not small takes its size while it waits. What
+ * does not fit, or is larger than REPLAY_BODY_MAX by itself, is sent all the same, once: HAProxy's
+ * rule for requests that exceed its buffer. When its answer begins its buffers go at once.
+ *
+ * Small bodies are not counted: as many as there may be connections are still little, and nearly
+ * every call would have to touch a cache line that all workers write.
+ */
+#include "gate/recovery.h"
+
+#define REPLAY_SMALL    (64u << 10)
+#define REPLAY_BODY_MAX (32u << 20)
+
+static void give_back(struct call *c)
+{
+    _Atomic uint64_t *held = &c->gate->set.world->replay;
+    const uint64_t before = atomic_fetch_sub_explicit(held, c->replay, memory_order_relaxed);
+    CHECK(before >= c->replay);
+    c->replay = 0;
+}
+
+void replay_release(struct call *c)
+{
+    if (c->replay)
+        give_back(c);
+}
+
+/* Of concurrent callers that together do not fit, one may be turned away that alone would have. */
+static bool take(struct call *c, uint64_t size)
+{
+    _Atomic uint64_t *held = &c->gate->set.world->replay;
+    const uint64_t before = atomic_fetch_add_explicit(held, size, memory_order_relaxed);
+    c->replay = size;
+    if (before + size <= c->gen->snap->limits.replay)
+        return true;
+    give_back(c);
+    return false;
+}
+
+void replay_hold(struct call *c)
+{
+    const uint64_t size = rope_size(&c->wire->body);
+    replay_release(c); /* what an earlier attempt held: another target's may be longer */
+    c->sent_once = false;
+    if (size < REPLAY_SMALL || (size <= REPLAY_BODY_MAX && take(c, size)))
+        return;
+    c->sent_once = true;
+    metric_count(c->gate->set.metrics, UNREPLAYABLE);
+}
+
+bool replay_is_possible(const struct call *c, enum attempt_end end)
+{
+    return !c->sent_once || end == ATTEMPT_NOT_SENT;
+}

@@ -1,0 +1,234 @@
+# SPDX-License-Identifier: Apache-2.0
+"""RELIABILITY §7 by its sentences: what a second attempt needs, and how long each stage may take.
+What its table says of the phases of a failure is in test_upstream.py (U1 to U25), budgets are in
+test_routing.py (U15), hedges and probes in test_recovery.py, rescue in test_rescue.py."""
+
+import socket
+import time
+
+import gateway
+import http1
+import pytest
+import turns
+from fronts import CHAT, FRONTS, MESSAGES, assert_error, assert_served, assert_stream_error
+from gateway import one_model
+from turns import Turn
+from upstream import refuses, says
+
+A = Turn(text="This is a.")
+LONG = Turn(text="one two three four five six seven eight nine ten", pieces=4)
+
+
+def slow(seconds, answer):
+    def late(x):
+        x.pause(seconds)
+        answer(x)
+
+    return late
+
+
+def stalls_in_mid_text(x):
+    x.head(200, (), "chunked", turns.stream_type(x.dialect))
+    for one in turns.stream(x.dialect, A, "up", True)[:3]:
+        x.data(one)
+    x.pause(10)
+
+
+def two(weir, a, b, options="", **more):
+    return weir(one_model(a, b, strategy="priority", options=options, **more))
+
+
+# ---- "Deadlines"
+
+
+def test_S7_read_timeout_of_the_sdks_caps_silence(weir, upstream, front):
+    """x-stainless-read-timeout: no longer for a first byte, and no longer between two. It is the
+    client's own patience: the provider is not blamed, whoever comes next may use it."""
+    a = upstream(default=slow(5, says(A)))
+    w = weir(a, timeouts="connect: 2s, firstByte: 20s, idle: 20s")
+    hurry = [("x-stainless-read-timeout", "0.3")]
+    for _ in range(6):  # five failures would open its breaker
+        began = time.monotonic()
+        assert_error(front, front.ask(w.port, headers=hurry), "timeout")
+        assert time.monotonic() - began < 4
+    a.default = says(A)
+    assert_served(front, front.ask(w.port), A.text)
+    a.default = stalls_in_mid_text
+    began = time.monotonic()
+    answer = front.read(front.ask(w.port, stream=True, headers=hurry))
+    assert_stream_error(front, answer, "timeout")
+    assert time.monotonic() - began < 4
+
+
+def test_S7_read_timeout_is_not_the_total(weir, upstream, front):
+    """Twelve pieces, each well within it, and together well beyond."""
+    a = upstream(default=says(LONG, gap=0.15))
+    w = weir(a)
+    hurry = [("x-stainless-read-timeout", "1.0")]
+    began = time.monotonic()
+    r = front.ask(w.port, stream=True, headers=hurry)
+    assert_served(front, r, LONG.text)
+    assert time.monotonic() - began > 1.2
+
+
+@pytest.mark.parametrize("who", ["model", "key", "all"])
+def test_S7_the_shortest_total_counts(weir, upstream, who):
+    """The key's, the model's, the file's: and once somebody has said it, it ends streams, too."""
+    a = upstream(default=says(LONG, gap=0.4))
+    text = one_model(a, options="timeouts: { total: 1s }" if who == "model" else "")
+    text += "timeouts: { total: 1s }\n" if who == "all" else "timeouts: { total: 20s }\n"
+    timeout = ", timeout: 1s" if who == "key" else ""
+    w = weir(text + f"keys: [ {{ name: k, key: client-key-000000000000000{timeout} }} ]\n")
+    began = time.monotonic()
+    r = CHAT.ask(w.port, stream=True, key="client-key-000000000000000")
+    answer = CHAT.read(r)
+    assert_stream_error(CHAT, answer, "timeout")
+    assert answer.text and time.monotonic() - began < 4
+
+
+def test_S7_first_byte_of_one_model(weir, upstream):
+    """"TTFT (60 s default, per model)": a model's own counts instead of its provider's, and the
+    next target is tried as after any silence."""
+    a, b = upstream(default=slow(10, says(A))), upstream(default=says(A))
+    w = two(weir, a, b, "timeouts: { firstByte: 300ms }")
+    r = CHAT.ask(w.port)
+    assert_served(CHAT, r, A.text, "b")
+
+
+def test_S7_a_fallback_wants_a_quarter_of_the_deadline(weir, upstream):
+    """A failure after four fifths of it is the end; after one fifth it is not. Both kinds of
+    fallback: another target, and another model."""
+    a = upstream()
+    b = upstream(default=says(A))
+    w = weir(a, b, timeouts="connect: 2s, firstByte: 5s, idle: 5s")  # b stands behind a as a model
+    v = two(weir, a, b)
+    for gate in (w, v):
+        hits = b.hits
+        a.default = slow(1.7, refuses(503))
+        r = CHAT.ask(gate.port, headers=[("x-request-timeout", "2")])
+        assert r.status in (503, 504) and b.hits == hits
+        a.default = slow(0.1, refuses(503))
+        r = CHAT.ask(gate.port, headers=[("x-request-timeout", "4")])
+        assert_served(CHAT, r, A.text, "b")
+
+
+def test_S7_connecting_has_a_limit_of_its_own(weir, upstream):
+    """A host that takes no connection costs its three seconds (here less), not the deadline."""
+    with socket.socket() as hole:
+        hole.bind(("127.0.0.1", 0))
+        hole.listen(0)
+        full = []
+        for _ in range(4):  # the queue of a listener that accepts nothing is full
+            s = socket.socket()
+            s.setblocking(False)
+            s.connect_ex(hole.getsockname())
+            full.append(s)
+        a = ("openai", f"http://127.0.0.1:{hole.getsockname()[1]}/v1")
+        b = upstream(default=says(A))
+        w = weir(one_model(a, b, strategy="priority").replace("connect: 2s", "connect: 400ms"))
+        began = time.monotonic()
+        assert_served(CHAT, CHAT.ask(w.port), A.text, "b")
+        assert time.monotonic() - began < 4
+        for s in full:
+            s.close()
+
+
+# ---- "When a second attempt is allowed"
+
+
+def test_S7_x_should_retry_false(weir, upstream, front):
+    """A provider that says so is obeyed, though its 503 would be retried; and once our own attempts
+    were spent on what repeating cannot mend, we say so."""
+    no = [("x-should-retry", "false")]
+    a, b = upstream(default=refuses(503, headers=no)), upstream(default=says(A))
+    w = two(weir, a, b)
+    r = front.ask(w.port)
+    assert r.status >= 500 and (a.hits, b.hits) == (1, 0)
+    a.default = refuses(400)
+    assert front.ask(w.port).get("x-should-retry") == "false" and b.hits == 0
+
+
+def test_S7_each_attempt_is_a_row_and_one_is_charged(weir, upstream, front):
+    """Two attempts fail, the third serves: three rows, the charge of one."""
+    a = upstream(default=refuses(500))
+    b = upstream(default=refuses(503))
+    c = upstream(default=says(Turn(text=A.text, input=1000, output=100)))
+    text = one_model(a, b, c, strategy="priority")
+    w = weir(text.replace("models: [up]", "models: [ { name: up, price: { input: 1, output: 10 } } ]"))
+    r = front.ask(w.port)
+    assert_served(front, r, A.text, "c")
+    log = w.access(r.get("x-weir-request-id"))
+    rows = [(t["provider"], t["status"], t.get("error") is not None) for t in log["attempts"]]
+    assert rows == [("a", 500, True), ("b", 503, True), ("c", 200, False)], log
+    assert log["cost_usd"] == 0.002 and log["usage"]["source"] == "reported"
+    metrics = http1.call(w.port, "GET", "/metrics").body.decode()
+    charged = [x for x in metrics.splitlines() if x.startswith("weir_charged_calls_total{")]
+    assert charged == ['weir_charged_calls_total{provider="c",model="up"} 1'], charged
+
+
+def test_S7_a_fallback_widens_no_permission(weir, upstream):
+    """The key may call m, and not the model that stands behind it: that one is passed over."""
+    a, b = upstream(default=refuses(503)), upstream(default=says(A))
+    key = "client-key-000000000000000"
+    w = weir(a, b, extra=f"keys: [ {{ name: k, key: {key}, models: [ m ] }} ]\n")
+    for front in FRONTS:
+        r = front.ask(w.port, key=key)
+        assert r.status >= 500 and r.get("x-weir-provider") == "a"
+        r = front.ask(w.port, key=key, headers=[("x-weir-fallback", "mb")])
+        assert r.status >= 400
+    assert b.hits == 0
+
+
+def test_S7_a_fallback_widens_no_region(weir, upstream):
+    """Neither another target nor another model may lie outside of the regions of the model asked
+    for, or of the key; also when everything within has failed."""
+    a, b = upstream(default=refuses(503)), upstream(default=says(A))
+    c = upstream(default=says(A))
+    text = one_model(a, b, regions=("eu-west", "us"), options="regions: [eu], fallback: [ spare ]")
+    text += "  - { name: spare, targets: [ { use: c/up } ] }\n"
+    w = weir(text.replace("models:\n", gateway.provider("c", c, "[up]", "region: us") + "models:\n", 1))
+    r = MESSAGES.ask(w.port)
+    assert r.status >= 500 and (b.hits, c.hits) == (0, 0)
+    assert a.hits >= 1
+
+
+# ---- what is kept to be sent again
+
+
+def test_S7_no_room_to_replay(weir, upstream):
+    """limits.replay: a body that does not fit is sent, once. Nothing was sent where there was no
+    connection, so that is retried; and small bodies always are."""
+    a, b = upstream(default=refuses(503)), upstream(default=says(A))
+    text = one_model(a, b, strategy="priority", extra="limits: { replay: 100KiB }\n")
+    w = weir(text)
+    big = "long " * 30_000  # 150 KB
+    r = CHAT.ask(w.port, big)
+    assert r.status == 503 and (a.hits, b.hits) == (1, 0)
+    assert_served(CHAT, CHAT.ask(w.port), A.text, "b")
+    middling = "long " * 16_000  # 80 KB, which fits
+    assert_served(CHAT, CHAT.ask(w.port, middling), A.text, "b")
+    assert_served(MESSAGES, MESSAGES.ask(w.port, middling), A.text, "b")  # and was given back
+    metrics = http1.call(w.port, "GET", "/metrics").body.decode()
+    assert "weir_requests_unreplayable_total 1\n" in metrics
+    a.stop()
+    assert_served(CHAT, CHAT.ask(w.port, big), A.text, "b")
+
+
+def test_S7_the_room_to_replay_is_one_for_all_workers(weir, upstream):
+    """Two calls wait at a provider that hangs, on whatever worker: the second finds it full."""
+    a = upstream(default=slow(1.5, refuses(503)))
+    b = upstream(default=says(A))
+    text = one_model(a, b, strategy="priority", extra="limits: { replay: 250KiB }\n")
+    w = weir(text.replace("workers: 1", "workers: 2"))
+    body = CHAT.body("long " * 30_000)
+    conns = [http1.Conn(w.port) for _ in range(4)]
+    for i, conn in enumerate(conns):
+        conn.request("POST", CHAT.path, body)
+        gateway.until(lambda n=i: a.hits == n + 1, 5, "it waits")
+    answers = [conn.response() for conn in conns]
+    assert [r.status for r in answers] == [200, 503, 503, 503], answers
+    assert b.hits == 1
+    for conn in conns:
+        conn.close()
+    a.default = refuses(503)
+    assert_served(CHAT, CHAT.ask(w.port, "long " * 30_000), A.text, "b")
