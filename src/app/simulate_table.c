@@ -57,6 +57,7 @@ static void print_runs(const struct simulated *runs, size_t n, int width)
 static const struct {
     const char *key, *text;
 } ends[SIM_ENDS] = {{"no_target", "nobody was left to try"},
+                    {"rate_limited", "nobody had room: 429, and when there will be some"},
                     {"attempts", "all attempts were made"},
                     {"retry_budget", "the route had spent its retries"},
                     {"time", "no other try was allowed"},
@@ -80,6 +81,12 @@ static void print_notes(const struct simulated *runs, size_t n)
                    (unsigned long long)r->unknown);
         if (r->failed > r->unknown)
             print_ends(&runs[i], r);
+        if (r->hedges)
+            printf("  %s: %llu hedges, %llu of them were faster\n", name_of(&runs[i]).text,
+                   (unsigned long long)r->hedges, (unsigned long long)r->hedges_won);
+        if (r->alerts)
+            printf("  %s: alerts fired %llu times\n", name_of(&runs[i]).text,
+                   (unsigned long long)r->alerts);
     }
 }
 
@@ -180,6 +187,9 @@ static void write_run(const struct simulated *s, struct json_writer *w)
     key_u64(w, "unknown_model", r->unknown);
     key_u64(w, "attempts", r->attempts);
     key_u64(w, "attempts_wasted", r->wasted);
+    key_u64(w, "hedges", r->hedges);
+    key_u64(w, "hedges_won", r->hedges_won);
+    key_u64(w, "alerts_fired", r->alerts);
     key_ms(w, "p50_ms", r->all.p50);
     key_ms(w, "p95_ms", r->all.p95);
     key_ms(w, "p99_ms", r->all.p99);

@@ -6,8 +6,6 @@
  * figures in the same order. Whoever changes what happens there between two attempts changes it
  * here.
  */
-#include <math.h>
-
 #include "base/check.h"
 #include "sim/run_int.h"
 
@@ -59,47 +57,16 @@ static double warm_of(void *arg, const struct conf_target *t, uint32_t *ret_key)
     return s && a->call->usage.prompt > 0 ? cached_at(a, s) / a->call->usage.prompt : 0;
 }
 
-/* ---- the oracle */
-
-/* As balanced weighs, with what is true now. */
-static double truth(struct run *r, const struct run_call *c, const struct candidate *k,
-                    double best_ms, double best_usd, double usd)
-{
-    const struct conf_routing *w = routing_of(r);
-    const struct server *s = world_server(&r->world, k->target);
-    const double ms = s ? world_ms(s, &c->usage, world_cached(s, c->session, r->now)) : 1e9;
-    double score = s && world_is_well(s, r->now) ? 0 : 100;
-    score += w->weight_response_time * (ms > best_ms ? 1 - best_ms / ms : 0);
-    score += s ? w->weight_error_rate * 10 * s->now.errors : 0;
-    score += w->weight_cost * (usd > best_usd && best_usd >= 0 ? 1 - best_usd / usd : 0);
-    return score;
-}
+/* ---- one attempt */
 
 static void order_by_truth(struct run *r, struct run_call *c)
 {
-    struct plan *p = &c->plan;
-    double ms = HUGE_VAL, least = -1, usd[PLAN_MAX], score[PLAN_MAX];
     struct asking asking = {r, c, true};
-    for (unsigned i = 0; i < p->n; i++) {
-        const struct server *s = world_server(&r->world, p->c[i].target);
-        usd[i] = usd_of(&asking, p->c[i].target, c->usage.output);
-        if (!s || !world_is_well(s, r->now))
-            continue;
-        ms = fmin(ms, world_ms(s, &c->usage, world_cached(s, c->session, r->now)));
-        least = usd[i] >= 0 && (least < 0 || usd[i] < least) ? usd[i] : least;
-    }
-    for (unsigned i = 0; i < p->n; i++)
-        score[i] = truth(r, c, &p->c[i], ms, least, usd[i]);
-    for (unsigned i = 1; i < p->n; i++) /* stable, and there are few */
-        for (unsigned k = i; k > 0 && score[k] < score[k - 1]; k--) {
-            const struct candidate other = p->c[k];
-            const double s = score[k];
-            p->c[k] = p->c[k - 1], p->c[k - 1] = other;
-            score[k] = score[k - 1], score[k - 1] = s;
-        }
+    double usd[PLAN_MAX];
+    for (unsigned i = 0; i < c->plan.n; i++)
+        usd[i] = usd_of(&asking, c->plan.c[i].target, c->usage.output);
+    oracle_order(r, c, usd);
 }
-
-/* ---- one attempt */
 
 static void go_route(struct run *r, struct run_call *c, const struct conf_route *route)
 {
@@ -109,6 +76,12 @@ static void go_route(struct run *r, struct run_call *c, const struct conf_route 
                                  .session = c->session,
                                  .usd = usd_of,
                                  .warm = c->session ? warm_of : NULL,
+                                 .need = &c->need,
+                                 .doubts = r->set->oracle,
+                                 .meters = r->meter_of,
+                                 .alerts = r->set->oracle ? NULL : r->asked,
+                                 .parts = r->parts,
+                                 .nparts = r->nparts,
                                  .arg = &asking};
     plan_release(&c->plan);
     plan_build(&c->plan, &r->state, r->set->snap, as, &ask, r->now);
@@ -139,6 +112,8 @@ static void let_go(struct run_call *c)
 static bool next_candidate(struct run *r, struct run_call *c)
 {
     struct candidate *next;
+    if (c->second) /* the plan is the other one's, until that is gone */
+        return false;
     do {
         next = plan_next(&c->plan, r->now);
     } while (!next && next_route(r, c));
@@ -161,15 +136,34 @@ static msec rounded(double ms)
     return (msec)(ms < 1 ? 1 : ms);
 }
 
-static void start(struct run *r, struct run_call *c)
+static bool out_of_attempts(const struct run *r, const struct run_call *c)
 {
+    return c->attempts >= routing_of(r)->attempts || c->attempts >= ATTEMPTS_MAX;
+}
+
+/* How long its first token is waited for: less where an alert says so and somebody else is left. */
+static msec patience_of(const struct run *r, const struct run_call *c)
+{
+    const msec usual = c->cand.provider->timeouts.first_byte;
+    const bool left =
+        !out_of_attempts(r, c) && routing_of(r)->fallback &&
+        (c->plan.next < c->plan.n || c->last_resort || c->next_fallback < c->route->nfallback);
+    const msec asked = left ? watch_patience(r, c) : 0;
+    return asked && asked < usual ? asked : usual;
+}
+
+void run_start(struct run *r, struct run_call *c)
+{
+    CHECK(c->has_cand && !c->record_open);
     c->at = world_server(&r->world, c->cand.target);
     CHECK(c->at); /* the world has all targets that the configuration names */
     c->attempts++;
     c->attempt_began = r->now;
     c->attempt_first = 0;
+    c->record_open = true;
     figures_begin(&c->cand.health->figures, r->now);
-    c->fate = world_attempt(&r->world, c->at, &c->usage, c->session, r->now);
+    limits_begin(r, c);
+    c->fate = world_attempt(&r->world, c->at, &c->usage, c->session, patience_of(r, c), r->now);
     c->at->in_flight++;
     struct sim_part *part = part_of(r, c->at);
     const uint64_t second = (r->now - WORLD_START) / 1000;
@@ -179,6 +173,7 @@ static void start(struct run *r, struct run_call *c)
         part->by_second[second]++;
     run_push(r, r->now + rounded(c->fate.first_ms),
              c->fate.end == WORLD_FAILS ? HAPPENS_FAILURE : HAPPENS_FIRST, c);
+    twin_arm(r, c);
 }
 
 static bool any_is_well(struct run *r, const struct conf_route *route)
@@ -193,8 +188,11 @@ static bool any_is_well(struct run *r, const struct conf_route *route)
 
 static void give_up(struct run *r, struct run_call *c, enum sim_end why)
 {
+    const bool limited = why == SIM_END_NOBODY && c->plan.why == ERR_RATE_LIMITED;
+    CHECK(!c->twin);
     r->result->needless += why != SIM_END_CUT && any_is_well(r, c->route);
-    r->result->ends[why]++;
+    r->result->ends[limited ? SIM_END_LIMITED : why]++;
+    watch_call(r, c, limited ? OUTCOME_LIMITED : OUTCOME_FAILED, -1);
     let_go(c);
     plan_release(&c->plan);
     run_failed(r, c);
@@ -205,22 +203,26 @@ void run_begin(struct run *r, struct run_call *c)
     const msec total = r->set->snap->timeouts.total;
     c->began = r->now;
     c->deadline = r->now + (total ? total : 600000);
+    c->need = limits_need(&c->usage);
     retry_budget_call(c->budget, r->now);
     go_route(r, c, c->route);
-    c->last_resort =
-        (c->plan.panic || c->plan.reluctant) && routing_of(r)->fallback && c->route->nfallback > 0;
+    c->last_resort = (c->plan.panic || c->plan.reluctant || watch_degrades(r, c)) &&
+                     routing_of(r)->fallback && c->route->nfallback > 0;
     if (c->last_resort)
         plan_release(&c->plan);
     if (next_candidate(r, c))
-        start(r, c);
+        run_start(r, c);
     else
         give_up(r, c, SIM_END_NOBODY);
 }
 
 void run_first(struct run *r, struct run_call *c)
 {
+    if (c->twin)
+        twin_won(r, c);
     c->attempt_first = r->now;
     c->first = r->now;
+    limits_head(r, c, false);
     figures_first(&c->cand.health->figures, r->now, c->attempt_began);
     candidate_probe_over(&c->cand);
     health_answers(c->cand.health, r->now);
@@ -235,12 +237,15 @@ static void retry_over(struct run_call *c)
     c->retrying = false;
 }
 
-static void end_record(struct run *r, struct run_call *c, enum figures_end how)
+void run_end_record(struct run *r, struct run_call *c, enum figures_end how)
 {
     const uint64_t tokens = how == FIGURES_SERVED ? (uint64_t)c->usage.output : 0;
+    CHECK(c->record_open);
     figures_end(&c->cand.health->figures, r->now, c->attempt_began, c->attempt_first, how, tokens);
     candidate_probe_over(&c->cand);
     retry_over(c);
+    limits_end(c, how == FIGURES_SERVED);
+    c->record_open = false;
     c->at->in_flight--;
     if (how != FIGURES_SERVED) {
         r->result->wasted++;
@@ -248,27 +253,37 @@ static void end_record(struct run *r, struct run_call *c, enum figures_end how)
     }
 }
 
+/* What is paid for so much at the attempt's target; negative: nobody knows. */
+double run_charge(struct run *r, struct run_call *c, const struct sim_usage *u)
+{
+    const double usd =
+        r->set->usd ? r->set->usd(r->set->arg, c->at->provider, c->at->model, u) : -1;
+    if (usd < 0)
+        return -1;
+    r->result->usd += usd * c->at->now.price;
+    part_of(r, c->at)->usd += usd * c->at->now.price;
+    return usd * c->at->now.price;
+}
+
 void run_end(struct run *r, struct run_call *c)
 {
+    const struct sim_usage *u = &c->usage;
     if (c->fate.end == WORLD_CUTS) { /* behind the commit point: nobody may try again */
-        end_record(r, c, FIGURES_FAILED);
+        watch_attempt(r, c, OUTCOME_FAILED, -1);
+        run_end_record(r, c, FIGURES_FAILED);
         health_failure(c->cand.health, r->now);
         give_up(r, c, SIM_END_CUT);
         return;
     }
-    const struct sim_usage *u = &c->usage;
-    end_record(r, c, FIGURES_SERVED);
+    c->usage.cached = c->fate.cached;
+    const double usd = run_charge(r, c, u);
+    r->result->priced += usd >= 0;
+    watch_attempt(r, c, OUTCOME_SERVED, usd);
+    watch_call(r, c, OUTCOME_SERVED, usd);
+    run_end_record(r, c, FIGURES_SERVED);
     health_success(c->cand.health, r->now);
     health_success(c->cand.credential, r->now);
-    c->usage.cached = c->fate.cached;
     world_warm(c->at, c->session, u->prompt + u->output, r->now);
-    const double usd =
-        r->set->usd ? r->set->usd(r->set->arg, c->at->provider, c->at->model, u) : -1;
-    if (usd >= 0) {
-        r->result->usd += usd * c->at->now.price;
-        part_of(r, c->at)->usd += usd * c->at->now.price;
-        r->result->priced++;
-    }
     let_go(c);
     plan_release(&c->plan);
     run_served(r, c);
@@ -301,26 +316,32 @@ static struct attempt_failure failure_of(const struct run *r, const struct run_c
     return f;
 }
 
-static void learn(struct run *r, struct run_call *c, const struct attempt_failure *f)
+void run_learn(struct run *r, struct run_call *c, const struct attempt_failure *f)
 {
-    const bool bad = retry_is_failure(f);
-    end_record(r, c, bad ? FIGURES_FAILED : FIGURES_VOID);
+    const bool bad = retry_is_failure(f), limited = f->kind == ERR_RATE_LIMITED;
+    if (f->status) /* it has a head */
+        limits_head(r, c, limited);
+    if (bad || limited)
+        watch_attempt(r, c, limited ? OUTCOME_LIMITED : OUTCOME_FAILED, -1);
+    run_end_record(r, c, bad ? FIGURES_FAILED : FIGURES_VOID);
+    figures_fault(&c->cand.health->figures, r->now, retry_fault(f));
     if (r->set->oracle) /* it needs no breakers */
         return;
-    if (f->kind == ERR_RATE_LIMITED)
+    if (limited)
         health_cool(c->cand.health, r->now, f->retry_after_ms);
     else if (bad)
         health_failure(c->cand.health, r->now);
 }
 
-static bool out_of_attempts(const struct run *r, const struct run_call *c)
-{
-    return c->attempts >= routing_of(r)->attempts || c->attempts >= ATTEMPTS_MAX;
-}
-
 static bool enough_time(const struct run *r, const struct run_call *c)
 {
     return r->now < c->deadline && (c->deadline - r->now) * 4 >= c->deadline - c->began;
+}
+
+bool run_may_follow(struct run *r, const struct run_call *c)
+{
+    return !out_of_attempts(r, c) && routing_of(r)->fallback && enough_time(r, c) &&
+           retry_budget_take(c->budget, c->plan.panic, r->now);
 }
 
 static bool try_more(struct run *r, struct run_call *c, const struct retry_rule *rule)
@@ -329,7 +350,7 @@ static bool try_more(struct run *r, struct run_call *c, const struct retry_rule 
         return false;
     if (next_candidate(r, c)) {
         c->retrying = true;
-        start(r, c);
+        run_start(r, c);
         return true;
     }
     if (rule->where != RETRY_ANYWHERE || r->now + rule->wait_ms >= c->deadline)
@@ -343,8 +364,10 @@ static bool try_more(struct run *r, struct run_call *c, const struct retry_rule 
 void run_failure(struct run *r, struct run_call *c)
 {
     const struct attempt_failure f = failure_of(r, c);
+    if (c->twin && twin_failed(r, c, &f))
+        return;
     const struct retry_rule rule = retry_decide(&f, &r->dice);
-    learn(r, c, &f);
+    run_learn(r, c, &f);
     if (rule.where == RETRY_NOWHERE || !routing_of(r)->fallback || !enough_time(r, c)) {
         give_up(r, c, SIM_END_TIME);
     } else if (!retry_budget_take(c->budget, c->plan.panic, r->now)) {
@@ -353,9 +376,4 @@ void run_failure(struct run *r, struct run_call *c)
         retry_budget_return(c->budget);
         give_up(r, c, out_of_attempts(r, c) ? SIM_END_ATTEMPTS : SIM_END_NOBODY);
     }
-}
-
-void run_again(struct run *r, struct run_call *c)
-{
-    start(r, c);
 }

@@ -201,6 +201,7 @@ static void make_places(struct replay *r)
                                 .errors = share,
                                 .fault = limits ? SIM_LIMIT : SIM_ERROR,
                                 .price = 1,
+                                .tells = 1,
                                 .spread = 0.35};
         r->to->places[r->to->nplaces++] =
             (struct sim_place){.provider = s->provider, .model = s->model, .is = is};
@@ -210,8 +211,11 @@ static void make_places(struct replay *r)
         mem_free(s->pace);
     }
     const double pace = median(paces, n, 10);
-    r->to->places[r->to->nplaces++] = (struct sim_place){
-        .is = {.first_ms = median(firsts, n, 1000), .token_ms = pace, .price = 1, .spread = 0.35}};
+    r->to->places[r->to->nplaces++] = (struct sim_place){.is = {.first_ms = median(firsts, n, 1000),
+                                                                .token_ms = pace,
+                                                                .price = 1,
+                                                                .tells = 1,
+                                                                .spread = 0.35}};
 }
 
 enum rc sim_replay_read(struct arena *a, str log, struct sim_scenario *ret, uint32_t *ret_skipped)

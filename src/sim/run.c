@@ -14,6 +14,7 @@
 
 #define WARM_MS     10000 /* at first the router knows nothing */
 #define PROGRESS_MS 5000  /* of scenario time */
+#define LOOK_MS     500   /* how often alerts are looked at: as app/alerts.c */
 
 /* ---- what happens next */
 
@@ -22,7 +23,7 @@ static bool before(const struct happening *a, const struct happening *b)
     return a->at != b->at ? a->at < b->at : a->order < b->order;
 }
 
-void run_push(struct run *r, msec at, enum happening_kind kind, struct run_call *c)
+static void push(struct run *r, struct happening h)
 {
     if (r->nqueue == r->cap_queue) {
         const size_t cap = r->cap_queue ? r->cap_queue * 2 : 1024;
@@ -33,11 +34,24 @@ void run_push(struct run *r, msec at, enum happening_kind kind, struct run_call 
         }
         r->queue = q, r->cap_queue = cap;
     }
-    const struct happening h = {at, r->order++, kind, c};
+    h.order = r->order++;
     size_t i = r->nqueue++;
     for (; i > 0 && before(&h, &r->queue[(i - 1) / 2]); i = (i - 1) / 2)
         r->queue[i] = r->queue[(i - 1) / 2];
     r->queue[i] = h;
+    if (h.call)
+        h.call->queued++;
+}
+
+void run_push(struct run *r, msec at, enum happening_kind kind, struct run_call *c)
+{
+    push(r, (struct happening){.at = at, .kind = kind, .call = c});
+}
+
+void run_push_probe(struct run *r, msec at, uint32_t provider)
+{
+    if (r->under_way || r->now < WORLD_START + r->set->scenario->duration) /* else all is over */
+        push(r, (struct happening){.at = at, .kind = HAPPENS_PROBE, .provider = provider});
 }
 
 static struct happening pop(struct run *r)
@@ -180,20 +194,36 @@ static bool keep(struct run *r, double all, double first, bool warm)
     return true;
 }
 
+void run_forget(struct run_call *c)
+{
+    if (c->has_cand)
+        candidate_release(&c->cand);
+    if (c->retrying)
+        retry_budget_over(c->budget);
+    c->has_cand = c->retrying = false;
+    c->over = true;
+    if (!c->queued)
+        mem_free(c);
+}
+
 void run_served(struct run *r, struct run_call *c)
 {
+    CHECK(r->under_way > 0);
+    r->under_way--;
     r->result->served++;
     r->result->prompt += c->usage.prompt;
     r->result->cached += c->usage.cached;
     r->failed |= !keep(r, (double)(r->now - c->began), (double)(c->first - c->began),
                        c->began >= WORLD_START + WARM_MS);
-    mem_free(c);
+    run_forget(c);
 }
 
 void run_failed(struct run *r, struct run_call *c)
 {
+    CHECK(r->under_way > 0);
+    r->under_way--;
     r->result->failed++;
-    mem_free(c);
+    run_forget(c);
 }
 
 static int by_size(const void *a, const void *b)
@@ -212,15 +242,42 @@ static struct sim_spread spread_of(double *list, size_t n)
 
 /* ---- a whole run */
 
+static void arrive(struct run *r)
+{
+    struct run_call *c = arrival(r);
+    push_arrival(r);
+    if (!c)
+        return;
+    r->under_way++;
+    run_begin(r, c);
+}
+
+static void look(struct run *r)
+{
+    watch_look(r);
+    if (r->under_way || r->now < WORLD_START + r->set->scenario->duration)
+        run_push(r, r->now + LOOK_MS, HAPPENS_LOOK, NULL);
+}
+
+/* Of a call that is over only happenings are left: they pass without a word. */
+static bool is_over(struct run_call *c)
+{
+    CHECK(c->queued > 0);
+    c->queued--;
+    const bool over = c->over;
+    if (over && !c->queued)
+        mem_free(c);
+    return over;
+}
+
 static void happen(struct run *r, const struct happening *h)
 {
     struct run_call *c = h->call;
+    if (c && is_over(c))
+        return;
     switch (h->kind) {
     case HAPPENS_ARRIVAL:
-        c = arrival(r);
-        push_arrival(r);
-        if (c)
-            run_begin(r, c);
+        arrive(r);
         break;
     case HAPPENS_FIRST:
         run_first(r, c);
@@ -232,7 +289,16 @@ static void happen(struct run *r, const struct happening *h)
         run_failure(r, c);
         break;
     case HAPPENS_AGAIN:
-        run_again(r, c);
+        run_start(r, c);
+        break;
+    case HAPPENS_SLOW:
+        run_slow(r, c);
+        break;
+    case HAPPENS_LOOK:
+        look(r);
+        break;
+    case HAPPENS_PROBE:
+        run_probe(r, h->provider);
         break;
     }
 }
@@ -244,6 +310,9 @@ static void live(struct run *r)
     r->now = WORLD_START;
     world_turn(&r->world, r->now);
     push_arrival(r);
+    if (r->nwatches)
+        run_push(r, r->now + LOOK_MS, HAPPENS_LOOK, NULL);
+    probes_begin(r);
     while (r->nqueue && !r->failed) {
         const struct happening h = pop(r);
         CHECK(h.at >= r->now);
@@ -326,20 +395,23 @@ static enum rc prepare(struct run *r)
     TRY(bind_budgets(r));
     TRY(force_strategy(r));
     TRY(make_sessions(r));
+    TRY(limits_init(r));
+    TRY(watch_init(r));
+    r->bad_probes = mem_zalloc((r->set->snap->nproviders + 1) * sizeof(*r->bad_probes));
+    if (!r->bad_probes)
+        return RC_NOMEM;
     return make_parts(r);
 }
 
-/* What is left when memory ended: calls under way. */
+/* What is left when memory ended: calls under way. Several happenings may point to one. */
 static void drop_calls(struct run *r)
 {
     for (size_t i = 0; i < r->nqueue; i++) {
         struct run_call *c = r->queue[i].call;
-        if (!c)
-            continue;
-        if (c->has_cand)
-            candidate_release(&c->cand);
-        plan_release(&c->plan);
-        mem_free(c);
+        if (c && !is_over(c)) {
+            plan_release(&c->plan);
+            run_forget(c);
+        }
     }
 }
 
@@ -347,6 +419,9 @@ static void finish(struct run *r)
 {
     const struct snapshot *snap = r->set->snap;
     drop_calls(r);
+    limits_fini(r);
+    watch_fini(r);
+    mem_free(r->bad_probes);
     for (uint32_t i = 0; r->budgets && i < snap->nmodels + snap->nproviders; i++)
         budget_unref(&r->state.budgets, r->budgets[i]);
     mem_free(r->budgets);

@@ -8,7 +8,17 @@
 #include "base/num.h"
 #include "conf/parse.h"
 
-enum kind { NUMBER, SHARE, DURATION, COUNT, TEXT, FAULT };
+enum kind { NUMBER, SHARE, DURATION, COUNT, TEXT, FAULT, YES };
+
+static const char *const wanted[] = {
+    [NUMBER] = "a number",
+    [SHARE] = "a share from 0 to 1",
+    [DURATION] = "a duration, as 500ms or 2s",
+    [COUNT] = "a whole number, as 1000 or 80k",
+    [TEXT] = "a text",
+    [FAULT] = "error, limit, down, hang or cut",
+    [YES] = "true or false",
+};
 
 struct key {
     str name;
@@ -29,6 +39,8 @@ static const struct key nature_keys[] = {
     KEY(sim_nature, "fault", FAULT, fault),
     KEY(sim_nature, "price", NUMBER, price),
     KEY(sim_nature, "rpm", COUNT, rpm),
+    KEY(sim_nature, "tpm", COUNT, tpm),
+    KEY(sim_nature, "tells", YES, tells),
     KEY(sim_nature, "concurrency", COUNT, concurrency),
     KEY(sim_nature, "capacity", COUNT, capacity),
     KEY(sim_nature, "retryAfter", DURATION, retry_after_ms),
@@ -101,18 +113,17 @@ static void read_number(struct reading_of *r, const struct conf_node *n, enum ki
     case SHARE:
         ok = num_double(n->text, &v) == RC_OK && v >= 0 && v <= (kind == SHARE ? 1 : 1e9);
         break;
+    case YES:
+        ok = str_eq(n->text, STR("true")) || str_eq(n->text, STR("false"));
+        v = str_eq(n->text, STR("true"));
+        break;
     case TEXT:
         break;
     }
     if (ok)
         *ret = v;
     else
-        wrong(r, n,
-              kind == DURATION ? "a duration, as 500ms or 2s"
-              : kind == SHARE  ? "a share from 0 to 1"
-              : kind == COUNT  ? "a whole number, as 1000 or 80k"
-              : kind == FAULT  ? "error, limit, down, hang or cut"
-                               : "a number");
+        wrong(r, n, wanted[kind]);
 }
 
 /* Put a member where the table says. False: it is not in the table. */
@@ -136,7 +147,11 @@ static bool take(struct reading_of *r, const struct conf_node *n, const struct k
 
 /* ---- rows */
 
-static const struct sim_nature unsaid = {-1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1};
+static const struct sim_nature unsaid = {-1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1};
+
+/* Of a target of which nothing is said. */
+static const struct sim_nature usual = {
+    .first_ms = 500, .token_ms = 10, .fault = SIM_ERROR, .price = 1, .tells = 1, .spread = 0.35};
 
 static void read_traffic(struct reading_of *r, const struct conf_node *row, struct sim_traffic *t)
 {
@@ -150,7 +165,7 @@ static void read_traffic(struct reading_of *r, const struct conf_node *row, stru
 
 static void read_place(struct reading_of *r, const struct conf_node *row, struct sim_place *p)
 {
-    *p = (struct sim_place){.is = {500, 10, 0, 0, SIM_ERROR, 1, 0, 0, 0, 0, 0.35}};
+    *p = (struct sim_place){.is = usual};
     for (const struct conf_node *n = row->child; n; n = n->next) {
         if (str_eq(n->key, STR("provider")) && conf_is(n, CONF_SCALAR))
             p->provider = n->text;
@@ -159,7 +174,7 @@ static void read_place(struct reading_of *r, const struct conf_node *row, struct
         else if (!take(r, n, nature_keys, ARRAY_LEN(nature_keys), &p->is))
             wrong(r, n,
                   "not known of a target: provider, model, ttft, token, prefill, errors, "
-                  "fault, price, rpm, concurrency, capacity, retryAfter, spread");
+                  "fault, price, rpm, tpm, tells, concurrency, capacity, retryAfter, spread");
     }
 }
 
@@ -267,7 +282,6 @@ enum rc sim_scenario_read(struct arena *a, str text, struct conf_report *report,
         ret->traffic[ret->ntraffic++] =
             (struct sim_traffic){.share = 1, .prompt = 1000, .output = 200, .turns = 20};
     if (!ret->nplaces)
-        ret->places[ret->nplaces++] =
-            (struct sim_place){.is = {500, 10, 0, 0, SIM_ERROR, 1, 0, 0, 0, 0, 0.35}};
+        ret->places[ret->nplaces++] = (struct sim_place){.is = usual};
     return r.failed ? RC_CONFIG : RC_OK;
 }

@@ -21,8 +21,9 @@
  * call gets is drawn around them. `prefill` is the time for a thousand tokens of prompt that the
  * target has not cached. `errors` is the share of attempts that end in `fault`: error (500), limit
  * (429 with `retryAfter`), down (no connection), hang (nothing until the timeout), cut (in the
- * middle of the answer). `rpm` and `concurrency` are the target's own limits: above them it answers
- * 429; from `capacity` calls at once on it slows down.
+ * middle of the answer). `rpm`, `tpm` and `concurrency` are the target's own limits: above them it
+ * answers 429, and unless `tells` is false the heads of its answers say what is left of the first
+ * two; from `capacity` calls at once on it slows down.
  *
  * Pure; all of it lives in an arena. Errors are told as those of a configuration, with their place.
  */
@@ -39,12 +40,13 @@ enum sim_fault { SIM_ERROR, SIM_LIMIT, SIM_DOWN, SIM_HANG, SIM_CUT, SIM_FAULTS }
 /* How a target behaves. Negative: as before (in an event). */
 struct sim_nature {
     double first_ms, token_ms, prefill_ms;
-    double errors;                     /* share */
-    double fault;                      /* enum sim_fault */
-    double price;                      /* times the usual */
-    double rpm, concurrency, capacity; /* 0: without limit */
-    double retry_after_ms;             /* of its 429s; 0: says none */
-    double spread;                     /* sigma of the logarithm */
+    double errors;                          /* share */
+    double fault;                           /* enum sim_fault */
+    double price;                           /* times the usual */
+    double rpm, tpm, concurrency, capacity; /* 0: without limit */
+    double tells;                           /* 1: its answers say what is left of rpm and tpm */
+    double retry_after_ms;                  /* of its 429s; 0: says none */
+    double spread;                          /* sigma of the logarithm */
 };
 
 struct sim_traffic {

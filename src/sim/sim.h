@@ -7,9 +7,10 @@
  * them is done here in the same order. Nothing is sent, nothing is read, and the same seed gives
  * the same result on every machine with the same arithmetic. Some hundred thousand calls a second.
  *
+ * What providers say of their rate limits and what `limits` allows, alerts and what they ask for,
+ * hedges, active probes, retry budgets, ejection and the breakers of regions: all of it is there.
  * What it leaves out: what is decided by a request's content (scenarios and rules of the
- * configuration, transforms), limits of client keys, a provider's own words about its rate limits
- * and the `limits` of its configuration (its 429s are there), hedges, alerts, and weir's own time,
+ * configuration, transforms), limits of client keys, rescue, refused keys, and weir's own time,
  * which is a ten-thousandth. One worker is simulated: more of them learn separately.
  *
  * With `oracle` the order of a plan is not the strategy's but that of the truth: the best target at
@@ -39,6 +40,7 @@ struct sim_setup {
 /* Why a call was given up. */
 enum sim_end {
     SIM_END_NOBODY,   /* no target was left to try */
+    SIM_END_LIMITED,  /* … for rate limits: it was told when there will be room */
     SIM_END_ATTEMPTS, /* it had all its attempts */
     SIM_END_BUDGET,   /* its route had spent its retries (route/budget.h) */
     SIM_END_TIME,     /* too little was left, or the rules forbid another try */
@@ -63,6 +65,8 @@ struct sim_result {
     uint64_t calls, served, failed;
     uint64_t needless; /* of the failed: some target of their route was well at that moment */
     uint64_t attempts, wasted;    /* … that brought nothing */
+    uint64_t hedges, hedges_won;  /* second attempts beside slow ones */
+    uint64_t alerts;              /* that fired */
     uint64_t ends[SIM_ENDS];      /* of the failed */
     uint64_t unknown;             /* … asked for a model that this configuration does not know */
     struct sim_spread all, first; /* of served calls; to the first token */

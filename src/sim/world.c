@@ -9,6 +9,7 @@
 
 #define REFUSED_MS 50 /* a 429 comes at once */
 #define DOWN_MS    5
+#define BUCKET_S   10 /* seconds' worth that a limit's bucket holds */
 
 /* ---- chance */
 
@@ -96,7 +97,6 @@ enum rc world_init(struct world *w, const struct snapshot *snap, const struct si
     for (uint32_t i = 0; i < w->nservers; i++) {
         struct server *sv = &w->servers[i];
         sv->usual = sv->now = *usual_of(s, sv, i);
-        sv->allowance = -1;
         if (has_sessions(s) && !(sv->cache = mem_zalloc(WORLD_MEMORY * sizeof(*sv->cache))))
             return RC_NOMEM;
     }
@@ -153,6 +153,8 @@ static void overlay(struct sim_nature *n, const struct sim_nature *e)
     set(&n->fault, e->fault);
     set(&n->price, e->price);
     set(&n->rpm, e->rpm);
+    set(&n->tpm, e->tpm);
+    set(&n->tells, e->tells);
     set(&n->concurrency, e->concurrency);
     set(&n->capacity, e->capacity);
     set(&n->retry_after_ms, e->retry_after_ms);
@@ -203,22 +205,67 @@ void world_warm(struct server *s, uint64_t session, double tokens, msec now)
 
 /* ---- an attempt */
 
-/* A bucket that holds ten seconds' worth. */
-static bool over_rpm(struct server *s, msec now)
+static double a_second(const struct server *s, enum world_limit which)
 {
-    const double a_second = s->now.rpm / 60, most = a_second * 10 > 1 ? a_second * 10 : 1;
-    if (s->now.rpm <= 0)
-        return false;
-    if (s->allowance < 0)
-        s->allowance = most;
-    else
-        s->allowance += a_second * (double)(now - s->allowance_at) / 1000;
-    s->allowance = s->allowance > most ? most : s->allowance;
-    s->allowance_at = now;
-    if (s->allowance < 1)
+    return (which == WORLD_REQUESTS ? s->now.rpm : s->now.tpm) / 60;
+}
+
+static double most_of(const struct server *s, enum world_limit which)
+{
+    const double most = a_second(s, which) * BUCKET_S;
+    return most > 1 ? most : 1;
+}
+
+static double left_of(const struct server *s, enum world_limit which, msec now)
+{
+    const struct world_bucket *b = &s->bucket[which];
+    const double most = most_of(s, which),
+                 left = b->left + a_second(s, which) * (double)(now - b->at) / 1000;
+    return !b->filled || left > most ? most : left;
+}
+
+/* A call larger than the whole bucket goes when that is full. */
+static bool fits(const struct server *s, enum world_limit which, double want, msec now)
+{
+    const double most = most_of(s, which);
+    return a_second(s, which) <= 0 || left_of(s, which, now) >= (want < most ? want : most);
+}
+
+static void take(struct server *s, enum world_limit which, double want, msec now)
+{
+    const double left = left_of(s, which, now);
+    s->bucket[which] = (struct world_bucket){true, left > want ? left - want : 0, now};
+}
+
+static bool over_limit(struct server *s, const struct sim_usage *u, msec now)
+{
+    const double tokens = u->prompt + u->output;
+    if (!fits(s, WORLD_REQUESTS, 1, now) || !fits(s, WORLD_TOKENS, tokens, now))
         return true;
-    s->allowance -= 1;
+    take(s, WORLD_REQUESTS, 1, now);
+    take(s, WORLD_TOKENS, tokens, now);
     return false;
+}
+
+struct world_says world_says(struct server *s, enum world_limit which, msec now)
+{
+    const double pace = a_second(s, which);
+    if (pace <= 0)
+        return (struct world_says){0, 0, 0};
+    const double most = most_of(s, which), left = floor(left_of(s, which, now));
+    return (struct world_says){ceil(most), left, ceil((most - left) / pace * 1000)};
+}
+
+bool world_answers(const struct world *w, const struct conf_provider *p)
+{
+    for (uint32_t i = 0; i < w->nservers; i++) {
+        const struct sim_nature *n = &w->servers[i].now;
+        const bool gone = (int)n->fault == SIM_DOWN || (int)n->fault == SIM_HANG ||
+                          (p->probe.path.n && (int)n->fault == SIM_ERROR);
+        if (w->servers[i].provider == p && gone && n->errors >= 0.5)
+            return false;
+    }
+    return true;
 }
 
 /* Beyond its capacity all share what there is. */
@@ -235,7 +282,8 @@ double world_ms(const struct server *s, const struct sim_usage *u, double cached
            crowd(s);
 }
 
-static struct outcome_of failure(struct world *w, const struct server *s, enum sim_fault how)
+static struct outcome_of failure(struct world *w, const struct server *s, enum sim_fault how,
+                                 msec patience)
 {
     const double first = world_around(w, s->now.first_ms, s->now.spread);
     struct outcome_of o = {.end = WORLD_FAILS, .fault = how, .first_ms = first};
@@ -251,7 +299,7 @@ static struct outcome_of failure(struct world *w, const struct server *s, enum s
         o.first_ms = DOWN_MS;
         break;
     case SIM_HANG:
-        o.first_ms = (double)s->provider->timeouts.first_byte;
+        o.first_ms = (double)patience;
         break;
     case SIM_CUT:
         o.end = WORLD_CUTS;
@@ -261,16 +309,16 @@ static struct outcome_of failure(struct world *w, const struct server *s, enum s
 }
 
 struct outcome_of world_attempt(struct world *w, struct server *s, const struct sim_usage *u,
-                                uint64_t session, msec now)
+                                uint64_t session, msec patience, msec now)
 {
     const struct sim_nature *n = &s->now;
     const double cached = world_cached(s, session, now);
     const bool full = n->concurrency > 0 && s->in_flight >= n->concurrency;
-    if (full || over_rpm(s, now))
-        return failure(w, s, SIM_LIMIT);
+    if (full || over_limit(s, u, now))
+        return failure(w, s, SIM_LIMIT, patience);
     struct outcome_of o = {.end = WORLD_SERVES};
     if (world_chance(w) <= n->errors) {
-        o = failure(w, s, (enum sim_fault)n->fault);
+        o = failure(w, s, (enum sim_fault)n->fault, patience);
         if (o.end == WORLD_FAILS)
             return o;
     }
@@ -279,9 +327,8 @@ struct outcome_of world_attempt(struct world *w, struct server *s, const struct 
         (world_around(w, n->first_ms, n->spread) + n->prefill_ms * (u->prompt - o.cached) / 1000) *
         crowd(s);
     o.rest_ms = world_around(w, n->token_ms * u->output, n->spread / 2) * crowd(s);
-    const double patience = (double)s->provider->timeouts.first_byte;
-    if (patience > 0 && o.first_ms > patience)
-        return failure(w, s, SIM_HANG);
+    if (patience > 0 && o.first_ms > (double)patience)
+        return failure(w, s, SIM_HANG, patience);
     if (o.end == WORLD_CUTS)
         o.rest_ms /= 2;
     return o;
@@ -289,8 +336,7 @@ struct outcome_of world_attempt(struct world *w, struct server *s, const struct 
 
 bool world_is_well(const struct server *s, msec now)
 {
-    const bool spent = s->now.rpm > 0 && s->allowance >= 0 &&
-                       s->allowance + s->now.rpm / 60 * (double)(now - s->allowance_at) / 1000 < 1;
     const bool full = s->now.concurrency > 0 && s->in_flight >= s->now.concurrency;
-    return s->now.errors < 0.5 && !spent && !full;
+    return s->now.errors < 0.5 && !full && fits(s, WORLD_REQUESTS, 1, now) &&
+           fits(s, WORLD_TOKENS, 1, now);
 }

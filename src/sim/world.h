@@ -15,14 +15,21 @@ struct world_cache {
     msec at;
 };
 
+/* What is limited a minute. A bucket of each holds ten seconds' worth. */
+enum world_limit { WORLD_REQUESTS, WORLD_TOKENS, WORLD_LIMITS };
+struct world_bucket {
+    bool filled; /* it was used before */
+    double left;
+    msec at;
+};
+
 /* A model at a provider. */
 struct server {
     const struct conf_provider *provider;
     str model;
     struct sim_nature usual, now;
     double in_flight;
-    double allowance; /* of its rpm, in calls */
-    msec allowance_at;
+    struct world_bucket bucket[WORLD_LIMITS];
     struct world_cache *cache; /* WORLD_MEMORY; NULL: nobody has sessions */
 };
 
@@ -47,17 +54,27 @@ double world_chance(struct world *w);                              /* uniform in
 double world_around(struct world *w, double median, double sigma); /* log-normal */
 
 /* How an attempt goes that begins now. */
-enum outcome_end { WORLD_SERVES, WORLD_CUTS, WORLD_FAILS };
+enum fate_end { WORLD_SERVES, WORLD_CUTS, WORLD_FAILS };
 struct outcome_of {
-    enum outcome_end end;
+    enum fate_end end;
     enum sim_fault fault; /* of what fails */
     double first_ms;      /* until its first token, or until it has failed */
     double rest_ms;       /* from there to its end */
     double cached;        /* tokens of the prompt */
     uint64_t retry_after_ms;
 };
+/* `patience`: it is given up after so many milliseconds without a first token; 0: never. */
 struct outcome_of world_attempt(struct world *w, struct server *s, const struct sim_usage *u,
-                                uint64_t session, msec now);
+                                uint64_t session, msec patience, msec now);
+
+/* What a provider knows of its own limit. */
+struct world_says {
+    double limit, left; /* limit 0: there is none */
+    double full_ms;     /* until all of it is there again */
+};
+struct world_says world_says(struct server *s, enum world_limit which, msec now);
+/* Does anything answer at that address? */
+bool world_answers(const struct world *w, const struct conf_provider *p);
 /* The answer was given: its prompt is warm there. */
 void world_warm(struct server *s, uint64_t session, double tokens, msec now);
 double world_cached(const struct server *s, uint64_t session, msec now);

@@ -32,7 +32,8 @@ static void test_all_that_can_be_said(void **unused)
         "grows: "
         "300, turns: 4 } ]\n"
         "targets: [ { ttft: 500ms, token: 0.5ms, prefill: 20ms, errors: 0.1, fault: cut, price: 2, "
-        "rpm: 60, concurrency: 8, capacity: 4, retryAfter: 3s, spread: 0.1 }, { provider: p } ]\n"
+        "rpm: 60, tpm: 90k, tells: false, concurrency: 8, capacity: 4, retryAfter: 3s, spread: 0.1 "
+        "}, { provider: p } ]\n"
         "events: [ { from: 10s, until: 20s, region: first, errors: 1 }, { from: 1s, rate: 3 } ]\n";
     struct sim_scenario s;
     assert_int_equal(sim_scenario_read(&arena, str_c(text), &report, &s), RC_OK);
@@ -42,7 +43,9 @@ static void test_all_that_can_be_said(void **unused)
     assert_true(s.traffic[0].prompt == 12000 && s.traffic[0].sessions == 5);
     assert_true(s.places[0].is.token_ms == 0.5 && s.places[0].is.fault == SIM_CUT);
     assert_true(s.places[0].is.retry_after_ms == 3000);
+    assert_true(s.places[0].is.tpm == 90000 && s.places[0].is.tells == 0);
     assert_str(s.places[1].provider, "p");
+    assert_true(s.places[1].is.tells == 1);
     assert_true(s.events[0].set.errors == 1 && s.events[0].set.first_ms < 0);
     assert_true(s.events[1].rate == 3 && s.events[1].until == 0);
 }
@@ -61,6 +64,7 @@ static void test_faults_have_their_place(void **unused)
         "targets: [ { ttft: soon } ]\n",
         "targets: [ { errors: 1.5 } ]\n",
         "targets: [ { fault: sulks } ]\n",
+        "targets: [ { tells: nothing } ]\n",
         "targets: [ { ttft: [1s] } ]\n",
         "events: [ { from: 2s, until: 1s } ]\n",
         "events: [ { when: 2s } ]\n",

@@ -28,6 +28,27 @@ static int teardown(void **unused)
     return 0;
 }
 
+static struct sim_result run_with(const char *conf, const char *text)
+{
+    struct arena a;
+    struct conf_report report;
+    struct sim_scenario s;
+    struct sim_result r = {0};
+    struct snapshot *with = conf_of(conf);
+    arena_init(&a, 1u << 20);
+    conf_report_init(&report);
+    assert_int_equal(sim_scenario_read(&a, str_c(text), &report, &s), RC_OK);
+    const struct sim_setup set = {.snap = with, .scenario = &s, .usd = usd_of};
+    assert_int_equal(sim_run(&set, &r), RC_OK);
+    assert_int_equal(r.calls, r.served + r.failed);
+    conf_report_fini(&report);
+    arena_fini(&a);
+    for (uint32_t i = 0; i < r.nparts; i++)
+        r.parts[i].provider = NULL; /* it goes with its snapshot */
+    snapshot_unref(with);
+    return r;
+}
+
 static struct sim_result run_text(const char *text, enum rc want)
 {
     struct arena a;
@@ -123,6 +144,109 @@ static void test_unknown_models_are_told(void **unused)
     sim_result_fini(&r);
 }
 
+#define TWO(more)                                                                                 \
+    FOUR_PROVIDERS                                                                                \
+    "models: [ { name: s, targets: [ { use: a/m }, { use: b/m } ], strategy: priority" more " } " \
+    "]\n"
+
+/* 429s that a provider's own words foretell are not asked for. */
+static void test_what_providers_say(void **unused)
+{
+    (void)unused;
+    struct sim_result told =
+        run_with(TWO(""), "duration: 60s\nrate: 20\ntargets: [ { rpm: 60 }, { } ]\n");
+    struct sim_result untold =
+        run_with(TWO(""), "duration: 60s\nrate: 20\ntargets: [ { rpm: 60, tells: false }, { } ]\n");
+    assert_true(told.parts[0].attempts > 50 && untold.parts[0].attempts > 50);
+    assert_true(told.parts[0].failed <= 1); /* of tokens it has said nothing */
+    assert_true(untold.parts[0].failed > 10);
+    sim_result_fini(&told);
+    sim_result_fini(&untold);
+    told = run_with(TWO(""), "duration: 60s\nrate: 20\ntargets: [ { tpm: 60k }, { } ]\n");
+    assert_true(told.parts[0].attempts > 40 && told.parts[0].attempts < 80);
+    assert_true(told.parts[0].failed <= 5);
+    sim_result_fini(&told);
+}
+
+/* What the configuration allows a provider is never exceeded; who finds nobody with room is told
+ * so. */
+static void test_configured_limits(void **unused)
+{
+    (void)unused;
+    static const char limited[] =
+        "providers: [ { name: a, dialect: openai, baseURL: 'http://a.invalid/v1', "
+        "limits: { rpm: 120, concurrency: 3 } } ]\n"
+        "models: [ { name: s, targets: [ { use: a/m } ] } ]\n";
+    struct sim_result r =
+        run_with(limited, "duration: 60s\nrate: 20\ntargets: [ { concurrency: 3 } ]\n");
+    assert_true(r.served >= 55 && r.served <= 120);
+    assert_int_equal(r.wasted, 0);
+    assert_int_equal(r.failed, r.ends[SIM_END_LIMITED]);
+    sim_result_fini(&r);
+}
+
+static void test_hedges(void **unused)
+{
+    (void)unused;
+    static const char text[] = "duration: 120s\nrate: 20\n"
+                               "targets: [ { errors: 0.015, fault: hang }, { } ]\n";
+    struct sim_result alone = run_with(TWO(""), text);
+    struct sim_result hedged = run_with(TWO(", hedge: 3s"), text);
+    assert_int_equal(alone.hedges, 0);
+    assert_true(alone.all.p99 > 30000);
+    assert_true(hedged.hedges > 10 && hedged.hedges_won > 10);
+    assert_true(hedged.hedges * 100 <= hedged.calls * 3);
+    assert_true(hedged.all.p99 < 10000);
+    assert_true(hedged.parts[0].usd > 0); /* the losers' prompts, too */
+    sim_result_fini(&alone);
+    sim_result_fini(&hedged);
+}
+
+static void test_alerts(void **unused)
+{
+    (void)unused;
+    static const char text[] = "duration: 180s\nrate: 20\ntargets: [ { errors: 0.001 } ]\n"
+                               "events: [ { from: 30s, until: 90s, target: 1, errors: 0.25 } ]\n";
+    static const char out[] = TWO(
+        "") "alerts: { error_rate: { threshold: 0.05, action: switch_provider, window: 10s } }\n";
+    struct sim_result quiet = run_with(TWO(""), text), loud = run_with(out, text);
+    assert_int_equal(quiet.alerts, 0);
+    assert_true(loud.alerts > 0);
+    assert_true(sim_attempts(&quiet, 0, 50000, 90000) > 300);
+    assert_true(sim_attempts(&loud, 0, 50000, 60000) < 20);
+    assert_true(sim_attempts(&loud, 0, 150000, 180000) > 400); /* it is over, and that was found */
+    sim_result_fini(&quiet);
+    sim_result_fini(&loud);
+    /* Who has not begun to answer by the threshold is not waited for, then its fallback serves. */
+    static const char slow[] =
+        "duration: 60s\nrate: 10\ntargets: [ { ttft: 20s }, { ttft: 20s }, { } ]\n";
+    static const char fall[] =
+        CONFIG "alerts: { response_time: { threshold: 3000, action: fallback } }\n";
+    struct sim_result r = run_with(CONFIG, slow);
+    assert_true(r.all.p50 > 15000);
+    sim_result_fini(&r);
+    r = run_with(fall, slow);
+    assert_true(r.all.p50 < 8000 && r.parts[2].attempts > r.calls / 2);
+    sim_result_fini(&r);
+}
+
+/* A breaker waits for half a minute; a probe finds out sooner, and costs no call. */
+static void test_probes(void **unused)
+{
+    (void)unused;
+    static const char text[] = "duration: 60s\nrate: 20\n"
+                               "events: [ { from: 10s, until: 15s, target: 1, fault: down } ]\n";
+    static const char probed[] =
+        "providers: [ { name: a, dialect: openai, baseURL: 'http://a.invalid/v1', probe: 1s }, "
+        "{ name: b, dialect: openai, baseURL: 'http://b.invalid/v1' } ]\n"
+        "models: [ { name: s, targets: [ { use: a/m }, { use: b/m } ], strategy: priority } ]\n";
+    struct sim_result without = run_with(TWO(""), text), with = run_with(probed, text);
+    assert_true(sim_attempts(&without, 0, 16000, 38000) < 5);
+    assert_true(sim_attempts(&with, 0, 17000, 38000) > 300);
+    sim_result_fini(&without);
+    sim_result_fini(&with);
+}
+
 /* The n-th allocation fails, for every n up to some hundred: no crash, no leak. */
 static void test_memory_runs_out(void **unused)
 {
@@ -135,8 +259,10 @@ static void test_memory_runs_out(void **unused)
     assert_int_equal(
         sim_scenario_read(&a, STR("duration: 2s\ntraffic: [ { sessions: 2 } ]\n"), &report, &s),
         RC_OK);
-    const struct sim_setup set = {.snap = snap, .scenario = &s, .usd = usd_of};
-    for (size_t n = 1; n < 120; n++) {
+    struct snapshot *all =
+        conf_of(TWO(", hedge: 50ms") "alerts: { error_rate: { threshold: 0.05 } }\n");
+    const struct sim_setup set = {.snap = all, .scenario = &s, .usd = usd_of};
+    for (size_t n = 1; n < 200; n++) {
         struct sim_result r;
         mem_fail_after(n);
         const enum rc rc = sim_run(&set, &r);
@@ -144,6 +270,7 @@ static void test_memory_runs_out(void **unused)
         assert_true(rc == RC_OK || rc == RC_NOMEM);
         sim_result_fini(&r);
     }
+    snapshot_unref(all);
     conf_report_fini(&report);
     arena_fini(&a);
 }
@@ -156,6 +283,11 @@ int main(void)
         cmocka_unit_test(test_limits),
         cmocka_unit_test(test_sessions_are_cached),
         cmocka_unit_test(test_unknown_models_are_told),
+        cmocka_unit_test(test_what_providers_say),
+        cmocka_unit_test(test_configured_limits),
+        cmocka_unit_test(test_hedges),
+        cmocka_unit_test(test_alerts),
+        cmocka_unit_test(test_probes),
         cmocka_unit_test(test_memory_runs_out),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
