@@ -141,6 +141,9 @@ static const struct option routing_rows[] = {
      .help = "false: one attempt, no other target and no other model"},
     {"attempts", OPTION_U32, 0, AT(attempts), "3", 1, 10,
      .help = "tries of one call, of all targets and models together"},
+    {"wait", OPTION_MSEC, 0, AT(wait), "1s", 0, 2000,
+     .help = "how long a call waits for room where every target has as many calls under way as "
+             "`limits.concurrency` of its provider allows; 0: it is refused at once"},
     {"replay", OPTION_WORD, 0, AT(replay), "once", .words = replay_words,
      .help = "a request that was sent and got no byte of an answer"},
     {"regions", OPTION_TEXTS, 0, AT(regions), .help = "where any call may be served"},

@@ -200,6 +200,7 @@ struct raw_rule {
 struct raw_routing {
     struct raw_at at;
     uint32_t strategy, latency, replay, attempts;
+    msec wait;
     struct raw_texts regions;
     str sticky_by, projects;
     struct raw_weights weights;

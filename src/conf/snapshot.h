@@ -371,9 +371,10 @@ struct conf_routing {
     unsigned needs;              /* ROUTING_NEEDS_*: what some part of the file asks of calls */
     bool fallback;               /* false: one attempt, no other target, no other model */
     bool ccr;                    /* the file is claude-code-router's: see gate/scenario.c */
-    uint32_t attempts;           /* tries of one call, all kinds together */
-    bool caller_policy;          /* callers may narrow and order the choice (route/policy.h) */
-    bool replay;                 /* send again elsewhere what got no byte of an answer */
+    msec wait;          /* of a call for room at a provider, where nobody has any; 0: none */
+    uint32_t attempts;  /* tries of one call, all kinds together */
+    bool caller_policy; /* callers may narrow and order the choice (route/policy.h) */
+    bool replay;        /* send again elsewhere what got no byte of an answer */
     double weight_response_time, weight_error_rate, weight_cost; /* for `balanced` */
     uint64_t long_context_threshold;                             /* tokens */
     const struct conf_route *scenarios[CONF_SCENARIO_COUNT];     /* NULL: not set */

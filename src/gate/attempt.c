@@ -76,6 +76,8 @@ static void end_record(struct call *c, enum err error, enum figures_end how)
                 how == FIGURES_SERVED ? c->usage.output : 0);
     if (!c->mirror)
         alerts_attempt(c, error, how, now);
+    if (c->share.of && c->gate->room.n)
+        room_freed(c->gate);
     meter_end(&c->share, usage_prompt(&c->usage) + c->usage.output);
     t->error = error;
     t->status = c->status;
@@ -294,6 +296,7 @@ static void go_route(struct call *c, const struct conf_route *r)
         c->why = p->why;
         c->ready_at = p->ready_at;
     }
+    c->crowded |= p->n == 0 && p->busy;
 }
 
 /* The next fallback model, where the configuration has one. */
@@ -369,6 +372,8 @@ enum step stage_attempt(struct call *c)
 {
     if (attempt_next(c))
         return start(c);
+    if (room_wait(c))
+        return STEP_WAIT;
     if (c->op && op_fail_no_way(c))
         return STEP_DONE;
     if (c->unfit != REASON_FITS && !c->ready_at) {

@@ -88,6 +88,7 @@ void call_stop(struct call *c)
         exchange_cancel(&c->x);
     c->on_wire = false;
     oauth_unwait(&c->token_wait);
+    room_leave(c);
     alarm_stop(g->alarms, &c->alarm);
     alarm_stop(g->alarms, &c->keepalive);
     alarm_stop(g->alarms, &c->hedge);

@@ -271,6 +271,7 @@ enum rc gate_new(const struct gate_setup *setup, struct snapshot *snap, struct c
     list_init(&g->calls);
     list_init(&g->trials);
     list_init(&g->wires);
+    room_init(g);
     g->out = BUF_INIT(OUT_MAX);
     g->lines = BUF_INIT(LINES_MAX);
     g->line = BUF_INIT(LOG_MAX);
@@ -327,6 +328,7 @@ void gate_close(struct gate *g)
     for (unsigned i = 0; i < g->noauths; i++)
         oauth_close(g->oauths[i]);
     probes_stop(g->gen);
+    room_fini(g);
     client_free(g->client);
     g->client = NULL;
     downloads_free(g->downloads);

@@ -10,6 +10,7 @@
 #include "gate/learned.h"
 #include "gate/oauth.h"
 #include "gate/pricing.h"
+#include "gate/room.h"
 #include "gate/rules.h"
 #include "http/decode.h"
 #include "http/frame.h"
@@ -193,6 +194,8 @@ struct call {
     uint64_t window_over; /* only models whose context is longer than that are tried */
     enum err why;         /* of the plans that held nobody: what to answer, … */
     msec ready_at;        /* … and when the first of their targets may serve; 0: none was empty */
+    bool crowded;         /* … of which some only had too many calls under way */
+    struct room_place room;
 
     /* the attempt under way */
     struct candidate *cand;  /* NULL before the first; points to `chosen` */
@@ -317,6 +320,7 @@ struct gate {
     struct buf lines;   /* reply header lines */
     struct buf line;    /* an access log line */
     struct list trials; /* of rules.c */
+    struct room room;   /* calls that wait for it */
     struct list wires;
     unsigned nwires, nbig; /* in the pool; and those of them that keep a large buffer */
     uint64_t id_high, id_low;

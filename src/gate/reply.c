@@ -212,6 +212,7 @@ void call_fail(struct call *c, const struct fail *f)
         return;
     }
     alarm_stop(c->gate->alarms, &c->alarm);
+    room_leave(c);
     if (said.retry_after_ms)
         said.retry_after_ms = spread(c, said.retry_after_ms);
     else

@@ -233,6 +233,13 @@ static void log_attempts(struct call *c, struct buf *b)
     buf_add_char(b, ']');
 }
 
+/* How long it stood in line for room at a provider. */
+static void log_wait(const struct call *c, struct buf *b)
+{
+    if (c->room.ended)
+        U64(b, ",\"waited_ms\":", c->room.ended - c->room.since);
+}
+
 static void log_usage(const struct call *c, struct buf *b)
 {
     const struct usage *u = &c->usage;
@@ -393,6 +400,7 @@ static void log_call(struct call *c, unsigned status, uint64_t ms)
         }
         buf_add(b, c->peek.stream ? STR(",\"stream\":true") : STR(",\"stream\":false"));
         log_session(c, b);
+        log_wait(c, b);
         log_attempts(c, b);
         if (c->hedged)
             log_hedge(c, b);

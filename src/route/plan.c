@@ -335,7 +335,7 @@ static bool is_broken(const struct candidate *c, msec now)
 /* What stands in the way of those who would serve. */
 struct obstacles {
     msec soonest; /* when the first of them may */
-    bool limited, refused;
+    bool limited, refused, busy;
 };
 
 /* One key of a target; a broken one is probed, if nobody is yet. An ejected one would have been
@@ -350,6 +350,7 @@ static void look_at(struct plan *p, struct candidate *c, const struct plan_ask *
     o->soonest = at < o->soonest ? at : o->soonest;
     o->limited |= why == REASON_COOLING || why == REASON_LIMITED || why == REASON_BUSY;
     o->refused |= why == REASON_REFUSED;
+    o->busy |= why == REASON_BUSY;
     if (p->n == 0 && is_broken(c, now) && !health_is_probed(c->health, now)) {
         c->probe = p->panic = true;
         adopt(p, c);
@@ -389,6 +390,7 @@ static void panic(struct plan *p, struct route_state *s, const struct snapshot *
     }
     if (some)
         p->unfit = REASON_FITS;
+    p->busy = o.busy;
     p->why = o.limited ? ERR_RATE_LIMITED : o.refused ? ERR_UPSTREAM_AUTH : ERR_UNAVAILABLE;
     p->ready_at = o.soonest == UINT64_MAX || o.soonest < now ? now : o.soonest;
 }

@@ -48,6 +48,7 @@ struct plan {
     bool reluctant;
     bool doubts;   /* quotas that seem to be used up keep nobody out */
     bool degraded; /* an alert asks for fallback models first */
+    bool busy;     /* n == 0: some would serve, were it not for calls under way there */
     /* n == 0, or panic: */
     enum err why;
     msec ready_at;
@@ -59,7 +60,7 @@ struct plan {
 static inline void plan_clear(struct plan *p) /* of nobody, also where nothing was before */
 {
     p->n = p->next = 0;
-    p->panic = p->reluctant = p->doubts = p->degraded = false;
+    p->panic = p->reluctant = p->doubts = p->degraded = p->busy = false;
 }
 
 #define PLAN_MEMO 64

@@ -9,6 +9,7 @@ import gateway
 import http1
 import pytest
 from fronts import CHAT, MESSAGES, assert_served
+from gateway import until
 from turns import Turn
 from upstream import refuses, says
 
@@ -197,6 +198,94 @@ def test_concurrency_of_the_file(weir, upstream):
     assert [r.status for r in texts] == [200] * 6
     assert a.hits <= 2 and a.hits + b.hits == 6
     assert_served(CHAT, CHAT.ask(w.port), A.text)  # it was given back
+
+
+# ---- waiting for room
+
+
+class Door:
+    """Answers that wait until the test opens; how many were inside together."""
+
+    def __init__(self, turn=A):
+        self.turn, self.open = turn, threading.Event()
+        self.inside = self.most = 0
+        self.lock = threading.Lock()
+
+    def __call__(self, x):
+        with self.lock:
+            self.inside += 1
+            self.most = max(self.most, self.inside)
+        self.open.wait(20)
+        with self.lock:
+            self.inside -= 1
+        says(self.turn)(x)
+
+
+def waited(w):
+    text = http1.call(w.port, "GET", "/metrics").body.decode()
+    return int(text.split("\nweir_calls_waited_total ")[1].split("\n")[0])
+
+
+def asking(w, answers):
+    t = threading.Thread(target=lambda: answers.append(CHAT.ask(w.port)))
+    t.start()
+    return t
+
+
+def lone(up, wait, limit=1):
+    text = pool([up], "priority", (f"limits: {{ concurrency: {limit} }}",))
+    return text + f"routing: {{ wait: {wait} }}\n"
+
+
+def test_a_call_waits_for_room(weir, upstream):
+    """Nobody else could serve it, and one call may be under way: it is the next, not refused."""
+    door, answers = Door(), []
+    a = upstream(default=door)
+    w = weir(lone(a, "2s"))
+    threads = [asking(w, answers)]
+    until(lambda: a.hits == 1, 5)
+    threads += [asking(w, answers) for _ in range(2)]
+    until(lambda: waited(w) == 2, 1.5, "two wait")
+    assert a.hits == 1
+    door.open.set()
+    for t in threads:
+        t.join()
+    assert [r.status for r in answers] == [200] * 3 and door.most == 1
+    records = [w.access(r.get("x-weir-request-id")) for r in answers]
+    assert sorted("waited_ms" in x for x in records) == [False, True, True]
+
+
+def test_room_is_not_waited_for_forever(weir, upstream):
+    """It gets the 429 that it would have had at first; with `wait: 0` it has it at first."""
+    for wait, least in (("200ms", 0.19), ("0", 0)):
+        door = Door()
+        a = upstream(default=door)
+        w = weir(lone(a, wait))
+        first = asking(w, [])
+        until(lambda: a.hits == 1, 5)
+        began = time.monotonic()
+        r = CHAT.ask(w.port)
+        assert r.status == 429 and int(r.get("retry-after")) >= 1, r.body
+        assert time.monotonic() - began >= least
+        assert waited(w) == (least > 0)
+        door.open.set()
+        first.join()
+        assert a.hits == 1
+
+
+def test_D2_who_leaves_while_waiting_is_never_sent(weir, upstream):
+    door, answers = Door(), []
+    a = upstream(default=door)
+    w = weir(lone(a, "2s"))
+    first = asking(w, answers)
+    until(lambda: a.hits == 1, 5)
+    with http1.Conn(w.port) as conn:
+        conn.send(http1.format_request("POST", CHAT.path, CHAT.body()))
+        until(lambda: waited(w) == 1, 1.5)
+    until(lambda: b"weir_client_gone_total 1" in http1.call(w.port, "GET", "/metrics").body, 5)
+    door.open.set()
+    first.join()
+    assert CHAT.ask(w.port).status == 200 and a.hits == 2
 
 
 # ---- prompt caches
