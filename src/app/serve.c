@@ -361,6 +361,7 @@ static bool start(struct process *p)
             return false;
     timer_init(&p->look, p->loop, on_look);
     p->want.fn = on_want;
+    canaries_start(&p->canaries, p->loop, &p->world.trials, &p->snap);
     reload_watch(p); /* before anyone is served: what changes from then on is seen */
     return open_access_log(p) && secure_first(p) && start_signals(p) && start_workers(p) &&
            start_alerts(p);
@@ -382,6 +383,8 @@ static void finish(struct process *p)
         p->workers[i] = NULL; /* mail that is left must not find it */
     }
     reload_close(p);
+    canaries_stop(&p->canaries);
+    trials_free(&p->world.trials);
     alerts_free(p->alerts);
     p->alerts = NULL; /* mail that is left must not find it */
     for (size_t i = 0; i < SIGNALS; i++)

@@ -9,6 +9,7 @@
  */
 #pragma once
 #include "app/alerts.h"
+#include "app/canaries.h"
 #include "app/command.h"
 #include "app/fetch.h"
 #include "app/models.h"
@@ -45,6 +46,7 @@ struct process {
     struct timer projects_clock;
     uint64_t generation;
     struct alerts *alerts;
+    struct canaries canaries;
     struct gate_world world;
     struct metric_shard *shards[WORKERS_MAX];
     struct worker *workers[WORKERS_MAX];

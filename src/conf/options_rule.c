@@ -15,7 +15,7 @@ static const struct option canary_rows[] = {
     {"minCalls", OPTION_U32, 0, AT(min_calls), "50", 1, 1000000,
      .help = "its calls at a step before it is judged"},
     {"maxErrorRate", OPTION_DOUBLE, 0, AT(max_error_rate), "0.2", 0, 1,
-     .help = "with more failed calls than this it is taken back"},
+     .help = "with more failed calls than this, beyond chance, it is taken back"},
     {"maxErrorIncrease", OPTION_DOUBLE, 0, AT(more_errors), "0.05", 0, 1,
      .help = "or with so many more than the others have, as a share of the calls"},
     {"maxSlowdown", OPTION_DOUBLE, 0, AT(slower), "2", 0, 1000,

@@ -269,7 +269,6 @@ enum rc gate_new(const struct gate_setup *setup, struct snapshot *snap, struct c
     g->set = *setup;
     g->loop = setup->loop;
     list_init(&g->calls);
-    list_init(&g->trials);
     list_init(&g->wires);
     room_init(g);
     g->out = BUF_INIT(OUT_MAX);
@@ -354,7 +353,6 @@ void gate_free(struct gate *g)
     for (unsigned i = 0; i < g->noauths; i++)
         oauth_free(g->oauths[i]);
     tokens_fini(g);
-    rules_free(g);
     recall_free(g->recall);
     kept_free(g->kept);
     buf_fini(&g->out);

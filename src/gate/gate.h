@@ -18,6 +18,7 @@
 #include "obs/metric.h"
 #include "price/catalogue.h"
 #include "route/meter.h"
+#include "route/trial.h"
 #include "server/server.h"
 
 #define GATE_WORKERS_MAX 64
@@ -37,6 +38,7 @@ struct gate_world {
     _Atomic(const char *) tls_error;    /* … and of the last refused certificate */
     _Atomic bool draining;
     _Atomic uint64_t replay;    /* bytes of requests kept only to be sent again, perhaps */
+    struct trials trials;       /* of canaries, counted by all workers */
     struct meters meters;       /* of providers' limits, counted for all workers together */
     struct hash_key recall_key; /* of what is kept for conversations, the same for all workers */
     struct sessions sessions;   /* how long their last prompts were */

@@ -316,11 +316,10 @@ struct gate {
     struct warm *warm;       /* prompts in providers' caches; NULL: none was seen yet */
     struct dialect_scratch scratch;
     struct rand rand;
-    struct buf out;     /* events on their way to a client, within one callback */
-    struct buf lines;   /* reply header lines */
-    struct buf line;    /* an access log line */
-    struct list trials; /* of rules.c */
-    struct room room;   /* calls that wait for it */
+    struct buf out;   /* events on their way to a client, within one callback */
+    struct buf lines; /* reply header lines */
+    struct buf line;  /* an access log line */
+    struct room room; /* calls that wait for it */
     struct list wires;
     unsigned nwires, nbig; /* in the pool; and those of them that keep a large buffer */
     uint64_t id_high, id_low;

@@ -10,76 +10,22 @@
 
 #define CALLER_TAGS_MAX 8
 
-/* ---- trials */
-
-/* One trial of this worker, for as long as the worker lives. */
-struct trial {
-    struct list link; /* gate->trials */
-    struct canary canary;
-    size_t n;
-    char id[]; /* "rule\nmodel" */
-};
-
-static struct trial *find_trial(struct gate *g, str id)
-{
-    list_each_safe(it, tmp, &g->trials)
-    {
-        struct trial *t = list_entry(it, struct trial, link);
-        if (str_eq(str_of(t->id, t->n), id))
-            return t;
-    }
-    return NULL;
-}
-
-#define TRIAL_ID_MAX 512
-
-/* A trial is another one when its rule has another name, or another model is tried. */
-static str trial_id(const struct conf_rule *r, char to[TRIAL_ID_MAX])
-{
-    const str parts[] = {r->name, STR("\n"), r->canary->route->name};
-    size_t n = 0;
-    for (size_t i = 0; i < ARRAY_LEN(parts); i++) {
-        const str s = str_head(parts[i], TRIAL_ID_MAX - n);
-        memcpy(to + n, s.p, s.n);
-        n += s.n;
-    }
-    return str_of(to, n);
-}
-
-static struct canary *canary_of(struct gate *g, const struct conf_rule *r)
-{
-    char buf[TRIAL_ID_MAX];
-    const str id = trial_id(r, buf);
-    struct trial *t = find_trial(g, id);
-    if (t)
-        return &t->canary;
-    t = mem_zalloc(sizeof(*t) + id.n);
-    if (!t)
-        return NULL;
-    memcpy(t->id, id.p, id.n);
-    t->n = id.n;
-    canary_init(&t->canary, loop_now(g->loop));
-    list_push_back(&g->trials, &t->link);
-    return &t->canary;
-}
-
 enum rc rules_bind(struct gate *g, struct gen *gen)
 {
     const struct conf_rules *rules = &gen->snap->routing.rules;
     if (!rules->n)
         return RC_OK;
     gen->rules.dice = mem_zalloc((rules->throws + 1) * sizeof(*gen->rules.dice));
-    gen->rules.canaries = mem_zalloc((rules->canaries + 1) * sizeof(*gen->rules.canaries));
-    if (!gen->rules.dice || !gen->rules.canaries)
+    gen->rules.trials = mem_zalloc((rules->canaries + 1) * sizeof(struct trial *));
+    if (!gen->rules.dice || !gen->rules.trials)
         return RC_NOMEM;
     for (uint32_t i = 0; i < rules->n; i++) {
         const struct conf_rule *r = &rules->v[i];
         if (!r->canary || !r->canary->route)
             continue;
         CHECK(r->canary->index < rules->canaries);
-        gen->rules.canaries[r->canary->index] = canary_of(g, r);
-        if (!gen->rules.canaries[r->canary->index])
-            return RC_NOMEM;
+        gen->rules.trials[r->canary->index] =
+            trial_of(&g->set.world->trials, r->name, r->canary->route->name, loop_now(g->loop));
     }
     return RC_OK;
 }
@@ -87,12 +33,7 @@ enum rc rules_bind(struct gate *g, struct gen *gen)
 void rules_unbind(struct gen *gen)
 {
     mem_free(gen->rules.dice);
-    mem_free(gen->rules.canaries);
-}
-
-void rules_free(struct gate *g)
-{
-    list_each_safe(it, tmp, &g->trials) mem_free(list_entry(it, struct trial, link));
+    mem_free(gen->rules.trials);
 }
 
 /* ---- what the conditions look at */
@@ -117,6 +58,13 @@ static uint64_t tokens_of(void *arg, uint64_t mark)
 static uint64_t identity_of(void *arg, const struct conf_sticky *by)
 {
     return features_identity(arg, by);
+}
+
+static uint32_t share_of(void *arg, const struct conf_canary *canary)
+{
+    const struct call *c = arg;
+    const struct trial *t = c->gen->rules.trials[canary->index];
+    return t ? trial_share(t, canary) : canary->steps[0];
 }
 
 static bool key_may(void *arg, const struct conf_route *r)
@@ -188,7 +136,7 @@ static void view_of(struct call *c, struct rule_view *v)
         .traits = traits_of(c),
         .unix_ms = loop_unix_ms(c->gate->loop),
         .dice = dice_of(c),
-        .canaries = c->gen->rules.canaries,
+        .share = share_of,
         .rand = &c->gate->rand,
     };
 }
@@ -229,6 +177,10 @@ bool rules_resolve(struct call *c)
     take_tags(c, out);
     view_of(c, &v);
     rules_apply(rules, &v, out);
+    if (out->trial)
+        c->rules->trial = c->gen->rules.trials[out->trial->canary->index];
+    if (c->rules->trial)
+        c->rules->trial_place = trial_place(c->rules->trial);
     if (call_passes(c)) { /* the client chose its provider: no rule leads elsewhere, or tries it */
         out->route = NULL;
         out->trial = NULL;
@@ -329,41 +281,7 @@ void rules_count(struct call *c, unsigned status)
 
 /* ---- the end of a trial's call */
 
-struct note {
-    struct mail mail; /* first */
-    struct gate *to;
-    const char *why; /* static */
-    size_t n;
-    char id[];
-};
-
-static void on_note(struct mail *mail)
-{
-    struct note *m = (struct note *)(void *)mail;
-    struct trial *t = find_trial(m->to, str_of(m->id, m->n));
-    if (t && t->canary.state == CANARY_RUNNING)
-        canary_roll_back(&t->canary, m->why);
-    mem_free(m);
-}
-
-/* A worker that has no memory for it finds out by itself. */
-static void tell_others(struct call *c, const struct conf_rule *r, const char *why)
-{
-    struct gate_world *w = c->gate->set.world;
-    char buf[TRIAL_ID_MAX];
-    const str id = trial_id(r, buf);
-    for (unsigned i = 0; i < w->nworkers; i++) {
-        struct gate *to = i == c->gate->set.worker ? NULL : atomic_load(&w->gates[i]);
-        struct note *m = to ? mem_alloc(sizeof(*m) + id.n) : NULL;
-        if (!m)
-            continue;
-        *m = (struct note){.mail = {.fn = on_note}, .to = to, .why = why, .n = id.n};
-        memcpy(m->id, id.p, id.n);
-        loop_post(to->loop, &m->mail);
-    }
-}
-
-static str news_of(struct call *c, const struct canary *canary, enum canary_event event)
+static str news_of(struct call *c, enum canary_event event, enum canary_fault fault)
 {
     switch (event) {
     case CANARY_NO_NEWS:
@@ -373,7 +291,7 @@ static str news_of(struct call *c, const struct canary *canary, enum canary_even
     case CANARY_PROMOTED_NOW:
         return STR("promoted");
     case CANARY_ROLLED_BACK_NOW:
-        return arena_strf(&c->req->arena, "rolled back: %s", canary->why);
+        return arena_strf(&c->req->arena, "rolled back: %s", canary_fault_text(fault));
     }
     return STR_NONE;
 }
@@ -381,14 +299,14 @@ static str news_of(struct call *c, const struct canary *canary, enum canary_even
 void rules_settle(struct call *c, unsigned status, bool gone, uint64_t ms)
 {
     const struct conf_rule *r = c->rules ? c->rules->out.trial : NULL;
+    struct trial *t = r ? c->rules->trial : NULL;
     const bool theirs = status >= 500 || status == 429;
-    if (!r || gone || (status >= 400 && !theirs))
+    if (!t || gone || (status >= 400 && !theirs))
         return; /* what a client did wrong says nothing of a model */
-    struct canary *canary = c->gen->rules.canaries[r->canary->index];
     const bool failed = theirs || c->route != c->found.route; /* a fallback had to serve it */
-    const enum canary_event event = canary_note(canary, r->canary, c->rules->out.is_canary, failed,
-                                                ms, loop_now(c->gate->loop));
-    c->rules->trial_news = news_of(c, canary, event);
-    if (event == CANARY_ROLLED_BACK_NOW)
-        tell_others(c, r, canary->why);
+    enum canary_fault fault = CANARY_NO_FAULT;
+    const enum canary_event event =
+        trial_note(&c->gate->set.world->trials, t, r->canary, c->rules->trial_place,
+                   c->rules->out.is_canary, failed, ms, loop_now(c->gate->loop), &fault);
+    c->rules->trial_news = news_of(c, event, fault);
 }

@@ -6,13 +6,13 @@
  * call: where it goes, what is edited, which words it carries, whose trial it is part of. A file
  * without rules costs a call one comparison.
  *
- * Dice are a worker's and a generation's. Trials outlive both reload and generation, by the name of
- * their rule and of the new model; each worker judges by its own calls, and tells the others when
- * it takes one back.
+ * Dice are a worker's and a generation's. Trials of canaries are the process's, for all workers
+ * together (route/trial.h), and outlive reload and restart, by the name of their rule and of the
+ * new model.
  */
 #pragma once
-#include "base/list.h"
 #include "route/rule.h"
+#include "route/trial.h"
 
 struct call;
 struct gate;
@@ -23,18 +23,19 @@ struct gen;
 /* What a generation has of its own. */
 struct gen_rules {
     struct rule_dice *dice;
-    struct canary **canaries;
+    struct trial **trials; /* by index of canaries; NULL: the process has no room for it */
 };
 
 /* What one call has met. */
 struct call_rules {
     struct rule_outcome out;
-    str trial_news; /* what its end decided about a canary, for the log; usually absent */
+    struct trial *trial;  /* of out.trial's canary; or NULL */
+    uint32_t trial_place; /* where that was when the call was sent on its way */
+    str trial_news;       /* what its end decided about a canary, for the log; usually absent */
 };
 
 enum rc rules_bind(struct gate *g, struct gen *gen) MUST_CHECK; /* RC_NOMEM */
 void rules_unbind(struct gen *gen);
-void rules_free(struct gate *g); /* trials, when the gate goes */
 
 /* Sets c->rules, and c->found where one chooses the model. False: a rule refuses the call, and it
  * was answered. */

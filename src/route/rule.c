@@ -8,15 +8,28 @@
 #define MINUTE_MS   60000
 #define DAY_MINUTES 1440
 
+/* The how-manieth throw of a round to a side, each once: all steps can be undone, as a product with
+ * an odd number can modulo a power of two, and a number with its own higher bits put over it. The
+ * factors are such that neighbours come far apart: with one step of 1 half of all calls would go
+ * one way for 64 calls on end. */
+static uint32_t side_of(const struct rule_dice *d, uint32_t throw)
+{
+    static const uint8_t factors[8] = {29, 37, 45, 53, 75, 83, 91, 99};
+    uint32_t s = (d->from + throw *factors[d->way & 7]) % DICE_SIDES;
+    s ^= s >> 3;
+    s = (s + d->turn) * factors[d->way >> 3 & 7] % DICE_SIDES;
+    return s ^ s >> 4;
+}
+
 uint32_t dice_throw(struct rule_dice *d, struct rand *r)
 {
+    _Static_assert(DICE_SIDES == 128, "side_of counts on seven bits");
     if (d->thrown % DICE_SIDES == 0) {
         const uint64_t x = rand_u64(r);
-        d->thrown = 0;
-        d->step = (uint8_t)(x | 1); /* an odd step meets every side of a power of two once */
-        d->from = (uint8_t)(x >> 8);
+        *d = (struct rule_dice){
+            .from = (uint8_t)x, .turn = (uint8_t)(x >> 8), .way = (uint8_t)(x >> 16)};
     }
-    const uint32_t side = (uint32_t)(d->from + d->step * d->thrown++) % DICE_SIDES;
+    const uint32_t side = side_of(d, d->thrown++);
     return (uint32_t)((side * (uint64_t)CONF_MILLION + rand_below(r, CONF_MILLION)) / DICE_SIDES);
 }
 
@@ -180,8 +193,8 @@ static const struct conf_route *route_of(const struct conf_rule *r, const struct
         return arm_of(r, v);
     if (!r->canary || !r->canary->route || !v->may(v->arg, r->canary->route))
         return r->use;
-    *ret_canary =
-        draw(r, v, r->canary->throw) < canary_share(v->canaries[r->canary->index], r->canary);
+    const uint32_t share = v->share ? v->share(v->arg, r->canary) : r->canary->steps[0];
+    *ret_canary = draw(r, v, r->canary->throw) < share;
     return *ret_canary ? r->canary->route : r->use;
 }
 

@@ -19,14 +19,13 @@
 #pragma once
 #include "base/rand.h"
 #include "conf/snapshot.h"
-#include "route/canary.h"
 
 #define RULE_MATCHES_MAX 8 /* rules of one call; those behind are not looked at */
 #define RULE_TAGS_MAX    16
 #define DICE_SIDES       128
 
 struct rule_dice {
-    uint8_t thrown, step, from; /* of this round; how it goes through the sides */
+    uint8_t thrown, from, turn, way; /* of this round; how it goes through the sides */
 };
 
 /* A throw: parts of a million, below CONF_MILLION. */
@@ -44,8 +43,9 @@ struct rule_view {
     str key, path, model, front, user;
     unsigned traits; /* CONF_TRAIT_* */
     uint64_t unix_ms;
-    struct rule_dice *dice;         /* conf_rules.throws of them */
-    struct canary *const *canaries; /* conf_rules.canaries of them */
+    struct rule_dice *dice; /* conf_rules.throws of them */
+    /* Of a canary now, in parts of a million (route/trial.h); NULL: its first. */
+    uint32_t (*share)(void *arg, const struct conf_canary *canary);
     struct rand *rand;
 };
 

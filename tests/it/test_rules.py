@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """routing.rules: each condition and each action, with a real weir, in the clients' languages."""
 
+import json
+
 import http1
 import pytest
 
@@ -269,6 +271,28 @@ def test_canary_is_taken_back(weir, upstream):
     for _ in range(10):
         assert CHAT.ask(w.port).status == 200
     assert b.hits == hits
+
+
+def test_a_canary_is_everybodys_and_outlives_a_restart(weir, upstream):
+    """Four failures end it, on whichever workers they fall; the next process knows."""
+    a, b = upstream(default=says(A)), upstream(default=refuses(500))
+    text = config(a, b, f"{{ name: trial, {CANARY} }}").replace("workers: 1", "workers: 3")
+    w = weir(text)
+    for _ in range(60):  # a connection each: the kernel spreads them
+        CHAT.ask(w.port)
+    gateway.until(lambda: news(w) == ["rolled back: it failed too often"])
+    hits = b.hits
+    assert hits <= 4 * 3  # an attempt each, and at most two retries
+    w.stop()
+    kept = json.loads((w.folder / "data" / "canaries.json").read_text())
+    assert [(k["rule"], k["model"], k["state"]) for k in kept] == [("trial", "n", "rolled_back")]
+    again = gateway.Gateway(w.folder, text)
+    try:
+        for _ in range(20):
+            assert CHAT.ask(again.port).status == 200
+        assert b.hits == hits
+    finally:
+        again.stop()
 
 
 def test_canary_that_nobody_can_serve_is_taken_back(weir, upstream):
