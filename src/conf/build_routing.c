@@ -86,6 +86,23 @@ enum rc build_sticky(struct builder *b, struct place at, str text, struct conf_s
     return RC_OK;
 }
 
+/* What takes targets out of plans. */
+static void build_limits(const struct raw_routing *raw, struct conf_routing *r)
+{
+    const struct raw_breaker *one = &raw->breaker, *all = &raw->region_breaker;
+    const struct raw_ejection *e = &raw->ejection;
+    r->breaker = (struct conf_breaker){one->failures, one->open, one->max};
+    r->region_breaker = (struct conf_region_breaker){all->on, all->open, all->max};
+    r->ejection = (struct conf_ejection){.on = e->on,
+                                         .calls = e->calls,
+                                         .min_calls = e->min_calls,
+                                         .share = e->share,
+                                         .max_percent = e->max_percent,
+                                         .deviations = e->deviations,
+                                         .open = e->open,
+                                         .max = e->max};
+}
+
 enum rc build_routing(struct builder *b)
 {
     const struct raw_routing *raw = &b->raw->routing;
@@ -102,6 +119,7 @@ enum rc build_routing(struct builder *b)
     r->weight_error_rate = raw->weights.error_rate;
     r->weight_cost = raw->weights.cost;
     r->regions = build_regions(b, &raw->regions);
+    build_limits(raw, r);
     const struct raw_scenarios *ccr = &b->raw->ccr.router;
     bool own = conf_get(raw->scenarios.at.node, STR("longContextThreshold")) != NULL;
     r->long_context_threshold =

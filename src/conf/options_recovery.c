@@ -54,3 +54,49 @@ const struct section option_probe = {
     "providers[].probe",
     "A request without tokens to a provider whose breaker is open, so that it is back sooner",
     sizeof(struct raw_probe), ROWS(probe_rows), "every"};
+
+#define AT(field) offsetof(struct raw_breaker, field)
+static const struct option breaker_rows[] = {
+    {"failures", OPTION_U32, 0, AT(failures), "5", 1, 1000,
+     .help = "in a row: 5xx answers and answers that broke; connections, resets and silences are "
+             "counted apart, to the same number"},
+    {"open", OPTION_MSEC, 0, AT(open), "30s", 100, HOURS(24),
+     .help = "for so long; twice, three times … as long when it happens again"},
+    {"max", OPTION_MSEC, 0, AT(max), "5m", 100, HOURS(24), .help = "but no longer than that"},
+};
+static const struct option region_breaker_rows[] = {
+    {"enabled", OPTION_BOOL, 0, AT(on), "true", .help = "false: each target for itself"},
+    {"open", OPTION_MSEC, 0, AT(open), "10s", 100, HOURS(24),
+     .help = "for so long; twice, three times … as long when it happens again"},
+    {"max", OPTION_MSEC, 0, AT(max), "2m", 100, HOURS(24), .help = "but no longer than that"},
+};
+#undef AT
+const struct section option_breaker = {
+    "routing.breaker", "A target that fails so many times in a row is left alone for a while",
+    sizeof(struct raw_breaker), ROWS(breaker_rows)};
+const struct section option_region_breaker = {
+    "routing.regionBreaker",
+    "When most of the targets of a region fail at the same time, all of it is left alone",
+    sizeof(struct raw_breaker), ROWS(region_breaker_rows)};
+
+#define AT(field) offsetof(struct raw_ejection, field)
+static const struct option ejection_rows[] = {
+    {"enabled", OPTION_BOOL, 0, AT(on), "true", .help = "false: nobody is compared"},
+    {"calls", OPTION_U32, 0, AT(calls), "100", 1, 1000000,
+     .help = "of each of five targets in ten seconds, for the comparison with their mean"},
+    {"deviations", OPTION_DOUBLE, 0, AT(deviations), "1.9", 0, 100,
+     .help = "below the mean of successes, in standard deviations"},
+    {"minCalls", OPTION_U32, 0, AT(min_calls), "20", 1, 1000000,
+     .help = "of each of two targets in ten seconds, for the share of failures"},
+    {"share", OPTION_U32, 0, AT(share), "50", 1, 100,
+     .help = "of failures, in percent, that ejects a target"},
+    {"maxPercent", OPTION_U32, 0, AT(max_percent), "10", 0, 100,
+     .help = "of a model's targets may be out; one always may"},
+    {"open", OPTION_MSEC, 0, AT(open), "30s", 100, HOURS(24),
+     .help = "for so long; twice, three times … as long when it happens again"},
+    {"max", OPTION_MSEC, 0, AT(max), "5m", 100, HOURS(24), .help = "but no longer than that"},
+};
+#undef AT
+const struct section option_ejection = {
+    "routing.ejection", "A target that fails much more often than those beside it is left out",
+    sizeof(struct raw_ejection), ROWS(ejection_rows)};

@@ -197,8 +197,25 @@ struct raw_rule {
     bool goes_on;
 };
 
+struct raw_breaker {
+    struct raw_at at;
+    bool on;
+    uint32_t failures;
+    msec open, max;
+};
+
+struct raw_ejection {
+    struct raw_at at;
+    bool on;
+    uint32_t calls, min_calls, share, max_percent;
+    double deviations;
+    msec open, max;
+};
+
 struct raw_routing {
     struct raw_at at;
+    struct raw_breaker breaker, region_breaker;
+    struct raw_ejection ejection;
     uint32_t strategy, latency, replay, attempts;
     msec wait;
     struct raw_texts regions;
@@ -296,8 +313,8 @@ extern const struct section option_provider;
 extern const struct section option_alert;                    /* options_alert.c */
 extern const struct section option_served, option_catalogue; /* options_price.c */
 extern const struct section option_rule;                     /* options_rule.c */
-extern const struct section option_hedge, option_probe,
-    option_model_timeouts; /* options_recovery.c */
+extern const struct section option_hedge, option_probe, option_model_timeouts, option_breaker,
+    option_region_breaker, option_ejection; /* options_recovery.c */
 extern const struct section option_model, option_routing, option_scenarios,
     option_scenario_fallback;                         /* options_routing.c */
 extern const struct section option_aws, option_entra; /* options_key.c */

@@ -364,7 +364,26 @@ struct conf_project {
 #define ROUTING_NEEDS_SESSION  4u /* which calls belong together */
 #define ROUTING_NEEDS_SCENARIO 8u /* scenarios are to be asked */
 
+/* What takes a target out: the defaults stand in route/health.h, outlier.h and region.h. */
+struct conf_breaker {
+    uint32_t failures;
+    msec open, max;
+};
+struct conf_ejection {
+    bool on;
+    uint32_t calls, min_calls, share, max_percent;
+    double deviations;
+    msec open, max;
+};
+struct conf_region_breaker {
+    bool on;
+    msec open, max;
+};
+
 struct conf_routing {
+    struct conf_breaker breaker;
+    struct conf_ejection ejection;
+    struct conf_region_breaker region_breaker;
     enum conf_strategy strategy; /* for models without one */
     enum conf_latency latency;   /* the same */
     struct conf_sticky sticky;   /* the same */

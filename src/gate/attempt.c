@@ -412,7 +412,7 @@ void attempt_learn(struct call *c, const struct attempt_failure *f)
         if (f->retry_after_ms && (!c->retry_after_ms || f->retry_after_ms < c->retry_after_ms))
             c->retry_after_ms = f->retry_after_ms;
     } else if (bad) {
-        health_failure(h, now);
+        health_failure(h, fault_is_ours(how), now);
         atomic_store_explicit(&m->circuit_open_until, h->open_until, memory_order_relaxed);
     }
 }

@@ -7,6 +7,7 @@
  * frees it (worker-local counts, no atomics on a call's way).
  */
 #include "gate/mirror.h"
+#include "gate/outs.h"
 #include "gate/recovery.h"
 
 #include "base/mem.h"
@@ -249,6 +250,7 @@ static void on_tick(struct alarm *a)
     struct gate *g = (struct gate *)(void *)((char *)a - offsetof(struct gate, tick));
     client_tick(g->client, loop_now(g->loop));
     probes_tick(g->gen, loop_now(g->loop));
+    outs_tick(g);
     atomic_store_explicit(&g->set.metrics->connections, server_conns(g->server),
                           memory_order_relaxed);
     if (g->set.access)

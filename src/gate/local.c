@@ -3,6 +3,7 @@
  * local - what the gateway answers by itself: probes, figures, the list of models. One table.
  */
 #include "gate/gate_int.h"
+#include "gate/outs.h"
 
 #include <stdio.h>
 #include <unistd.h>
@@ -246,6 +247,7 @@ static void serve_health(struct call *c)
         json_put_u64(&w, (loop_now(c->gate->loop) - world->started) / 1000);
         json_key(&w, "providers");
         json_put_text(&w, buf_str(&inner.own));
+        outs_write(c, &w);
         health_system(c, &w);
         put_error(&w, "config_error", atomic_load(&world->reload_error));
         put_error(&w, "catalogue_error", atomic_load(&world->models_error));

@@ -95,8 +95,20 @@ struct metric_route {
         usd; /* of calls whose cost is known: prompt and answer; nano-dollars */
 };
 
+/* Why a target, or a key, is out of a worker's plans at this moment. */
+enum metric_out {
+    METRIC_OUT_COOLING,
+    METRIC_OUT_OPEN,
+    METRIC_OUT_REGION,
+    METRIC_OUT_EJECTED,
+    METRIC_OUT_REFUSED,
+    METRIC_OUT_COUNT
+};
+str metric_out_name(enum metric_out o);
+
 struct metric_shard {
     _Atomic uint64_t counter[METRIC_COUNT];
+    _Atomic uint64_t out[METRIC_OUT_COUNT];           /* gauges, as of the last second */
     _Atomic uint64_t connections, streams, in_flight; /* gauges */
     struct hist total_ms, ttft_ms, overhead_us;
     struct metric_provider *_Atomic providers;

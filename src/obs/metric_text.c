@@ -142,6 +142,34 @@ static void write_gauges(struct metric_shard *const *shards, unsigned n, struct 
     gauge(to, "weir_requests_in_flight", "model calls being served", in_flight);
 }
 
+str metric_out_name(enum metric_out o)
+{
+    static const struct {
+        str name;
+    } rows[METRIC_OUT_COUNT] = {
+        [METRIC_OUT_COOLING] = {STR("cooling")}, [METRIC_OUT_OPEN] = {STR("open")},
+        [METRIC_OUT_REGION] = {STR("region")},   [METRIC_OUT_EJECTED] = {STR("ejected")},
+        [METRIC_OUT_REFUSED] = {STR("refused")},
+    };
+    CHECK(o < METRIC_OUT_COUNT);
+    return rows[o].name;
+}
+
+static void write_outs(struct metric_shard *const *shards, unsigned n, struct buf *to)
+{
+    const struct row r = {"weir_targets_out",
+                          "targets and keys that are left out now, by reason; each worker's count",
+                          false};
+    head(to, &r, "gauge");
+    for (unsigned k = 0; k < METRIC_OUT_COUNT; k++) {
+        uint64_t sum = 0;
+        for (unsigned i = 0; i < n; i++)
+            sum += metric_get(&shards[i]->out[k]);
+        buf_addf(to, "%s{reason=\"" STR_FMT "\"} %llu\n", r.name,
+                 STR_ARG(metric_out_name((enum metric_out)k)), (unsigned long long)sum);
+    }
+}
+
 /* Is this the first shard that knows the name? Each provider is written once. */
 static bool first_sight(struct metric_shard *const *shards, unsigned at, str name)
 {
@@ -294,6 +322,7 @@ void metric_write(struct metric_shard *const *shards, unsigned n, struct buf *to
     }
     write_counters(shards, n, to);
     write_gauges(shards, n, to);
+    write_outs(shards, n, to);
     write_providers(shards, n, to);
     write_faults(shards, n, to);
     write_models(shards, n, to);

@@ -18,6 +18,6 @@ bool alive_is_wanted(const struct route_state *s, const struct conf_provider *p,
 bool alive_key(struct route_state *s, const struct conf_provider *p, msec now);
 /* It answers: what is open becomes half-open. How many records did. */
 unsigned alive_yes(struct route_state *s, const struct conf_provider *p, msec now);
-/* It does not: each of its targets is as if it had failed HEALTH_FAIL_MAX times. How many were not
- * open before. */
+/* It does not: each of its targets is as if it had failed as often as its breaker allows. How many
+ * were not open before. */
 unsigned alive_no(struct route_state *s, const struct conf_provider *p, msec now);

@@ -8,6 +8,7 @@
 void health_init(struct health_table *t, struct hash_key key)
 {
     map_init(&t->map, key);
+    t->limits = (struct health_limits){HEALTH_FAIL_MAX, HEALTH_OPEN_MS, HEALTH_OPEN_MAX_MS};
     list_init(&t->used);
 }
 
@@ -74,6 +75,7 @@ struct health *health_get(struct health_table *t, str id)
     char *copy = (char *)(h + 1);
     memcpy(copy, id.p, id.n);
     h->id = str_of(copy, id.n);
+    h->table = t;
     if (map_put(&t->map, h->id, h, NULL) != RC_OK) {
         mem_free(h);
         return NULL;
@@ -182,8 +184,8 @@ void health_answers(struct health *h, msec now)
 void health_success(struct health *h, msec now)
 {
     health_answers(h, now);
-    outlier_count(&h->outlier, false, now);
-    h->failures = 0;
+    outlier_served(&h->outlier, now);
+    h->failures = h->unreached = 0;
 }
 
 static void open(struct health *h, msec now)
@@ -192,10 +194,12 @@ static void open(struct health *h, msec now)
         h->closed_at && now > h->closed_at ? (now - h->closed_at) / HEALTH_CALM_MS : 0;
     h->openings = h->openings > calm ? h->openings - (unsigned)calm : 0;
     h->openings++;
-    const msec ms = (msec)HEALTH_OPEN_MS * h->openings;
-    h->open_until = now + (ms < HEALTH_OPEN_MAX_MS ? ms : HEALTH_OPEN_MAX_MS);
+    h->table->opened++;
+    const struct health_limits *l = &h->table->limits;
+    const msec ms = l->open_ms * h->openings;
+    h->open_until = now + (ms < l->max_ms ? ms : l->max_ms);
     h->closed_at = 0;
-    h->failures = 0;
+    h->failures = h->unreached = 0;
 }
 
 void health_seems_down(struct health *h, msec now)
@@ -204,14 +208,22 @@ void health_seems_down(struct health *h, msec now)
     open(h, now);
 }
 
-void health_failure(struct health *h, msec now)
+/* In a row: what it says proves that it can be reached, and takes back what did not reach it; that
+ * it could not be reached says nothing of its answers. */
+static bool one_too_many(struct health *h, bool ours)
+{
+    if (!ours)
+        h->unreached = 0;
+    return ++*(ours ? &h->unreached : &h->failures) >= h->table->limits.failures;
+}
+
+void health_failure(struct health *h, bool ours, msec now)
 {
     const bool half_open = h->open_until && h->open_until <= now;
     struct region *r = h->in_region.region;
     health_probe_end(h);
-    outlier_count(&h->outlier, true, now);
-    h->failures++;
-    if (h->failures >= HEALTH_FAIL_MAX || half_open)
+    outlier_failed(&h->outlier, ours ? OUTLIER_OURS : OUTLIER_SAID, now);
+    if (one_too_many(h, ours) || half_open)
         open(h, now);
     region_failed(&h->in_region, now);
     if (region_state(r, now) == REGION_OPEN)

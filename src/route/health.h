@@ -6,7 +6,8 @@
  * a model). Both are kept by identity, so they survive a reload; a changed key is a new identity.
  * Five independent reasons keep a record out of a plan (RELIABILITY §7):
  *   cooling   429: until the provider's Retry-After; not a failure
- *   open      FAIL_MAX failures in a row: the breaker; half-open afterwards, one probe at a time
+ *   open      so many failures in a row of one kind (what it says, or that it cannot be reached):
+ *             the breaker; half-open afterwards, one probe at a time
  *   refused   401, 403 or an exhausted quota: the credential is no good; half-open afterwards
  *   ejected   it fails much more often than those beside it (outlier.h); serves when nobody else
  * can region    most of its region fails (region.h); half-open afterwards, one probe for all of it
@@ -28,25 +29,34 @@
 #include "route/quota.h"
 #include "route/region.h"
 
-#define HEALTH_FAIL_MAX    5      /* failures in a row that open the breaker (Envoy's default) */
-#define HEALTH_OPEN_MS     30000  /* times the number of openings in a row … */
-#define HEALTH_OPEN_MAX_MS 300000 /* … up to this */
-#define HEALTH_CALM_MS     10000  /* … which goes down by one for each such while of health */
+#define HEALTH_CALM_MS     10000 /* so much health takes one opening off their number */
 #define HEALTH_REFUSED_MS  60000
 #define HEALTH_COOL_MIN_MS 1000
 #define HEALTH_COOL_MAX_MS 60000 /* a provider may say an hour: ask again sooner */
 #define HEALTH_RECORDS_MAX 4096
 
+/* What the operator may set; these are the defaults of the configuration (routing.breaker). */
+struct health_limits {
+    unsigned failures; /* in a row open the breaker: Envoy's consecutive_5xx */
+    msec open_ms;      /* times the number of openings in a row … */
+    msec max_ms;       /* … up to this */
+};
+#define HEALTH_FAIL_MAX    5
+#define HEALTH_OPEN_MS     30000
+#define HEALTH_OPEN_MAX_MS 300000
+
 struct health {
+    struct health_table *table;
     struct list link; /* by last use */
     str id;
     msec cool_until, open_until, refused_until;
-    msec closed_at;         /* when its breaker closed last; 0: it never opened, or is open */
-    unsigned failures;      /* in a row */
-    unsigned openings;      /* lately */
-    unsigned holders;       /* plans and calls that point here */
-    bool probing;           /* half-open, and the probe is under way … */
-    bool for_region;        /* … for its whole region */
+    msec closed_at;     /* when its breaker closed last; 0: it never opened, or is open */
+    unsigned failures;  /* in a row, of what the provider said */
+    unsigned unreached; /* in a row, of this side of the wire: counted apart (RELIABILITY §7) */
+    unsigned openings;  /* lately */
+    unsigned holders;   /* plans and calls that point here */
+    bool probing;       /* half-open, and the probe is under way … */
+    bool for_region;    /* … for its whole region */
     struct figures figures; /* of a target; nothing in a credential's */
     struct outlier outlier;
     struct region_member in_region;
@@ -54,9 +64,11 @@ struct health {
 };
 
 struct health_table {
+    struct health_limits limits; /* may be changed at any time */
     struct map map;
     struct list used; /* most recent first */
     uint64_t dropped; /* records that gave way: pointers from before may dangle */
+    uint64_t opened;  /* breakers, ever */
 };
 
 void health_init(struct health_table *t, struct hash_key key);
@@ -97,6 +109,6 @@ void health_success(struct health *h, msec now);
 /* It answers, and the answer is not over: it may serve again, and nothing is forgiven yet, for one
  * that cuts every stream in the middle must not pass for healthy. */
 void health_answers(struct health *h, msec now);
-void health_failure(struct health *h, msec now);
+void health_failure(struct health *h, bool ours, msec now); /* fault_is_ours */
 void health_cool(struct health *h, msec now, uint64_t retry_after_ms);
 void health_refuse(struct health *h, msec now);

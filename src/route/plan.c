@@ -29,7 +29,37 @@ enum rc route_state_init(struct route_state *s, struct hash_key key)
     regions_init(&s->regions, key);
     map_init(&s->turns, key);
     budgets_init(&s->budgets, key);
+    s->outliers = (struct outlier_limits){.rate_calls = OUTLIER_RATE_CALLS,
+                                          .sigmas = OUTLIER_SIGMAS,
+                                          .share_calls = OUTLIER_SHARE_CALLS,
+                                          .share = OUTLIER_SHARE,
+                                          .base_ms = OUTLIER_BASE_MS,
+                                          .max_ms = OUTLIER_MAX_MS,
+                                          .max_percent = OUTLIER_MAX_PERCENT};
     return RC_OK;
+}
+
+/* What the configuration says of breakers, regions and ejections. One that was made by hand may say
+ * nothing, and then the defaults stand. */
+static void heed_limits(struct route_state *s, const struct snapshot *snap)
+{
+    const struct conf_breaker *b = &snap->routing.breaker;
+    const struct conf_region_breaker *r = &snap->routing.region_breaker;
+    const struct conf_ejection *e = &snap->routing.ejection;
+    s->limits_of = snap;
+    s->limits_generation = snap->generation;
+    if (!b->failures)
+        return;
+    s->health.limits = (struct health_limits){b->failures, b->open, b->max};
+    s->regions.limits = (struct region_limits){.off = !r->on, .open_ms = r->open, .max_ms = r->max};
+    s->outliers = (struct outlier_limits){.off = !e->on,
+                                          .rate_calls = e->calls,
+                                          .sigmas = e->deviations,
+                                          .share_calls = e->min_calls,
+                                          .share = e->share,
+                                          .base_ms = e->open,
+                                          .max_ms = e->max,
+                                          .max_percent = e->max_percent};
 }
 
 void route_state_fini(struct route_state *s)
@@ -303,7 +333,7 @@ static void judge(struct route_state *s, const struct snapshot *snap, const stru
                                                      .out = state_of(&c, now) > HEALTH_HALF_OPEN};
         }
     }
-    outlier_judge(m, count, now);
+    s->ejected += outlier_judge(m, count, &s->outliers, now);
 }
 
 /* Who fails often still serves often: better than nobody, as far as the configuration allows. */
@@ -468,6 +498,8 @@ void plan_build(struct plan *p, struct route_state *s, const struct snapshot *sn
                 const struct conf_route *r, const struct plan_ask *ask, msec now)
 {
     const uint32_t most = r->ntargets < TARGETS_MAX ? r->ntargets : TARGETS_MAX;
+    if (s->limits_of != snap || s->limits_generation != snap->generation)
+        heed_limits(s, snap);
     plan_clear(p);
     p->why = ERR_UNAVAILABLE;
     p->ready_at = now;

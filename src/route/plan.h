@@ -86,6 +86,10 @@ struct plan_judged {
 struct route_state {
     struct health_table health;
     struct regions regions;
+    struct outlier_limits outliers;
+    const struct snapshot *limits_of; /* whose limits these three have; never looked into */
+    uint64_t limits_generation;
+    uint64_t ejected; /* targets, ever */
     struct map turns; /* route name -> struct turn */
     struct budgets budgets;
     uint64_t key_turn;

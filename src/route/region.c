@@ -10,6 +10,7 @@ _Static_assert(REGION_LAST == 8, "a member's outcomes are the bits of one byte")
 void regions_init(struct regions *t, struct hash_key key)
 {
     map_init(&t->by_name, key);
+    t->limits = (struct region_limits){.open_ms = REGION_OPEN_MS, .max_ms = REGION_OPEN_MAX_MS};
 }
 
 void regions_fini(struct regions *t)
@@ -36,6 +37,7 @@ struct region *region_of(struct regions *t, str name)
     if (name.n)
         memcpy(copy, name.p, name.n);
     r->name = str_of(copy, name.n);
+    r->table = t;
     list_init(&r->members);
     if (map_put(&t->by_name, r->name, r, NULL) == RC_OK)
         return r;
@@ -109,8 +111,10 @@ static void open(struct region *r, msec now)
         r->closed_at && now > r->closed_at ? (now - r->closed_at) / REGION_CALM_MS : 0;
     r->openings = r->openings > calm ? r->openings - (unsigned)calm : 0;
     r->openings++;
-    const msec ms = (msec)REGION_OPEN_MS * r->openings;
-    r->open_until = now + (ms < REGION_OPEN_MAX_MS ? ms : REGION_OPEN_MAX_MS);
+    r->opened++;
+    r->table->opened++;
+    const msec ms = r->table->limits.open_ms * r->openings;
+    r->open_until = now + (ms < r->table->limits.max_ms ? ms : r->table->limits.max_ms);
     r->closed_at = 0;
     r->probing = false;
 }
@@ -127,7 +131,7 @@ bool region_failed(struct region_member *m, msec now)
     case REGION_HALF_OPEN:
         break;
     case REGION_CLOSED:
-        if (!most_are_bad(r, now))
+        if (r->table->limits.off || !most_are_bad(r, now))
             return false;
     }
     open(r, now);

@@ -14,13 +14,13 @@
  * dark is enough, where each of its targets would have had to fail five times on its own; and one
  * bad model among good ones closes nobody's region.
  *
- *     CLOSED ── most members bad ──> OPEN ── REGION_OPEN_MS ──> HALF_OPEN ── one probe, of any
+ *     CLOSED ── most members bad ──> OPEN ── open_ms ──> HALF_OPEN ── one probe, of any
  *       ^                             ^                           │    │      member: served
  *       │                             └────────── failed ─────────┘    │
  *       └──────────────────────────────────────────────────────────────┘
  *
  * When it closes, the breakers of its members are half-open at once: what opened them was the
- * region. Waits grow with the number of openings in a row, up to REGION_OPEN_MAX_MS, and that
+ * region. Waits grow with the number of openings in a row, up to `max_ms`, and that
  * number goes down again by one for each REGION_CALM_MS without trouble.
  *
  * Counting over all outcomes of a region, without members, was the other choice: there a single
@@ -33,14 +33,12 @@
 #include "base/map.h"
 #include "base/time.h"
 
-#define REGION_LAST        8 /* outcomes of a member that are looked at */
-#define REGION_BAD_MIN     2 /* more of them failed than were served: it is bad */
-#define REGION_RECENT_MS   30000
-#define REGION_OPEN_MS     10000
-#define REGION_OPEN_MAX_MS 120000
-#define REGION_CALM_MS     60000
-#define REGIONS_MAX        256 /* names are the operator's; past it a region has no breaker */
-#define REGION_WALK_MAX    256 /* members looked at after one failure */
+#define REGION_LAST      8 /* outcomes of a member that are looked at */
+#define REGION_BAD_MIN   2 /* more of them failed than were served: it is bad */
+#define REGION_RECENT_MS 30000
+#define REGION_CALM_MS   60000
+#define REGIONS_MAX      256 /* names are the operator's; past it a region has no breaker */
+#define REGION_WALK_MAX  256 /* members looked at after one failure */
 
 /* What a health record has of it. */
 struct region_member {
@@ -52,17 +50,30 @@ struct region_member {
         outcomes; /* the last ones, newest lowest. Set: it failed, and no success took it back */
 };
 
+/* What the operator may set; these are the defaults of the configuration (routing.regionBreaker).
+ */
+struct region_limits {
+    bool off;
+    msec open_ms, max_ms;
+};
+#define REGION_OPEN_MS     10000
+#define REGION_OPEN_MAX_MS 120000
+
 struct region {
+    struct regions *table;
     str name;
     struct list members;
     msec open_until;
-    msec closed_at; /* when it closed last */
-    unsigned openings;
-    bool probing; /* half-open, and the probe is under way */
+    msec closed_at;    /* when it closed last */
+    unsigned openings; /* lately */
+    unsigned opened;   /* ever */
+    bool probing;      /* half-open, and the probe is under way */
 };
 
 struct regions {
     struct map by_name;
+    struct region_limits limits; /* may be changed at any time */
+    uint64_t opened;             /* of all of them, ever */
 };
 
 void regions_init(struct regions *t, struct hash_key key);

@@ -271,7 +271,7 @@ void run_end(struct run *r, struct run_call *c)
     if (c->fate.end == WORLD_CUTS) { /* behind the commit point: nobody may try again */
         watch_attempt(r, c, OUTCOME_FAILED, -1);
         run_end_record(r, c, FIGURES_FAILED);
-        health_failure(c->cand.health, r->now);
+        health_failure(c->cand.health, false, r->now);
         give_up(r, c, SIM_END_CUT);
         return;
     }
@@ -330,7 +330,7 @@ void run_learn(struct run *r, struct run_call *c, const struct attempt_failure *
     if (limited)
         health_cool(c->cand.health, r->now, f->retry_after_ms);
     else if (bad)
-        health_failure(c->cand.health, r->now);
+        health_failure(c->cand.health, fault_is_ours(retry_fault(f)), r->now);
 }
 
 static bool enough_time(const struct run *r, const struct run_call *c)

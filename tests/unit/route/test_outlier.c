@@ -7,6 +7,13 @@
 
 #define HOSTS 12
 
+static const struct outlier_limits usual = {.rate_calls = OUTLIER_RATE_CALLS,
+                                            .sigmas = OUTLIER_SIGMAS,
+                                            .share_calls = OUTLIER_SHARE_CALLS,
+                                            .share = OUTLIER_SHARE,
+                                            .base_ms = OUTLIER_BASE_MS,
+                                            .max_ms = OUTLIER_MAX_MS,
+                                            .max_percent = OUTLIER_MAX_PERCENT};
 static struct outlier o[HOSTS];
 static msec now; /* the beginning of a window */
 
@@ -21,7 +28,10 @@ static int setup(void **unused)
 static void calls(struct outlier *x, unsigned n, unsigned failed)
 {
     for (unsigned i = 0; i < n; i++)
-        outlier_count(x, i < failed, now);
+        if (i < failed)
+            outlier_failed(x, OUTLIER_SAID, now);
+        else
+            outlier_served(x, now);
 }
 
 /* The window ends, and n of the hosts are compared. */
@@ -31,7 +41,7 @@ static unsigned judge(size_t n)
     now += OUTLIER_INTERVAL_MS;
     for (size_t i = 0; i < n; i++)
         m[i] = (struct outlier_member){.of = &o[i]};
-    return outlier_judge(m, n, now);
+    return outlier_judge(m, n, &usual, now);
 }
 
 static void test_success_rate_is_compared_with_the_mean(void **unused)
@@ -99,7 +109,7 @@ static void test_panic_threshold(void **unused)
         m[i] = (struct outlier_member){.of = &o[i], .out = i == 0}; /* its breaker is open */
     }
     now += OUTLIER_INTERVAL_MS;
-    assert_int_equal(outlier_judge(m, 3, now), 0);
+    assert_int_equal(outlier_judge(m, 3, &usual, now), 0);
     assert_false(outlier_is_ejected(&o[1], now));
 }
 
@@ -135,6 +145,45 @@ static void test_ejections_grow_and_decay(void **unused)
     }
 }
 
+/* "local-origin errors (connect, TLS, reset, timeout) counted apart from 5xx": one that answers 500
+ * is no better for its good connections, and one that cannot be reached is found by that alone. */
+static void test_what_cannot_be_reached_is_counted_apart(void **unused)
+{
+    (void)unused;
+    calls(&o[0], 30, 0);
+    for (int i = 0; i < 20; i++)
+        outlier_failed(&o[0], OUTLIER_OURS, now); /* 40 % of all, which is no half */
+    calls(&o[1], 50, 0);
+    assert_int_equal(judge(2), 0);
+    calls(&o[0], 20, 0);
+    for (int i = 0; i < 30; i++)
+        outlier_failed(&o[0], OUTLIER_OURS, now);
+    calls(&o[1], 50, 0);
+    assert_int_equal(judge(2), 1);
+    setup(NULL);
+    /* half of what it answers is an error, though it was reached in most calls */
+    calls(&o[0], 40, 20);
+    for (int i = 0; i < 30; i++)
+        outlier_failed(&o[0], OUTLIER_OURS, now);
+    calls(&o[1], 70, 0);
+    assert_int_equal(judge(2), 1);
+    assert_true(outlier_is_ejected(&o[0], now));
+}
+
+static void test_limits_are_the_operators(void **unused)
+{
+    (void)unused;
+    struct outlier_member m[2] = {{.of = &o[0]}, {.of = &o[1]}};
+    struct outlier_limits own = usual;
+    own.share_calls = 4, own.share = 25, own.base_ms = 1000, own.off = true;
+    calls(&o[0], 4, 1);
+    calls(&o[1], 4, 0);
+    assert_int_equal(outlier_judge(m, 2, &own, now + OUTLIER_INTERVAL_MS), 0);
+    own.off = false;
+    assert_int_equal(outlier_judge(m, 2, &own, now + OUTLIER_INTERVAL_MS), 1);
+    assert_int_equal(o[0].ejected_until, now + OUTLIER_INTERVAL_MS + 1000);
+}
+
 /* Within one window nothing new is found, and what lies longer back is not looked at. */
 static void test_windows(void **unused)
 {
@@ -142,8 +191,8 @@ static void test_windows(void **unused)
     struct outlier_member m[2] = {{.of = &o[0]}, {.of = &o[1]}};
     calls(&o[0], 50, 50);
     calls(&o[1], 50, 0);
-    assert_int_equal(outlier_judge(m, 2, now + 1), 0); /* it is not over */
-    assert_int_equal(outlier_judge(m, 2, now + 2 * OUTLIER_INTERVAL_MS), 0);
+    assert_int_equal(outlier_judge(m, 2, &usual, now + 1), 0); /* it is not over */
+    assert_int_equal(outlier_judge(m, 2, &usual, now + 2 * OUTLIER_INTERVAL_MS), 0);
 }
 
 int main(void)
@@ -157,6 +206,8 @@ int main(void)
         cmocka_unit_test_setup(test_panic_threshold, setup),
         cmocka_unit_test_setup(test_ejections_grow_and_decay, setup),
         cmocka_unit_test_setup(test_windows, setup),
+        cmocka_unit_test_setup(test_what_cannot_be_reached_is_counted_apart, setup),
+        cmocka_unit_test_setup(test_limits_are_the_operators, setup),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

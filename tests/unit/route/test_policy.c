@@ -294,7 +294,7 @@ static void test_panic_keeps_out(void **unused)
             .name = STR("one"), .targets = &targets[provider], .ntargets = 1};
         plan_build(&out, &state, &snap, &one, &(struct plan_ask){.rand = &dice}, 1);
         for (int i = 0; i < HEALTH_FAIL_MAX; i++)
-            health_failure(out.c[0].health, 1);
+            health_failure(out.c[0].health, false, 1);
         plan_release(&out);
     }
     assert_string_equal(plan(&p, &out), "g");

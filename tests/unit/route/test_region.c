@@ -88,7 +88,7 @@ static void find_all(void)
 static void fails(uint32_t i, unsigned times, msec now)
 {
     while (times--)
-        health_failure(h[i], now);
+        health_failure(h[i], false, now);
 }
 
 /* Two of three are bad: the third is left out before it has failed once, and traffic moves. */
@@ -158,7 +158,7 @@ static void test_retries_leave_the_region(void **unused)
         struct candidate *c = plan_next(&p, 1000);
         assert_non_null(c);
         assert_str(c->provider->name, want[i]);
-        health_failure(c->health, 1000);
+        health_failure(c->health, false, 1000);
     }
     plan_release(&p);
     find_all();
@@ -208,7 +208,7 @@ static void test_failed_probe_opens_for_longer(void **unused)
         build(&p, now);
         struct candidate *c = plan_next(&p, now);
         assert_true(c && c->probe);
-        health_failure(c->health, now);
+        health_failure(c->health, false, now);
         plan_release(&p);
         assert_plan(now, "w1 w2");
         assert_true(health_ready_at(c->health, now) <= now + REGION_OPEN_MAX_MS);
@@ -330,7 +330,7 @@ static void test_ejected_from_plans_but_not_from_the_last(void **unused)
     for (int i = 0; i < 60; i++)
         for (uint32_t k = 0; k < 5; k++) {
             if (k == 3 && i % 2)
-                health_failure(h[k], now);
+                health_failure(h[k], false, now);
             else
                 health_success(h[k], now);
         }

@@ -319,7 +319,7 @@ static void test_u14_breaker(void **unused)
         if (p.c[i].target->provider == 1)
             b = p.c[i].health;
     for (int i = 0; i < HEALTH_FAIL_MAX; i++)
-        health_failure(b, 1000);
+        health_failure(b, false, 1000);
     assert_int_equal(health_state(b, 1001), HEALTH_OPEN);
     for (int i = 0; i < 4; i++) {
         build(&p, &r, 1001);
@@ -336,10 +336,57 @@ static void test_u14_breaker(void **unused)
     assert_true(c->health->probing);
     build(&p, &r, later);
     assert_int_equal(p.n, 1); /* the probe is under way */
-    health_failure(c->health, later);
+    health_failure(c->health, false, later);
     assert_int_equal(health_ready_at(c->health, later), later + 2 * HEALTH_OPEN_MS);
     health_success(c->health, later);
     assert_int_equal(health_state(c->health, later), HEALTH_OK);
+}
+
+/* RELIABILITY §7, "Outlier ejection": five of a kind in a row, and the kinds are counted apart.
+ * What it says proves that it is reached; that it was not reached says nothing of what it says. */
+static void test_s7_kinds_of_failure_are_counted_apart(void **unused)
+{
+    (void)unused;
+    struct conf_target t[] = {{1, 1, STR("m")}, {2, 1, STR("m")}};
+    struct conf_route r = ROUTE(t);
+    struct plan p;
+    build(&p, &r, 1000);
+    struct health *h = p.c[0].health;
+    for (int i = 0; i < HEALTH_FAIL_MAX - 1; i++) {
+        health_failure(h, true, 1000);
+        health_failure(h, false, 1000);
+    }
+    assert_int_equal(health_state(h, 1001), HEALTH_OK);
+    health_failure(h, true, 1000);
+    assert_int_equal(health_state(h, 1001), HEALTH_OK); /* one in a row of that kind */
+    health_failure(h, false, 1000);
+    assert_int_equal(health_state(h, 1001), HEALTH_OPEN); /* five of this one */
+    health_success(h, 2000);
+    for (int i = 0; i < HEALTH_FAIL_MAX; i++)
+        health_failure(h, true, 2000);
+    assert_int_equal(health_state(h, 2001), HEALTH_OPEN);
+}
+
+/* 429 and refusals cool and retire a key; they never open, and never eject. */
+static void test_s7_429_never_ejects(void **unused)
+{
+    (void)unused;
+    struct conf_target t[] = {{1, 1, STR("m")}, {2, 1, STR("m")}};
+    struct conf_route r = ROUTE(t);
+    struct plan p;
+    build(&p, &r, 1000);
+    struct health *h = p.c[0].health;
+    for (int i = 0; i < 200; i++)
+        health_cool(h, 1000, 0);
+    assert_int_equal(health_state(h, 1001), HEALTH_COOLING);
+    assert_int_equal(health_state(h, 1000 + HEALTH_COOL_MIN_MS), HEALTH_OK);
+    assert_int_equal(h->outlier.count[OUTLIER_SAID].n + h->outlier.count[OUTLIER_OURS].n, 0);
+    for (unsigned status = 400; status < 500; status++) {
+        const struct attempt_failure f = {
+            .end = ATTEMPT_STATUS, .kind = err_of_status(status), .status = status};
+        if (status != 408) /* the provider's own timeout, whatever its class */
+            assert_false(retry_is_failure(&f));
+    }
 }
 
 /* U15: when all are broken one is tried all the same, one at a time. */
@@ -351,7 +398,7 @@ static void test_u15_panic(void **unused)
     struct plan p;
     build(&p, &r, 1000);
     for (int i = 0; i < HEALTH_FAIL_MAX; i++)
-        health_failure(p.c[0].health, 1000);
+        health_failure(p.c[0].health, false, 1000);
     build(&p, &r, 1001);
     assert_int_equal(p.n, 1);
     assert_non_null(plan_next(&p, 1001));
@@ -546,7 +593,7 @@ static void test_answers_that_never_end(void **unused)
     for (int i = 0; i < HEALTH_FAIL_MAX; i++) {
         assert_int_equal(health_state(h, 1000), HEALTH_OK);
         health_answers(h, 1000);
-        health_failure(h, 1000);
+        health_failure(h, false, 1000);
     }
     assert_int_equal(health_state(h, 1000), HEALTH_OPEN);
 }
@@ -636,6 +683,8 @@ int main(void)
         TEST(test_parts_of_providers),
         TEST(test_orders_add_up),
         TEST(test_u14_breaker),
+        TEST(test_s7_kinds_of_failure_are_counted_apart),
+        TEST(test_s7_429_never_ejects),
         TEST(test_u15_panic),
         TEST(test_on_trial_alone),
         TEST(test_alerted_and_used_up),

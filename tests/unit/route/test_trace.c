@@ -100,7 +100,7 @@ static void test_who_is_left_out(void **unused)
     explain(&r, &p, &t);
     health_cool(health_of(&p, 1), 1000, 5000);
     for (int i = 0; i < HEALTH_FAIL_MAX; i++)
-        health_failure(health_of(&p, 2), 1000);
+        health_failure(health_of(&p, 2), false, 1000);
     health_refuse(p.c[0].credential, 1000);
     plan_release(&p);
     explain(&r, &p, &t);
