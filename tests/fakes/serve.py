@@ -10,12 +10,14 @@ input. Answers of a script are given as data:
     {"raw": ["HTTP/1.1 200 OK\\r\\n", 0.2, "rst"]}
     {"cut": {turn}, "after": 3, "end": "rst"}           that many events of the stream, then the end
     {"stalls": 30}
+    {"counts": "text"}                                  what is missing of a text, little by little
     {"serves": {}}                                      all endpoints that are no chat: operations.py
     {"recorded": "gemini/CASE", "pieces": true}         what a provider really gave: recorded.py
 
 Commands: listen {dialect} · script {up, answers, default} · seen {up} ·
 wait {up, hits, seconds} ·
 wait_closed {up, seconds} (answers how many milliseconds ago weir let go) · forget {up} ·
+die {up} · live {up} ·
 recordings {most} (what there is for "recorded", and what each means).
 """
 
@@ -65,6 +67,8 @@ def answer_of(spec):
         return upstream.raw(*steps)
     if "cut" in spec:
         return cut(spec)
+    if "counts" in spec:
+        return upstream.counts(spec["counts"])
     if "serves" in spec:
         return operations.serves(**spec["serves"])
     if "recorded" in spec:
@@ -110,6 +114,14 @@ class Server:
     def forget(self, up):
         self.ups[up].requests.clear()
         self.ups[up].script.clear()
+        return {}
+
+    def die(self, up):
+        self.ups[up].die()
+        return {}
+
+    def live(self, up):
+        self.ups[up].live()
         return {}
 
     def recordings(self, most):

@@ -8,6 +8,7 @@ ones:
 
     says(turn)             the faithful answer in this upstream's dialect, streamed if asked for
     refuses(429, headers)  an error in the dialect
+    counts(text)           the rest of a text, wherever an answer broke off
     raw(b"...", 0.3, RST)  exact bytes, pauses in seconds, then CLOSE (the default) or RST
     events(list, end)      a stream of the given events with a chosen framing and end
 
@@ -240,6 +241,37 @@ def says(turn=turns.Turn(text="Hello there."), gap=0.0, framing="chunked", heade
         asked = (x.request.json.get("stream_options") or {}).get("include_usage", False)
         listing = turns.stream(x.dialect, turn, model, asked)
         return events(listing, gap=gap, framing=framing, headers=headers, kind=kind)(x)
+
+    return answer
+
+
+def begun(request):
+    """The text that the provider is asked to go on with; absent: it is asked for an answer."""
+    last = request.json["messages"][-1]
+    if last["role"] != "assistant":
+        return None
+    content = last["content"]
+    return content if isinstance(content, str) else "".join(p["text"] for p in content)
+
+
+def counts(text, gap=0.006, pause=0.05):
+    """What is missing of the text, a little at a time: for providers that die in mid-answer, and for
+    those that go on with it. A look at the server is answered, too."""
+
+    def answer(x):
+        if x.request.method == "HEAD":
+            return x.head(404, (), 0, None)
+        said = begun(x.request) or ""
+        assert text.startswith(said), said
+        rest = turns.Turn(text=text[len(said) :], pieces=6)
+        if not x.request.streamed:
+            x.pause(pause)
+            return x.reply(200, turns.whole(x.dialect, rest, "up"))
+        x.head(200, (), "chunked", turns.stream_type(x.dialect))
+        for one in turns.stream(x.dialect, rest, "up"):
+            x.data(one)
+            x.pause(gap)
+        x.write(b"0\r\n\r\n")
 
     return answer
 

@@ -16,6 +16,8 @@ const SANITIZER =
   /(ERROR|WARNING): (Address|Leak|Thread)Sanitizer|runtime error:|CHECK failed|assertion/i;
 
 export const sleep = (ms) => new Promise((ok) => setTimeout(ok, ms));
+// As a limit beside something else: it keeps nobody waiting once that is there.
+const atMost = (ms) => new Promise((ok) => setTimeout(ok, ms).unref());
 
 // ---- packages
 
@@ -75,6 +77,8 @@ class Fakes {
       wait: call('wait'),
       waitClosed: call('wait_closed'),
       forget: call('forget'),
+      die: call('die'), // as a process that is killed
+      live: call('live'),
     };
   }
   stop() {
@@ -157,9 +161,9 @@ class Gateway {
   // SIGTERM (twice, so that nothing is waited for), status 0, no word of a sanitizer.
   async stop() {
     this.child.kill('SIGTERM');
-    await Promise.race([this.over, sleep(40)]);
+    await Promise.race([this.over, atMost(40)]);
     if (this.status === undefined) this.child.kill('SIGTERM');
-    await Promise.race([this.over, sleep(10e3)]);
+    await Promise.race([this.over, atMost(10e3)]);
     if (this.status === undefined) this.child.kill('SIGKILL');
     await this.over;
     fs.rmSync(this.dir, { recursive: true, force: true });
@@ -168,7 +172,8 @@ class Gateway {
   }
 }
 
-// A test's world: `up(dialect)` is a fake provider, `weir(...ups)` a gateway whose model `m` leads to the
+// A test's world: `up(dialect)` is a fake provider; `pool(ups, of the model, of each provider)` a gateway
+// whose model `m` has a target at each of them; `weir(...ups)` a gateway whose model `m` leads to the
 // first one and falls back on the others; strings among them are further lines of its configuration.
 export async function world(t) {
   const fakes = new Fakes();
@@ -179,6 +184,26 @@ export async function world(t) {
   });
   return {
     up: (dialect) => fakes.listen(dialect),
+    async pool(ups, model = '', provider = '') {
+      const rows = ups.map(
+        (u, i) =>
+          `  - { name: p${i}, dialect: ${u.dialect}, baseURL: "${u.base}", apiKey: provider-secret-${i}, models: [up]${provider && `, ${provider}`} }`,
+      );
+      const targets = ups.map((_, i) => `{ use: p${i}/up }`).join(', ');
+      const g = new Gateway();
+      gateways.push(g);
+      return g.start(
+        [
+          'listen: 127.0.0.1:@PORT@',
+          'workers: 1',
+          'providers:',
+          ...rows,
+          'models:',
+          `  - { name: m, targets: [ ${targets} ]${model && `, ${model}`} }`,
+          '',
+        ].join('\n'),
+      );
+    },
     async weir(...args) {
       const ups = args.filter((a) => typeof a !== 'string');
       const more = args.filter((a) => typeof a === 'string');

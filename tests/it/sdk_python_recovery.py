@@ -9,30 +9,12 @@ import time
 import pytest
 from gateway import begin_a_window, one_model
 from sdk_python import pytestmark as packages
-from test_rescue import begun
-from turns import Turn, stream, stream_type, whole
+from upstream import counts
 
 pytestmark = packages
 
 TEXT = "One two three four five six seven eight nine ten, and that is all of it."
 SECONDS, CALLERS = 14, 4
-
-
-def counts(x):
-    """What is missing of the text, in 0.1 s; a look at the server is answered, too."""
-    if x.request.method == "HEAD":
-        return x.head(404, (), 0, None)
-    said = begun(x.request) or ""
-    assert TEXT.startswith(said), said
-    rest = Turn(text=TEXT[len(said) :], pieces=6)
-    if not x.request.streamed:
-        x.pause(0.05)
-        return x.reply(200, whole(x.dialect, rest, "up"))
-    x.head(200, (), "chunked", stream_type(x.dialect))
-    for one in stream(x.dialect, rest, "up"):
-        x.data(one)
-        x.pause(0.006)
-    x.write(b"0\r\n\r\n")
 
 
 def ask_openai(port, streamed):
@@ -72,7 +54,7 @@ def ask_anthropic(port, streamed):
 
 @pytest.mark.parametrize("sdk", [ask_openai, ask_anthropic])
 def test_U14_U21_no_caller_sees_that_providers_die(weir, upstream, sdk):
-    ups = [upstream("anthropic", default=counts) for _ in range(3)]
+    ups = [upstream("anthropic", default=counts(TEXT)) for _ in range(3)]
     w = weir(one_model(*ups, options="rescue: true", of_provider="probe: 1s"))
     begin_a_window()
     over = time.monotonic() + SECONDS

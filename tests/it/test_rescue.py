@@ -14,7 +14,7 @@ import turns
 from fronts import ALL_FRONTS, CONVERSE, GEMINI, MESSAGES, RESPONSES, assert_stream_error
 from gateway import one_model
 from turns import Tool, Turn
-from upstream import RST, events, refuses, says
+from upstream import RST, begun, events, refuses, says
 
 A = Turn(text="This is a.")
 
@@ -35,15 +35,6 @@ def breaks_off(turn, after, end=RST):
         events(listing[:after], end=end, kind=turns.stream_type(x.dialect))(x)
 
     return answer
-
-
-def begun(request):
-    """The text that the provider is asked to go on with; absent: it is asked for an answer."""
-    last = request.json["messages"][-1]
-    if last["role"] != "assistant":
-        return None
-    content = last["content"]
-    return content if isinstance(content, str) else "".join(p["text"] for p in content)
 
 
 def breaks_behind(turn, what, skip=0, end=RST):
