@@ -505,6 +505,7 @@ void stream_batch(struct call *c); /* one read's bytes are all here: pass on wha
 void stream_keepalive(struct call *c);             /* from now on a silence is filled with pings */
 void stream_end(struct call *c);                   /* the provider's message is over */
 void stream_broken(struct call *c, enum err kind); /* … or was cut */
+void stream_last(struct call *c);                  /* the same, and with it the answer ends */
 bool stream_flush(struct call *c);  /* what is ready for the client goes; false: the call is over */
 bool stream_commit(struct call *c); /* false: the call is over */
 void stream_say_error(struct call *c, const struct fail *f); /* in the stream, and end it */

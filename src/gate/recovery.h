@@ -63,8 +63,8 @@ bool call_may_be_rescued(const struct call *c); /* the route wants it, and the a
 bool rescue_prepare(struct call *c);            /* of an answer that begins; false: no memory */
 void rescue_event(struct call *c, const struct ir_event *ev); /* what the client is to see of it */
 /* The answer broke behind the commit point, its record has ended. True: somebody goes on with it,
- * or the call is over. */
-bool rescue_try(struct call *c);
+ * or the call is over. `cut`: it broke off; else the provider said that it failed. */
+bool rescue_try(struct call *c, bool cut);
 void rescue_failed(struct call *c,
                    const struct attempt_failure *f); /* who was to go on could not */
 jtext rescue_text(const struct call *c); /* what it goes on with; absent where it is not on */

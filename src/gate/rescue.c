@@ -12,7 +12,8 @@
  *     second                      START  "ance is Paris."  STOP FINISH END
  *
  * Only where it can be done cleanly: the open block is text, or the last one was and has ended; no
- * call or other block was begun; one choice. Behind a text that has ended the second one begins a
+ * call or other block was begun; one choice. An answer that broke off behind its own last word is
+ * ended here, whatever is in it. Behind a text that has ended the second one begins a
  * block of its own: more text, a call, or none and the answer was whole. An answer that is nothing
  * but thoughts so far is not gone on with: they are signed by who thought them, and the next turn
  * would show one provider the signature of another, which refuses it. The stream is decoded and
@@ -46,6 +47,7 @@ struct rescue {
     bool open;       /* … is a text that is open */
     bool between;    /* … was a text, and has ended; nothing was begun since */
     bool barred;     /* there is more to the answer than text */
+    bool finished;   /* why it ends was said: all of it is there */
     unsigned times;  /* that others began to go on */
     unsigned paid;   /* attempts whose usage is in `usage` */
     struct usage usage;
@@ -119,7 +121,7 @@ static void note(struct rescue *r, const struct ir_event *ev)
             buf_add(&r->text, ev->delta.text);
         break;
     case IR_EV_FINISH:
-        r->barred = true;
+        r->barred = r->finished = true;
         break;
     case IR_EV_START:
     case IR_EV_USAGE:
@@ -396,11 +398,33 @@ static void pay(struct call *c)
     r->paid = c->attempts;
 }
 
-bool rescue_try(struct call *c)
+/* All of the answer came, and why it ended: what broke off is the stream's own end mark, and that
+ * we can write. Nobody is asked. */
+static bool end_whole(struct call *c)
+{
+    const struct fail why = c->fail;
+    c->failed = false;
+    if (c->rescue->finished) {
+        emit(c, &(struct ir_event){.type = IR_EV_END});
+    } else if (frame_pending(&c->frames) || !c->reader->end(c->decoder, call_tap(c))) {
+        c->failed = true;
+        c->fail = why;
+        return false;
+    }
+    attempt_record_of(c)->why = "the connection broke behind the answer's end";
+    stream_last(c);
+    return true;
+}
+
+bool rescue_try(struct call *c, bool cut)
 {
     struct rescue *r = c->rescue;
-    if (!r || r->barred || !(r->open || r->between) || !is_worth_it(c) ||
-        !rescue_trim(buf_str(&r->text)).n || !attempt_may_follow(c))
+    if (!r || !is_worth_it(c))
+        return false;
+    if (cut && end_whole(c))
+        return true;
+    if (r->barred || !(r->open || r->between) || !rescue_trim(buf_str(&r->text)).n ||
+        !attempt_may_follow(c))
         return false;
     if (!stream_flush(c))
         return true;

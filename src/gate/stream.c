@@ -138,9 +138,15 @@ bool stream_flush(struct call *c)
     return give(c, false);
 }
 
+void stream_last(struct call *c)
+{
+    c->batch = false;
+    give(c, true);
+}
+
 /* Before the commit point: somebody else may try. After it: so they may where the answer can be
  * gone on with (rescue.c); else say so in the stream, and end it. */
-static void stream_fail(struct call *c)
+static void stream_fail(struct call *c, bool cut)
 {
     struct gate *g = c->gate;
     if (c->on_wire)
@@ -155,7 +161,7 @@ static void stream_fail(struct call *c)
         return;
     }
     attempt_broke(c); /* a cut stream counts against the target */
-    if (rescue_try(c))
+    if (rescue_try(c, cut))
         return;
     fail_for_client(&c->fail);
     flush_run(c);
@@ -280,7 +286,7 @@ static void keep_back(struct call *c)
     hold(c);
     if (c->held.failed && !c->committed) {
         set_fail(c, ERR_UPSTREAM, STR("The provider sends everything but an answer."));
-        stream_fail(c);
+        stream_fail(c, false);
         return;
     }
     if (c->held.failed && !give(c, false)) /* too much to wait with */
@@ -311,7 +317,7 @@ void stream_bytes(struct call *c, const char *p, size_t n)
     if (c->gate->out.failed)
         set_fail(c, ERR_OVERLOADED, STR("Out of memory."));
     if (c->failed)
-        stream_fail(c);
+        stream_fail(c, false);
 }
 
 /* A client that takes less than the provider gives: the provider waits (D5), on_drain resumes. */
@@ -384,7 +390,7 @@ void stream_end(struct call *c)
     begin_batch(c);
     take_rest(c);
     if (c->failed) {
-        stream_fail(c);
+        stream_fail(c, false);
         return;
     }
     /* Half an event at the end: cut, and `end` must not write a proper end for it. */
@@ -419,9 +425,10 @@ void stream_broken(struct call *c, enum err kind)
         stream_end(c);
         return;
     }
+    const bool cut = !c->failed;
     begin_batch(c);
     set_fail(c, kind,
              kind == ERR_TIMEOUT ? STR("The provider stopped in the middle of its answer.")
                                  : STR("The provider's answer was cut off."));
-    stream_fail(c);
+    stream_fail(c, cut);
 }

@@ -120,6 +120,24 @@ def test_U21_a_broken_answer_is_gone_on_with(weir, upstream, front, back, after)
         assert b.requests[0].json["messages"][-1]["prefix"] is True
 
 
+@pytest.mark.parametrize("back, mark", [("anthropic", "message_delta"), ("openai", "finish_reason\":\"")])
+@pytest.mark.parametrize("turn", [WHOLE, Turn(text="Look.", tools=(Tool("call_1", "f", {"x": 1}),))])
+def test_U22_an_answer_that_lacks_its_end_mark_only(weir, upstream, front, back, mark, turn):
+    """All of it came, and why it ended: the client gets the end, and nobody else is asked. A call
+    in it is no hindrance."""
+    a = upstream(back, default=breaks_behind(turn, mark))
+    b = upstream(back, default=goes_on(WHOLE))
+    w = weir(one_model(a, b, strategy="priority", options="rescue: true"))
+    r = front.ask(w.port, stream=True, tools=["f"])
+    got = front.read(r)
+    assert r.status == 200 and r.complete and got.ended and not got.error, r
+    assert got.text == turn.text and len(got.tools) == len(turn.tools)
+    assert got.finish == ("tool_calls" if turn.tools else "stop"), got.finish
+    assert b.hits == 0
+    log = w.access(r.get("x-weir-request-id"))
+    assert "error" not in log and log["attempts"][0]["error"] == "upstream"
+
+
 def test_U21_rescue_crosses_languages(weir, upstream, front):
     """An OpenAI-format provider dies, Anthropic's goes on; and the client's own begun answer stays
     the beginning of what is gone on with."""
