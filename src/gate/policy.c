@@ -41,7 +41,11 @@ static enum rc read_headers(struct call *c, struct fail *f)
     bool took;
     for (unsigned i = 0; i < h->nheaders; i++) {
         const struct h1_header *it = &h->headers[i];
-        if (it->id != H1_OTHER || !policy_is_header(it->name))
+        if (it->id != H1_OTHER || !str_has_prefix_nocase(it->name, STR(POLICY_HEADER)))
+            continue;
+        if (!policy_may_stand(it->name, &c->req->arena, f))
+            return RC_SYNTAX;
+        if (!policy_is_header(it->name))
             continue;
         if (!policy_of(c))
             return RC_NOMEM;

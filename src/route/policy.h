@@ -51,6 +51,11 @@ struct route_policy {
 
 /* Is it one of a policy's headers? Others begin like these, and are no policy. */
 bool policy_is_header(str name);
+str policy_word(size_t i); /* the object's members in turn, and those of headers; absent: no more */
+/* Begins like one of weir's headers and is none: false, and what to say of it. Those that are read
+ * elsewhere (x-weir-tags, x-weir-session) may stand, and so may most that weir answers with, for
+ * some clients send back what they got. */
+bool policy_may_stand(str name, struct arena *a, struct fail *f);
 /* One header of the caller's; names that are none of ours are left alone. *ret_took: it was one. */
 enum rc policy_header(struct route_policy *p, str name, str value, struct arena *a, bool *ret_took,
                       struct fail *f) MUST_CHECK;

@@ -229,6 +229,11 @@ bool policy_is_header(str name)
     return false;
 }
 
+str policy_word(size_t i)
+{
+    return i < ARRAY_LEN(rows) ? rows[i].name : STR_NONE;
+}
+
 enum rc policy_header(struct route_policy *p, str name, str value, struct arena *a, bool *ret_took,
                       struct fail *f)
 {

@@ -70,6 +70,16 @@ def test_wrong_values_are_refused_in_the_callers_words(weir, upstream, any_front
     assert a.hits + b.hits == 0
 
 
+def test_a_misspelt_header_is_no_header(weir, upstream, any_front):
+    """Nothing is sent to anybody, and the right name is told."""
+    up = upstream()
+    w = weir(up)
+    r = asks(any_front, w, headers=[("X-Weir-Ignroe", "a")])
+    assert r.status == 400 and b"Did you mean x-weir-ignore?" in r.body and up.hits == 0
+    r = asks(any_front, w, headers=[("x-weir-request-id", "1"), ("x-weirdo", "1")])
+    assert r.status == 200
+
+
 def test_nobody_is_left(weir, upstream, any_front):
     a, b = upstream(default=says(A)), upstream(default=says(B))
     w = weir(pair(a, b))

@@ -323,6 +323,40 @@ static void test_cut(void **unused)
     }
 }
 
+static void test_slips_of_headers(void **unused)
+{
+    static const struct {
+        const char *name, *said; /* NULL: it may stand */
+    } rows[] = {
+        {"x-weir-order", NULL},
+        {"X-Weir-Max-Price", NULL},
+        {"x-weir-tags", NULL},
+        {"x-weir-session", NULL},
+        {"X-WEIR-REQUEST-ID", NULL},
+        {"x-weirdo", NULL},
+        {"x-weird-order", NULL},
+        {"content-type", NULL},
+        {"x-weir-ordr", "Did you mean x-weir-order?"},
+        {"x-weir-ignroe", "Did you mean x-weir-ignore?"},
+        {"x-weir-max-prices", "Did you mean x-weir-max-price?"},
+        {"x-weir-tag", "Did you mean x-weir-tags?"},
+        {"X-Weir-Allow-Fallback", "Did you mean x-weir-allow-fallbacks?"},
+        {"x-weir-", "names with x-weir- are its own; remove it"},
+        {"x-weir-something-else", "remove it. It knows x-weir-order"},
+        {"x-weir-provider", "send x-weir-only or x-weir-order."},
+        {"x-weir-Model", "the model is chosen by the request itself."},
+    };
+    (void)unused;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        fail = (struct fail){0};
+        const bool may = policy_may_stand(str_c(rows[i].name), &arena, &fail);
+        assert_int_equal(may, rows[i].said == NULL);
+        if (!may && str_find(fail.message, str_c(rows[i].said)) == SIZE_MAX)
+            fail_msg("%s: " STR_FMT, rows[i].name, STR_ARG(fail.message));
+        assert_true(may || fail.kind == ERR_BAD_REQUEST);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -333,6 +367,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_plans, setup, teardown),
         cmocka_unit_test_setup_teardown(test_time_to_the_first_token, setup, teardown),
         cmocka_unit_test_setup_teardown(test_panic_keeps_out, setup, teardown),
+        cmocka_unit_test(test_slips_of_headers),
         cmocka_unit_test_setup_teardown(test_cut, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
