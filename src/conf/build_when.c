@@ -21,6 +21,7 @@
 #include "base/num.h"
 #include "conf/build_int.h"
 #include "conf/nearest.h"
+#include "conf/zone.h"
 
 #define MINUTES_A_DAY 1440
 #define ALL_DAYS      0x7f
@@ -212,13 +213,32 @@ static enum rc read_days(struct reading_when *x, const struct conf_node *n, stru
     return RC_OK;
 }
 
+/* "+02:00", or the name of a place. */
+static enum rc read_zone(struct reading_when *x, const struct conf_node *n, struct conf_hours *h)
+{
+    if (n->kind != CONF_SCALAR)
+        return wants(x, n, "UTC, a distance from it (\"+02:00\"), or a name: Europe/Berlin");
+    if (parse_zone(n->text, &h->utc_offset))
+        return RC_OK;
+    struct conf_zone *zone = arena_new(x->b->arena, struct conf_zone);
+    const enum rc rc = zone ? conf_zone_load(x->b->arena, str_trim(n->text), zone) : RC_NOMEM;
+    if (rc == RC_SYNTAX)
+        BUILD_FAULT(
+            x->b, place_of(n, NULL),
+            "there is no time zone '" STR_FMT "' on this machine; write UTC, a distance "
+            "from it (\"+02:00\"), or a name under /usr/share/zoneinfo (the package tzdata)",
+            STR_ARG(conf_brief(n->text)));
+    h->zone = rc == RC_OK ? zone : NULL;
+    return rc == RC_SYNTAX ? RC_OK : rc;
+}
+
 static enum rc read_time(struct reading_when *x, const struct conf_node *n, struct conf_cond *ret)
 {
     struct conf_hours *h = &ret->hours;
     *h = (struct conf_hours){.to = MINUTES_A_DAY, .days = ALL_DAYS};
     if (n->kind != CONF_MAP)
         return wants(x, n,
-                     "a map: hours: \"09:00-18:00\", weekdays: mon-fri, timezone: \"+02:00\"");
+                     "a map: hours: \"09:00-18:00\", weekdays: mon-fri, timezone: Europe/Berlin");
     for (const struct conf_node *it = n->child; it; it = it->next) {
         if (str_eq(it->key, STR("weekdays")))
             TRY(read_days(x, it, h));
@@ -226,8 +246,7 @@ static enum rc read_time(struct reading_when *x, const struct conf_node *n, stru
             if (it->kind != CONF_SCALAR || !parse_hours(it->text, h))
                 TRY(wants(x, it, "hours of the day: \"09:00-18:00\", or \"22:00-06:00\""));
         } else if (str_eq(it->key, STR("timezone"))) {
-            if (it->kind != CONF_SCALAR || !parse_zone(it->text, &h->utc_offset))
-                TRY(wants(x, it, "UTC, or a distance from it: \"+02:00\""));
+            TRY(read_zone(x, it, h));
         } else {
             BUILD_FAULT(x->b, place_of(it, NULL),
                         "'" STR_FMT "' is nothing of a time; hours, weekdays and timezone are",

@@ -23,6 +23,7 @@
 #include "conf/transform.h"
 
 struct conf_route;
+struct conf_zone;
 
 /* What `sticky` and the like hold to one target. */
 enum conf_sticky_by {
@@ -84,11 +85,12 @@ enum conf_cond_kind {
 #define CONF_TRAIT_STRUCTURED 64u
 #define CONF_TRAIT_STREAM     128u
 
-/* Some hours of some days, at a fixed distance from UTC. */
+/* Some hours of some days, where clocks go as somewhere. */
 struct conf_hours {
     uint16_t from, to;  /* minutes of the day; `to` may be the smaller one: past midnight */
     uint8_t days;       /* bits, Monday's is the lowest; of the day on which the hours begin */
-    int16_t utc_offset; /* minutes east of it */
+    int16_t utc_offset; /* minutes east of it … */
+    const struct conf_zone *zone; /* … or as there, with its summer time; usually NULL */
 };
 
 struct conf_cond {

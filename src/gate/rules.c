@@ -118,6 +118,15 @@ static struct rule_dice *dice_of(struct call *c)
     return copies;
 }
 
+/* … and with dice of its own: the next real call must not fall otherwise for it. */
+static struct rand *rand_of(struct call *c)
+{
+    struct rand *copy = c->shadow ? arena_new(&c->req->arena, struct rand) : NULL;
+    if (copy)
+        *copy = c->gate->rand;
+    return copy ? copy : &c->gate->rand;
+}
+
 static void view_of(struct call *c, struct rule_view *v)
 {
     const unsigned needs = c->gen->snap->routing.needs;
@@ -137,7 +146,7 @@ static void view_of(struct call *c, struct rule_view *v)
         .unix_ms = loop_unix_ms(c->gate->loop),
         .dice = dice_of(c),
         .share = share_of,
-        .rand = &c->gate->rand,
+        .rand = rand_of(c),
     };
 }
 

@@ -2,9 +2,9 @@
 /*
  * policy_slip - headers that begin like weir's and are none of them.
  *
- * A caller who writes x-weir-ignroe wants a provider left out; whoever serves the call as if nothing
- * had been said sends his prompt where it was not to go. So such a name is refused, with the
- * nearest right one. See policy.h.
+ * A caller who writes x-weir-ignroe wants a provider left out; whoever serves the call as if
+ * nothing had been said sends his prompt where it was not to go. So such a name is refused, with
+ * the nearest right one. See policy.h.
  */
 #include "conf/nearest.h"
 #include "route/policy.h"
@@ -71,16 +71,16 @@ bool policy_may_stand(str name, struct arena *a, struct fail *f)
     }
     const str near = nearest_header(a, name);
     const str text =
-        near.p ? arena_strf(a,
-                            "weir has no header " STR_FMT ". Did you mean " POLICY_HEADER STR_FMT
-                            "?",
-                            STR_ARG(shown), STR_ARG(near))
-               : arena_strf(a,
-                            "weir has no header " STR_FMT ", and names with " POLICY_HEADER
-                            " are its own; remove it. It knows x-weir-order, -only, -ignore, "
-                            "-sort, -max-price, -max-ttft, -allow-fallbacks, "
-                            "-require-parameters, -fallback, -tags and -session.",
-                            STR_ARG(shown));
+        near.p
+            ? arena_strf(a,
+                         "weir has no header " STR_FMT ". Did you mean " POLICY_HEADER STR_FMT "?",
+                         STR_ARG(shown), STR_ARG(near))
+            : arena_strf(a,
+                         "weir has no header " STR_FMT ", and names with " POLICY_HEADER
+                         " are its own; remove it. It knows x-weir-order, -only, -ignore, "
+                         "-sort, -max-price, -max-ttft, -allow-fallbacks, "
+                         "-require-parameters, -fallback, -tags and -session.",
+                         STR_ARG(shown));
     (void)fail_set(f, ERR_BAD_REQUEST, text, shown, STR("unknown_header"));
     return false;
 }

@@ -3,10 +3,10 @@
 #include "route/rule.h"
 
 #include "base/check.h"
+#include "conf/zone.h"
 
-#define DAY_MS      UINT64_C(86400000)
-#define MINUTE_MS   60000
-#define DAY_MINUTES 1440
+#define DAY_MS    UINT64_C(86400000)
+#define MINUTE_MS 60000
 
 /* The how-manieth throw of a round to a side, each once: all steps can be undone, as a product with
  * an odd number can modulo a power of two, and a number with its own higher bits put over it. The
@@ -61,7 +61,10 @@ static bool is_within(const struct rule_view *v, const struct conf_cond *c)
 /* Hours past midnight belong to the day on which they began. */
 static bool is_time(const struct conf_hours *h, uint64_t unix_ms)
 {
-    const uint64_t local = unix_ms + (uint64_t)((h->utc_offset + DAY_MINUTES) * MINUTE_MS);
+    const int64_t east = h->zone
+                             ? conf_zone_offset(h->zone, (int64_t)(unix_ms / 1000)) * INT64_C(1000)
+                             : h->utc_offset * INT64_C(60000);
+    const uint64_t local = unix_ms + DAY_MS + (uint64_t)east;
     const unsigned minute = (unsigned)(local % DAY_MS / MINUTE_MS);
     unsigned day = (unsigned)((local / DAY_MS - 1 + 3) % 7); /* 1970 began on a Thursday */
     if (h->from < h->to)

@@ -3,6 +3,7 @@
 #include "../unit.h"
 
 #include <stdio.h>
+#include <unistd.h>
 
 #include "conf/load.h"
 #include "route/rule.h"
@@ -206,6 +207,25 @@ static void test_time(void **unused)
     }
 }
 
+/* Where the machine knows the zone: nine o'clock is another hour of UTC in summer. */
+static void test_time_of_a_place(void **unused)
+{
+    (void)unused;
+    const uint64_t summer = MONDAY - 126 * DAY; /* 2026-07-20, a Monday too */
+    if (access("/usr/share/zoneinfo/Europe/Berlin", R_OK) != 0)
+        skip();
+    load(
+        "    - { when: { time: { hours: '09:00-10:00', weekdays: mon, timezone: Europe/Berlin } }, "
+        "use: n }\n");
+    for (unsigned hour = 0; hour < 24; hour++) {
+        view.unix_ms = MONDAY + hour * HOUR;
+        assert_int_equal(strcmp(apply(), "n") == 0, hour == 8);
+        view.unix_ms = summer + hour * HOUR;
+        assert_int_equal(strcmp(apply(), "n") == 0, hour == 7);
+    }
+    unload();
+}
+
 static void test_first_match(void **unused)
 {
     (void)unused;
@@ -352,6 +372,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_conditions),
         cmocka_unit_test(test_time),
+        cmocka_unit_test(test_time_of_a_place),
         cmocka_unit_test(test_first_match),
         cmocka_unit_test(test_deny),
         cmocka_unit_test(test_split_is_exact),
