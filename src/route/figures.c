@@ -7,7 +7,7 @@
 #include "base/check.h"
 
 #define MANY_FAILED 0.05 /* of the attempts: that is trouble */
-#define MUCH_SLOWER 2    /* times what is usual: so is that */
+#define MUCH_SLOWER 1.5  /* times what is usual: so is that */
 #define REMEMBERED  0.1  /* samples that all that was known weighs, beside the news */
 
 _Static_assert(FAULT_COUNT <= FIGURES_FAULTS, "a place for each class");
@@ -67,7 +67,7 @@ void figures_begin(struct figures *f, msec now)
     f->begun = now;
     f->in_flight++;
     f->waiting++;
-    recovery_begin(&f->recovery);
+    recovery_begin(&f->recovery, now);
     f->waiting_since += now;
 }
 

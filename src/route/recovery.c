@@ -10,13 +10,16 @@
 #define SPREAD 0.5  /* sigma of the logarithm of times to the first token */
 #define HINT   0.5  /* of evidence that is worth another call soon: two in a row at 30 % errors */
 
-/* How much an answer speaks for a recovery; 0: it does not. */
+/* How much an answer speaks for a recovery; negative: it speaks against one. */
 static double evidence_of(const struct recovery_known *k, double ms)
 {
+    const bool faster = k->first_ms > ms * RECOVERY_FASTER;
     double sum = 0;
+    if (k->error_rate <= RECOVERY_FAILS && !faster)
+        return -1;
     if (k->error_rate > RECOVERY_FAILS)
         sum += log((1 - WELL) / (1 - fmin(k->error_rate, 1 - WELL)));
-    if (k->in_doubt && k->first_ms > ms * RECOVERY_FASTER) {
+    if (faster && k->in_doubt) {
         const double x = log(k->first_ms / (ms < 1 ? 1 : ms));
         sum += x * x / (2 * SPREAD * SPREAD);
     }
@@ -50,18 +53,16 @@ bool recovery_answer(struct recovery *r, const struct recovery_known *k, double 
     const double more = evidence_of(k, ms);
     ASSERT(!recovery_is_old(r, began));
     confirm(r);
-    if (more <= 0) {
+    if (more < 0) {
         r->evidence = 0;
         return false;
     }
-    if (r->evidence <= 0 || began < r->streak)
-        r->streak = began;
     r->evidence += more;
     if (r->evidence < RECOVERY_ENOUGH) {
         r->wanted = r->wanted < 1 && r->evidence > HINT ? 1 : r->wanted;
         return false;
     }
-    begin_anew(r, r->streak, now, waiting, waiting_since);
+    begin_anew(r, began, now, waiting, waiting_since);
     return true;
 }
 
@@ -85,9 +86,9 @@ double recovery_trial(const struct recovery *r, msec now)
 
 void recovery_waited(struct recovery *r, msec began)
 {
-    if (began >= r->heard || !r->old_waiting)
+    if (began > r->heard || !r->heard)
         return;
-    CHECK(r->old_since >= began);
+    CHECK(r->old_waiting > 0 && r->old_since >= began);
     r->old_waiting--;
     r->old_since -= began;
 }

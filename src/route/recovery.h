@@ -11,12 +11,11 @@
  *     an answer, of a target that fails with the share e        ln((1 - WELL) / (1 - e))
  *     … that came x times faster than it is known to            ln(x)^2 / (2 * SPREAD^2)
  *
- * RECOVERY_ENOUGH of it is news, and what was known before is forgotten. That is one answer where
- * nine in ten failed or which came ten times faster, and nine in a row where three in ten failed,
- * thirty where one did.
+ * RECOVERY_ENOUGH of it is news, and what was known before is forgotten. That is one answer that
+ * came ten times faster, two where nine in ten failed, and twelve in a row where three in ten did.
  *
  * Two things then happen, both because the next seconds decide how soon its callers have it back:
- *   What began before the first of the good ones says nothing of now, whenever it ends. An answer
+ *   What began before the answer that was news says nothing of now, whenever it ends. An answer
  *   that took ten seconds in the bad time would otherwise come in as the freshest sample of all.
  *   It is on trial. It gets calls at once to confirm the news, two for each good answer (`wanted`),
  *   as in TCP's slow start, and beyond those a share that grows with its answers: a few of them say
@@ -35,7 +34,7 @@
 
 #include "base/time.h"
 
-#define RECOVERY_ENOUGH   3.0   /* nats: it is twenty times likelier to be well */
+#define RECOVERY_ENOUGH   4.0   /* nats: it is fifty times likelier to be well */
 #define RECOVERY_FAILS    0.03  /* share of failed attempts from which on an answer is evidence */
 #define RECOVERY_FASTER   1.5   /* how much faster an answer must come to be some */
 #define RECOVERY_WANTED   8     /* calls that it should get soon, at most … */
@@ -44,7 +43,6 @@
 
 struct recovery {
     double evidence;
-    msec streak;          /* when the first attempt was sent of those that it stands on */
     msec since;           /* attempts sent before that are of another time; 0: there was no news */
     msec heard;           /* when the news came … */
     uint32_t old_waiting; /* … and who was waiting for an answer then, and still is … */
@@ -68,11 +66,16 @@ static inline bool recovery_is_old(const struct recovery *r, msec began)
     return began < r->since;
 }
 
-/* An attempt is sent. */
-static inline void recovery_begin(struct recovery *r)
+/* An attempt is sent. In the millisecond of the news it is of the old time still, for nothing tells
+ * it from those that were sent before. */
+static inline void recovery_begin(struct recovery *r, msec now)
 {
     if (r->wanted)
         r->wanted--;
+    if (now == r->heard && r->heard) {
+        r->old_waiting++;
+        r->old_since += now;
+    }
 }
 
 /* The answer to an attempt of this time began after `ms`. True: that is news, and what was known is

@@ -9,7 +9,9 @@
 #define ERROR_PRICE     10.0  /* one attempt in ten failing is as bad as taking twice the time */
 #define SHARPNESS       150.0 /* a score that is worse by 1/150 gets 1/e of the calls */
 #define NOISE           0.5   /* of the time that one call took, relative: of n of them 1/sqrt(n) */
+#define SURE            0.18  /* 1/sqrt of as many samples as are kept, and one */
 #define UNKNOWN_AT_ONCE 4     /* calls to a target that has not answered any yet; the others wait */
+#define LOOKS_AT_ONCE   16    /* at a target in trouble: where those hang, more would hang too */
 #define AS_GOOD         0.01  /* a score worse by so little is no worse */
 #define BUSY_BOUND \
     0.25 /* above the average load: sticky's and cache_aware's bound (Mirrokni 2016) */
@@ -149,6 +151,14 @@ static double sure_errors(const struct reading *r)
     return sure > 0 ? sure : 0;
 }
 
+/* Who is the best by a few answers, as one that has just come back, is so only as far as these are
+ * sure: else all calls go to it until it has more of them. 1 with as many samples as are kept. */
+static double doubt(const struct reading *r)
+{
+    const double more = r->n < FIGURES_SAMPLES - 3 ? 1 / sqrt(r->n + 1) - SURE : 0;
+    return 1 + NOISE * more;
+}
+
 static struct best best_of(const struct choice *x, const struct contender *c, uint32_t n)
 {
     struct best b = {-1, -1, -1};
@@ -158,7 +168,7 @@ static struct best best_of(const struct choice *x, const struct contender *c, ui
     for (uint32_t i = 0; i < n; i++) {
         if (c[i].trial > 0 && others) /* a few lucky answers must not make the others look bad */
             continue;
-        b.ms = lower(b.ms, call_ms(x, &c[i]));
+        b.ms = lower(b.ms, call_ms(x, &c[i]) * doubt(&c[i].seen));
         b.error_rate = lower(b.error_rate, sure_errors(&c[i].seen));
         b.usd = lower(b.usd, c[i].usd);
     }
@@ -382,7 +392,7 @@ static uint32_t worth_a_look(struct looks *l, const struct contender *c, uint32_
     if (!look && l->calls % CONFIRM_EVERY)
         return 0;
     for (uint32_t i = 1; i < n; i++) {
-        if (!c[i].target->weight)
+        if (!c[i].target->weight || (c[i].seen.troubled && c[i].in_flight >= LOOKS_AT_ONCE))
             continue;
         const double times = dearness(&c[i], &c[0]);
         if (c[i].news && l->calls % (uint32_t)(CONFIRM_EVERY * times) == 0)

@@ -126,7 +126,7 @@ static void test_recovery_is_news(void **unused)
     assert_false(f.recovery.since);
 }
 
-/* Of a target that fails three times in ten, seven answers are good: one of them is no news, nine
+/* Of a target that fails three times in ten, seven answers are good: one of them is no news, many
  * in a row are, and a failure among them begins anew. */
 static void test_a_brownout_is_not_over_at_once(void **unused)
 {
@@ -141,7 +141,7 @@ static void test_a_brownout_is_not_over_at_once(void **unused)
     for (unsigned i = 0; i < 5; i++, now += 1000)
         serve(&f, now, 400, 0, 1);
     assert_false(f.recovery.since);
-    for (unsigned i = 0; i < 12; i++, now += 1000)
+    for (unsigned i = 0; i < 25; i++, now += 1000)
         serve(&f, now, 400, 0, 1);
     assert_true(f.recovery.since);
     assert_true(figures_read(&f, now).error_rate < 0.01);

@@ -28,9 +28,13 @@ static const enum conf_strategy strategies[WHO] = {
     CONF_STRATEGY_ROUND_ROBIN, CONF_STRATEGY_RANDOM,   CONF_STRATEGY_LOWEST_LATENCY,
     CONF_STRATEGY_CACHE_AWARE, CONF_STRATEGY_BALANCED, CONF_STRATEGY_PRIORITY};
 
+/* What is promised holds for other dice as well; the table is of the scenario's own. */
+#define SEEDS 3
+static const bool with_all_seeds[WHO] = {[ROUND_ROBIN] = true, [BALANCED] = true, [ORACLE] = true};
+
 struct lived {
     struct sim_scenario scenario;
-    struct sim_result of[WHO];
+    struct sim_result of[WHO], again[SEEDS - 1][WHO];
 };
 
 static struct snapshot *snap;
@@ -38,17 +42,35 @@ static struct lived *lives;
 static size_t nlives;
 static struct arena arena;
 
+static void live_once(const struct sim_scenario *s, int who, struct sim_result *ret)
+{
+    const struct sim_setup setup = {.snap = snap,
+                                    .scenario = s,
+                                    .force = who != ORACLE,
+                                    .strategy = strategies[who],
+                                    .oracle = who == ORACLE,
+                                    .usd = usd_of};
+    assert_int_equal(sim_run(&setup, ret), RC_OK);
+    assert_int_equal(ret->calls, ret->served + ret->failed);
+}
+
 static void live(struct lived *l)
 {
+    struct sim_scenario other = l->scenario;
     for (int i = 0; i < WHO; i++) {
-        const struct sim_setup setup = {.snap = snap,
-                                        .scenario = &l->scenario,
-                                        .force = i != ORACLE,
-                                        .strategy = strategies[i],
-                                        .oracle = i == ORACLE,
-                                        .usd = usd_of};
-        assert_int_equal(sim_run(&setup, &l->of[i]), RC_OK);
+        live_once(&l->scenario, i, &l->of[i]);
+        for (unsigned k = 0; k + 1 < SEEDS && with_all_seeds[i]; k++) {
+            other.seed = l->scenario.seed + 1 + k;
+            live_once(&other, i, &l->again[k][i]);
+        }
     }
+}
+
+/* Of the first dice (0) or others. */
+static const struct sim_result *lived_as(const struct lived *l, int who, unsigned seed)
+{
+    assert_true(seed < SEEDS && (seed == 0 || with_all_seeds[who]));
+    return seed ? &l->again[seed - 1][who] : &l->of[who];
 }
 
 static int setup_all(void **unused)
@@ -75,8 +97,11 @@ static int teardown_all(void **unused)
 {
     (void)unused;
     for (size_t i = 0; i < nlives; i++)
-        for (int k = 0; k < WHO; k++)
+        for (int k = 0; k < WHO; k++) {
             sim_result_fini(&lives[i].of[k]);
+            for (unsigned seed = 1; seed < SEEDS; seed++)
+                sim_result_fini(&lives[i].again[seed - 1][k]);
+        }
     free(lives);
     snapshot_unref(snap);
     arena_fini(&arena);
@@ -103,12 +128,17 @@ static void test_balanced_is_near_the_oracle(void **unused)
 {
     (void)unused;
     for (size_t i = 0; i < nlives; i++) {
-        const struct sim_result *b = &lives[i].of[BALANCED], *o = &lives[i].of[ORACLE];
-        print_message("# " STR_FMT ": %.3f of the oracle's time, %.3f of its cost\n",
-                      STR_ARG(lives[i].scenario.name), b->warm.p95 / o->warm.p95,
-                      usd_a_call(b) / usd_a_call(o));
-        assert_true(b->warm.p95 <= 1.1 * o->warm.p95);
-        assert_true(usd_a_call(b) <= 1.1 * usd_a_call(o));
+        for (unsigned seed = 0; seed < SEEDS; seed++) {
+            const struct sim_result *b = lived_as(&lives[i], BALANCED, seed),
+                                    *o = lived_as(&lives[i], ORACLE, seed);
+            const double time = b->warm.p95 / o->warm.p95, cost = usd_a_call(b) / usd_a_call(o);
+            if (seed == 0)
+                print_message("# " STR_FMT ": %.3f of the oracle's time, %.3f of its cost\n",
+                              STR_ARG(lives[i].scenario.name), time, cost);
+            assert_true(time <= 1.1 && cost <= 1.1);
+            /* A measure that is beaten is none. */
+            assert_true(time >= 0.95 && cost >= 0.95);
+        }
     }
 }
 
@@ -116,11 +146,68 @@ static void test_balanced_is_near_the_oracle(void **unused)
 static void test_balanced_serves(void **unused)
 {
     (void)unused;
-    for (size_t i = 0; i < nlives; i++) {
-        const struct sim_result *b = &lives[i].of[BALANCED];
-        assert_true(b->served * 1000 >= b->calls * 999);
-    }
+    for (size_t i = 0; i < nlives; i++)
+        for (unsigned seed = 0; seed < SEEDS; seed++) {
+            const struct sim_result *b = lived_as(&lives[i], BALANCED, seed);
+            assert_true(b->served * 1000 >= b->calls * 999);
+        }
 }
+
+/* A scenario that all come through alike shows nothing: by what it is that whoever does not look
+ * loses, and how much. */
+static double time_of(const struct sim_result *r)
+{
+    return r->warm.p95;
+}
+
+static double waste_of(const struct sim_result *r)
+{
+    return (double)r->wasted / (double)r->attempts;
+}
+
+static double loss_of(const struct sim_result *r)
+{
+    return (double)(r->calls - r->served + 1) / (double)r->calls;
+}
+
+static void test_round_robin_loses(void **unused)
+{
+    (void)unused;
+    static const struct {
+        const char *scenario;
+        double (*by)(const struct sim_result *r);
+        double times;
+    } rows[] = {
+        {"steady", time_of, 3},
+        {"slow-provider", time_of, 3},
+        {"error-burst", waste_of, 1.5},
+        {"brownout", waste_of, 3},
+        {"fast-with-errors", waste_of, 3},
+        {"rate-limit-storm", time_of, 1.5},
+        {"rate-limit-storm", usd_a_call, 1.1},
+        {"regional-outage", loss_of, 100},
+        {"regional-outage", time_of, 10},
+        {"price-change", usd_a_call, 1.5},
+        {"flash-crowd", time_of, 2},
+        {"cache-heavy", usd_a_call, 1.3},
+    };
+    for (size_t i = 0; i < nlives; i++) {
+        bool judged = false;
+        for (size_t k = 0; k < ARRAY_LEN(rows); k++)
+            judged |= &lives[i] == named(rows[k].scenario);
+        assert_true(judged);
+    }
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+        for (unsigned seed = 0; seed < SEEDS; seed++) {
+            const struct lived *l = named(rows[i].scenario);
+            const double b = rows[i].by(lived_as(l, BALANCED, seed)),
+                         r = rows[i].by(lived_as(l, ROUND_ROBIN, seed));
+            if (r < rows[i].times * b)
+                fail_msg("%s %u: round_robin has %g, balanced %g", rows[i].scenario, seed, r, b);
+        }
+}
+
+/* ---- there and back again */
 
 static double share_of(const struct sim_result *r, uint32_t part, msec from, msec until)
 {
@@ -130,36 +217,95 @@ static double share_of(const struct sim_result *r, uint32_t part, msec from, mse
     return all ? (double)sim_attempts(r, part, from, until) / (double)all : 0;
 }
 
-/* The slow one is left, and has its callers back soon: of the four it is due a quarter. */
+/* Who is ill is left, and has its callers back soon. The oldest look that is still on its way when
+ * the trouble ends is 0.8 s old; half a second later the next one has answered well. From there on:
+ * half of its fair share within two seconds, all of it within ten. */
 static void test_recovery_is_seen(void **unused)
 {
     (void)unused;
-    const struct sim_result *b = &named("slow-provider")->of[BALANCED];
-    assert_true(share_of(b, 0, 70 * SECOND, 120 * SECOND) < 0.04);
-    /* A look is due each 0.8 s, and half a second later it has answered. */
-    assert_true(share_of(b, 0, 120 * SECOND, 122 * SECOND) >= 0.25 / 2);
-    assert_true(share_of(b, 0, 122 * SECOND, 130 * SECOND) >= 0.25 * 0.7);
-    assert_true(share_of(b, 0, 130 * SECOND, 180 * SECOND) >= 0.25 * 0.9);
-    b = &named("brownout")->of[BALANCED];
-    assert_true(share_of(b, 1, 70 * SECOND, 120 * SECOND) < 0.06);
-    assert_true(share_of(b, 1, 124 * SECOND, 180 * SECOND) >= 0.25 * 0.9);
-    b = &named("fast-with-errors")->of[BALANCED];
-    assert_true(share_of(b, 2, 65 * SECOND, 120 * SECOND) < 0.04);
-    b = &named("price-change")->of[BALANCED];
-    assert_true(share_of(b, 3, 65 * SECOND, 180 * SECOND) > 0.8);
+    for (unsigned seed = 0; seed < SEEDS; seed++) {
+        const struct sim_result *b = lived_as(named("slow-provider"), BALANCED, seed);
+        assert_true(share_of(b, 0, 70 * SECOND, 120 * SECOND) < 0.04);
+        assert_true(sim_attempts(b, 0, 120 * SECOND, 122 * SECOND) >= 5);
+        assert_true(share_of(b, 0, 122 * SECOND, 124 * SECOND) >= 0.25 / 2);
+        assert_true(share_of(b, 0, 131 * SECOND, 141 * SECOND) >= 0.25 * 0.85);
+        b = lived_as(named("price-change"), BALANCED, seed);
+        assert_true(share_of(b, 3, 65 * SECOND, 180 * SECOND) > 0.8);
+    }
 }
 
-/* Nobody's share jumps about: the best one has nearly all calls, equals have as much each. */
+/* Of three that failed in three calls of ten no answer by itself is proof: it takes twelve in a
+ * row. Each of them is sent few calls meanwhile. */
+static void test_brownouts_end(void **unused)
+{
+    (void)unused;
+    for (unsigned seed = 0; seed < SEEDS; seed++) {
+        const struct sim_result *b = lived_as(named("brownout"), BALANCED, seed);
+        double after = 0;
+        for (uint32_t i = 1; i < 4; i++) {
+            assert_true(share_of(b, i, 70 * SECOND, 120 * SECOND) < 0.06);
+            after += share_of(b, i, 130 * SECOND, 180 * SECOND);
+        }
+        assert_true(after >= 0.75 * 0.85);
+        b = lived_as(named("fast-with-errors"), BALANCED, seed);
+        assert_true(share_of(b, 1, 65 * SECOND, 120 * SECOND) < 0.06);
+        assert_true(share_of(b, 2, 65 * SECOND, 120 * SECOND) < 0.06);
+    }
+}
+
+/* How often a target's share of two seconds' calls goes from above `high` to below `low`, or back.
+ * Between them it may go up and down as chance has it. */
+static unsigned swings(const struct sim_result *r, uint32_t part, msec from, msec until, double low,
+                       double high)
+{
+    unsigned n = 0;
+    int was = 0;
+    for (msec t = from; t < until; t += 2 * SECOND) {
+        const double share = share_of(r, part, t, t + 2 * SECOND);
+        const int is = share < low ? -1 : share > high ? 1 : was;
+        n += was && is != was;
+        was = is;
+    }
+    return n;
+}
+
+/* Shares go down and up with the trouble, and not for themselves. */
 static void test_no_oscillation(void **unused)
 {
     (void)unused;
-    const struct sim_result *b = &named("steady")->of[BALANCED];
-    for (msec t = 20 * SECOND; t < 180 * SECOND; t += 10 * SECOND)
-        assert_true(share_of(b, 0, t, t + 10 * SECOND) > 0.8);
-    b = &named("flash-crowd")->of[BALANCED];
-    for (msec t = 20 * SECOND; t < 60 * SECOND; t += 10 * SECOND)
-        for (uint32_t i = 0; i < 4; i++)
-            assert_true(fabs(share_of(b, i, t, t + 10 * SECOND) - 0.25) < 0.15);
+    static const struct {
+        const char *scenario;
+        uint32_t part, most;
+        double low, high;
+    } rows[] = {
+        {"steady", 0, 0, 0.7, 0.8},
+        {"slow-provider", 0, 3, 0.08, 0.16},
+        {"slow-provider", 1, 0, 0.08, 0.16},
+        {"slow-provider", 2, 0, 0.08, 0.16},
+        {"slow-provider", 3, 0, 0.08, 0.16},
+        {"brownout", 0, 2, 0.4, 0.6},
+        {"brownout", 1, 6, 0.08, 0.16},
+        {"brownout", 2, 6, 0.08, 0.16},
+        {"error-burst", 0, 9, 0.08, 0.16},
+        {"error-burst", 1, 9, 0.08, 0.16},
+        {"error-burst", 2, 0, 0.08, 0.16},
+        {"fast-with-errors", 0, 0, 0.08, 0.16},
+        {"price-change", 3, 1, 0.4, 0.7},
+        {"flash-crowd", 0, 0, 0.08, 0.16},
+        {"flash-crowd", 1, 0, 0.08, 0.16},
+        {"flash-crowd", 3, 8, 0.08, 0.16},
+        {"regional-outage", 0, 4, 0.08, 0.16},
+        {"regional-outage", 2, 0, 0.08, 0.16},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+        for (unsigned seed = 0; seed < SEEDS; seed++) {
+            const struct sim_result *b = lived_as(named(rows[i].scenario), BALANCED, seed);
+            const unsigned n =
+                swings(b, rows[i].part, 10 * SECOND, 180 * SECOND, rows[i].low, rows[i].high);
+            if (n > rows[i].most)
+                fail_msg("%s %u: the share of target %u swings %u times", rows[i].scenario, seed,
+                         rows[i].part, n);
+        }
 }
 
 static void test_weights_are_honoured(void **unused)
@@ -200,10 +346,9 @@ static void test_weights_are_honoured(void **unused)
 
 static void write_cell(struct buf *b, const struct sim_result *r)
 {
-    buf_addf(b, " %.1f s, %.2f", r->warm.p95 / 1000, usd_a_call(r) * 1e-6);
-    const double served = 100.0 * (double)r->served / (double)r->calls;
-    if (r->served != r->calls)
-        buf_addf(b, ", %.2f %%", served);
+    buf_addf(b, " %.1f s, %.2f, %.1f", r->warm.p95 / 1000, usd_a_call(r) * 1e-6, 100 * waste_of(r));
+    if (r->served * 1000 < r->calls * 999)
+        buf_addf(b, ", **%.1f**", 100.0 * (double)r->served / (double)r->calls);
     buf_lit(b, " |");
 }
 
@@ -290,7 +435,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_balanced_is_near_the_oracle),
         cmocka_unit_test(test_balanced_serves),
+        cmocka_unit_test(test_round_robin_loses),
         cmocka_unit_test(test_recovery_is_seen),
+        cmocka_unit_test(test_brownouts_end),
         cmocka_unit_test(test_no_oscillation),
         cmocka_unit_test(test_weights_are_honoured),
         cmocka_unit_test(test_the_page_is_true),
