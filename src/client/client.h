@@ -138,5 +138,7 @@ void exchange_pause(struct exchange *x); /* no more on_body until resumed; the i
 void exchange_resume(struct exchange *x); /* on_body follows later, never inside */
 /* Another end for all of it; 0: none. Of one that is over: no-op. */
 void exchange_set_deadline(struct exchange *x, msec deadline);
+/* All of the request has left, and no head of an answer has come. */
+bool exchange_waits(const struct exchange *x);
 /* The exchange uses a connection that has served before: for metrics, valid from on_head on. */
 bool exchange_is_reused(const struct exchange *x);

@@ -117,6 +117,11 @@ void exchange_resume(struct exchange *x)
         sock_read_start(&x->conn->sock);
 }
 
+bool exchange_waits(const struct exchange *x)
+{
+    return x->active && (x->phase == EXCHANGE_WAIT || x->phase == EXCHANGE_HEAD);
+}
+
 bool exchange_is_reused(const struct exchange *x)
 {
     return x->reused;

@@ -450,12 +450,14 @@ static enum rc build_provider(struct builder *b, const struct raw_provider *raw,
     p->anthropic_version = raw->anthropic_version;
     p->api_version = raw->api_version;
     p->counts_tokens = raw->count_tokens == 1;
+    p->drains = raw->on_disconnect == RAW_DISCONNECT_DRAIN;
     p->transforms = l.transforms;
     TRY(build_transforms(b, raw->transforms, &p->transforms));
     p->auth = l.bearer && !raw->auth ? CONF_AUTH_BEARER : (enum conf_auth)raw->auth;
     if (l.preset) {
         p->preset = str_c(l.preset->name);
         p->serves = str_c(l.preset->serves);
+        p->bills_on = preset_bills_on(l.preset);
     }
     if (l.preset && l.own_host) { /* elsewhere the same language is spoken by somebody else */
         p->balance = *l.preset->balance ? str_c(l.preset->balance) : STR_NONE;

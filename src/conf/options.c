@@ -274,6 +274,9 @@ static const struct option provider_rows[] = {
      .help = "what the provider allows"},
     {"probe", OPTION_SECTION, 0, AT(probe), .sub = &option_probe,
      .help = "a request without tokens while it is out, so that it is back sooner"},
+    {"onDisconnect", OPTION_WORD, 0, AT(on_disconnect), "cancel", .words = option_disconnect_words,
+     .help = "what becomes of an answer whose client has left, see "
+             "[recovery](routing.md#recovery)"},
     {"timeouts", OPTION_SECTION, 0, AT(timeouts), .sub = &provider_timeouts_section,
      .help = "how long weir waits for it"},
     {"serviceAccount", OPTION_SECRET, 0, AT(service_account),

@@ -7,6 +7,12 @@
 
 #define ROWS(a) a, ARRAY_LEN(a)
 
+const struct option_word option_disconnect_words[] = {
+    {"cancel", true, "the connection is closed, which stops the bill at most providers"},
+    {"drain", true, "it is read to its end, for its usage: where it is billed all the same"},
+    {0},
+};
+
 #define AT(field) offsetof(struct raw_hedge, field)
 static const struct option hedge_rows[] = {
     {"after", OPTION_TEXT, OPTION_REQUIRED, AT(after),

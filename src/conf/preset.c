@@ -25,6 +25,17 @@ const struct wire wires[] = {
 };
 #undef DIALECT
 
+bool preset_bills_on(const struct preset *p)
+{
+    static const char *const names[] = {"bedrock",   "groq",           "gemini",
+                                        "vertex",    "mistral",        "perplexity",
+                                        "dashscope", "dashscope-intl", "dashscope-us"};
+    for (size_t i = 0; i < ARRAY_LEN(names); i++)
+        if (str_eq(str_c(p->name), str_c(names[i])))
+            return true;
+    return false;
+}
+
 const struct preset *preset_find(str name)
 {
     for (const struct preset *p = presets; p->name; p++)

@@ -33,6 +33,12 @@ struct wire {
 extern const struct preset presets[];
 extern const struct wire wires[];
 
+/* It bills all of an answer, also when its connection is closed in the middle: OpenRouter's list of
+ * providers at which cancelling a stream saves nothing
+ * (https://openrouter.ai/docs/api/reference/streaming). Answers that are no streams everybody bills
+ * in full. */
+bool preset_bills_on(const struct preset *p);
+
 const struct preset *preset_find(str name); /* letter case does not count; NULL */
 /* The preset whose published base has this host (and scheme https). NULL. */
 const struct preset *preset_by_host(str host);

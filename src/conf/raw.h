@@ -107,6 +107,7 @@ struct raw_provider {
     struct raw_rates limits;
     struct raw_timeouts timeouts;
     struct raw_probe probe;
+    uint32_t on_disconnect;
     struct raw_list headers; /* raw_pair */
     struct raw_list aws;     /* raw_aws */
     struct raw_quirks quirks;
@@ -320,4 +321,6 @@ extern const struct section option_model, option_routing, option_scenarios,
 extern const struct section option_aws, option_entra; /* options_key.c */
 
 /* The words of the table that other files need by index. */
+extern const struct option_word option_disconnect_words[]; /* options_recovery.c */
+enum raw_disconnect { RAW_DISCONNECT_CANCEL, RAW_DISCONNECT_DRAIN };
 enum raw_replay { RAW_REPLAY_ONCE, RAW_REPLAY_NEVER };

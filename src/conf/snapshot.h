@@ -251,6 +251,8 @@ struct conf_provider {
     bool models_open; /* no list was given: it may serve any name */
     bool tls_verify;
     bool counts_tokens; /* it is asked itself for count_tokens */
+    bool drains;        /* an answer whose client has left is read to its end, for its usage */
+    bool bills_on;      /* … and is paid for in full, whoever reads it */
     uint32_t nkeys, nmodels, nheaders;
     const struct conf_oauth *oauth;   /* its key is a token to be fetched (conf/oauth.h); or NULL */
     const struct secret *keys;        /* the key pool; none for servers that want none */

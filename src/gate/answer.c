@@ -60,8 +60,7 @@ static bool start_inflate(struct call *c, str coding)
     return c->inflating;
 }
 
-/* Which kind of answer is this? UNKNOWN: none that can be used. */
-static enum answer_mode mode_of(const struct call *c, const struct h1_head *h)
+enum answer_mode answer_mode_of(const struct call *c, const struct h1_head *h)
 {
     str type = h1_get(h, H1_CONTENT_TYPE);
     if (h->status < 200 || h->status >= 300)
@@ -126,7 +125,7 @@ static void on_head(struct exchange *x, const struct h1_head *h)
         bad_answer(c, STR("The provider answered with a redirect, which is never followed."));
         return;
     }
-    c->mode = c->op ? op_mode(c, h) : mode_of(c, h);
+    c->mode = c->op ? op_mode(c, h) : answer_mode_of(c, h);
     if (!start_inflate(c, h1_get(h, H1_CONTENT_ENCODING))) {
         bad_answer(c, STR("The provider's answer has an unknown content-encoding."));
         return;

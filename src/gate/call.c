@@ -199,7 +199,7 @@ static void on_refuse(struct request *r, enum refusal why)
 static void on_gone(struct request *r)
 {
     struct call *c = call_of(r);
-    if (!c)
+    if (!c || drain_begin(c))
         return;
     call_settle(c, true);
     call_release(c);

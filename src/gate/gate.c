@@ -307,6 +307,7 @@ enum rc gate_new(const struct gate_setup *setup, struct snapshot *snap, struct c
 void gate_drain(struct gate *g)
 {
     g->draining = true;
+    drains_cut(g);
     server_drain(g->server);
 }
 
@@ -315,6 +316,10 @@ void gate_end_calls(struct gate *g)
     list_each_safe(it, tmp, &g->calls)
     {
         struct call *c = list_entry(it, struct call, link);
+        if (c->draining) {
+            drain_cut(c);
+            continue;
+        }
         hedge_end(c, ERR_UNAVAILABLE);
         if (c->route && !c->answered)
             call_fail_kind(c, ERR_UNAVAILABLE, STR("The gateway is shutting down."),
@@ -324,6 +329,8 @@ void gate_end_calls(struct gate *g)
 
 void gate_close(struct gate *g)
 {
+    g->draining = true;
+    drains_cut(g);
     server_close_all(g->server);
     mirrors_stop(g);
     for (unsigned i = 0; i < g->noauths; i++)

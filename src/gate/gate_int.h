@@ -232,6 +232,7 @@ struct call {
     nanousd hedge_usd;              /* … and what they cost, as far as prices are known */
     bool record_open;               /* the last of `tried` has not ended */
     bool retrying;                  /* it counts as a retry of its route (route/budget.h) */
+    bool draining, drained;         /* its client is gone, its answer is, or was, read: drain.c */
     bool sent_once;                 /* there is no room to keep the request for another attempt */
     uint64_t replay;                /* bytes that it holds of that room (replay.c) */
     struct demo *demo;
@@ -305,7 +306,7 @@ struct gate {
     struct gen *gen;
     struct board *board; /* of alerts; NULL: none yet */
     struct list calls;
-    unsigned ncalls;
+    unsigned ncalls, ndrains; /* … and those of them whose client is gone */
     struct route_state route;
     struct recall *recall; /* reasoning of recent tool calls */
     struct kept *kept;     /* conversations that clients go on from by an id */
@@ -469,6 +470,8 @@ void explain_fail(struct call *c, const struct fail *f); /* of a shadow, instead
 
 /* answer.c */
 bool type_is_json(str content_type); /* "application/json; charset=utf-8", "application/x+json" */
+/* Which kind of answer is this? UNKNOWN: none that can be used. */
+enum answer_mode answer_mode_of(const struct call *c, const struct h1_head *h);
 extern const struct exchange_ops gate_exchange_ops;
 
 /* ask.c: what a plan asks about a call */
@@ -500,6 +503,7 @@ void attempt_release(struct call *c); /* the candidate and the plan are let go *
 
 /* stream.c: an answer as events */
 bool stream_begin(struct call *c);
+bool stream_listen(struct call *c); /* of it: c->decoder alone; false: no memory */
 void stream_bytes(struct call *c, const char *p, size_t n);
 void stream_batch(struct call *c); /* one read's bytes are all here: pass on what came of them */
 void stream_keepalive(struct call *c);             /* from now on a silence is filled with pings */

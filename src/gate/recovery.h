@@ -7,6 +7,7 @@
  *                               hedge.c    another one beside it
  *     behind it                 rescue*.c  another one goes on with the answer
  *                               replay.c   … while there is memory to send it again
+ *     when its client is gone   drain.c    it is read to its end, for its usage
  *     apart from calls          probe.c    is somebody there again?
  *                               refusal.c  the operator is told of a bad key
  */
@@ -42,6 +43,11 @@ void replay_hold(struct call *c);    /* before c->wire is sent */
 void replay_release(struct call *c); /* it will not be again; idempotent */
 /* May it be sent again after an attempt that ended so? */
 bool replay_is_possible(const struct call *c, enum attempt_end end);
+
+/* drain.c: an answer whose client has left */
+bool drain_begin(struct call *c); /* in on_gone; true: the call and its request live on */
+void drain_cut(struct call *c);   /* it is not waited for any longer; no-op for others */
+void drains_cut(struct gate *g);  /* all of them */
 
 /* hedge.c: a second attempt beside a slow one */
 void hedge_arm(struct call *c); /* after an attempt has left */

@@ -368,6 +368,15 @@ static void log_hedge(const struct call *c, struct buf *b)
     buf_add(b, str_of(usd, fmt_usd(usd, c->hedge_usd)));
 }
 
+/* The client left: was the answer read on, or is it billed although nobody did? */
+static void log_left(const struct call *c, struct buf *b)
+{
+    if (c->drained)
+        buf_lit(b, ",\"drained\":true");
+    else if (c->attempts && c->tried[c->attempts - 1].provider->bills_on)
+        buf_lit(b, ",\"billed_on\":true");
+}
+
 static void log_call(struct call *c, unsigned status, uint64_t ms)
 {
     struct buf *b = &c->gate->line;
@@ -404,6 +413,8 @@ static void log_call(struct call *c, unsigned status, uint64_t ms)
         log_attempts(c, b);
         if (c->hedged)
             log_hedge(c, b);
+        if (status == 499)
+            log_left(c, b);
         if (rescue_times(c))
             U64(b, ",\"rescued\":", rescue_times(c));
         log_usage(c, b);

@@ -33,16 +33,23 @@ static bool prepare_writer(struct call *c)
     return (c->same && !c->reframes) || encoder_prepare(c);
 }
 
-bool stream_begin(struct call *c)
+bool stream_listen(struct call *c)
 {
     const struct dialect_back *b = c->reader;
-    const bool goes_on = rescue_is_on(c); /* then what the client has of the answer stands */
-    CHECK(!c->decoder && (goes_on || (!c->encoder && !buf_size(&c->held))));
+    CHECK(!c->decoder);
     frame_init(&c->frames, b->framing, c->op ? OP_EVENT_MAX : SSE_EVENT_MAX);
     c->decoder = arena_alloc(&c->req->arena, b->decoder_size);
-    if (!c->decoder)
+    if (c->decoder)
+        b->decoder_init(c->decoder, c->peek.include_usage);
+    return c->decoder != NULL;
+}
+
+bool stream_begin(struct call *c)
+{
+    const bool goes_on = rescue_is_on(c); /* then what the client has of the answer stands */
+    CHECK(goes_on || (!c->encoder && !buf_size(&c->held)));
+    if (!stream_listen(c))
         return false;
-    b->decoder_init(c->decoder, c->peek.include_usage);
     if (c->op) {
         if (!c->raw)
             stream_keepalive(c);

@@ -152,7 +152,10 @@ void conn_close(struct conn *c)
     r->gone = true;
     if (r->known)
         c->server->ops->on_gone(r);
-    request_free(r);
+    if (r->kept)
+        r->conn = NULL; /* which is freed once it has closed */
+    else
+        request_free(r);
 }
 
 void conn_cut(struct conn *c)

@@ -24,6 +24,7 @@ struct request *request_new(struct conn *c)
         arena_init_with(&r->arena, s->limits.arena_max, REQUEST_CHUNK);
     }
     list_init(&r->link);
+    r->server = s;
     r->conn = c;
     r->began = loop_now(s->loop);
     s->nrequests++;
@@ -32,8 +33,8 @@ struct request *request_new(struct conn *c)
 
 void request_free(struct request *r)
 {
-    struct server *s = r->conn->server;
-    CHECK(r->conn->req != r && s->nrequests > 0); /* nobody finds it any more */
+    struct server *s = r->server;
+    CHECK((!r->conn || r->conn->req != r) && s->nrequests > 0); /* nobody finds it any more */
     if (r->body_cap)
         body_give(s->bodies, r->body_mem, r->body_cap);
     if (r->last) /* the queue that referred to it is empty, or was dropped */
@@ -49,9 +50,21 @@ void request_free(struct request *r)
     s->nfree++;
 }
 
+void request_keep(struct request *r)
+{
+    CHECK(r->gone && !r->kept && r->conn);
+    r->kept = true;
+}
+
+void request_done(struct request *r)
+{
+    CHECK(r->kept && !r->conn);
+    request_free(r);
+}
+
 struct server *request_server(const struct request *r)
 {
-    return r->conn->server;
+    return r->server;
 }
 
 str request_peer(struct request *r)

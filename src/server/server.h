@@ -62,6 +62,7 @@ struct request {
     msec began;         /* the same, in the loop's time */
     uint64_t bytes_out; /* given to the socket: head, framing and body */
     /* private to server/ */
+    struct server *server;
     struct list link;
     struct h1_head *own_head; /* what `head` points to */
     char *body_mem;           /* of the arena, or, with body_cap, of the body pool */
@@ -75,6 +76,7 @@ struct request {
     bool streaming, chunked;
     bool draining; /* everything was given; the queue is not empty yet */
     bool gone;     /* the client is gone: on_gone was or will be called */
+    bool kept;     /* … and the handler still needs it */
 };
 
 struct server_ops {
@@ -113,6 +115,10 @@ void server_close_all(struct server *s);
 unsigned server_conns(const struct server *s);
 unsigned server_requests(const struct server *s); /* in flight */
 struct server *request_server(const struct request *r);
+/* In on_gone: the request lives on, without a connection, until request_done. Nothing can be said
+ * to its client any more. Before server_free. */
+void request_keep(struct request *r);
+void request_done(struct request *r);
 /* The peer's address as text, in the request's arena. */
 str request_peer(struct request *r);
 bool request_peer_is_loopback(const struct request *r);

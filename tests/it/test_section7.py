@@ -10,7 +10,15 @@ import gateway
 import http1
 import pytest
 import turns
-from fronts import CHAT, FRONTS, MESSAGES, assert_error, assert_served, assert_stream_error
+from fronts import (
+    ALL_FRONTS,
+    CHAT,
+    FRONTS,
+    MESSAGES,
+    assert_error,
+    assert_served,
+    assert_stream_error,
+)
 from gateway import one_model
 from turns import Turn
 from upstream import refuses, says
@@ -232,3 +240,85 @@ def test_S7_the_room_to_replay_is_one_for_all_workers(weir, upstream):
         conn.close()
     a.default = refuses(503)
     assert_served(CHAT, CHAT.ask(w.port, "long " * 30_000), A.text, "b")
+
+
+# ---- "Cancellation"
+
+
+SAID = Turn(text="one two three four five six seven eight", pieces=4, input=31, output=77)
+
+
+def leaves(w, front, after=None, **fields):
+    """A client that goes away when it has read so much of the answer, or at once."""
+    conn = http1.Conn(w.port)
+    stream = after is not None
+    conn.request("POST", front.path_of("m", stream), front.body(stream=stream, **fields))
+    if after:
+        conn.until(after)
+    return conn
+
+
+def gone(w):
+    return w.wait_log(lambda r: r.get("status") == 499, what="the record of who left")
+
+
+@pytest.mark.parametrize("front", ALL_FRONTS, ids=lambda f: f.name)
+@pytest.mark.parametrize("back", ["openai", "anthropic"])
+def test_S7_drained_for_its_usage(weir, upstream, front, back):
+    """onDisconnect: drain. The answer is read to its usage event, and the connection serves on."""
+    up = upstream(back, default=says(SAID, gap=0.05))
+    w = weir(one_model(up, of_provider="onDisconnect: drain"))
+    leaves(w, front, after=b"one").close()
+    log = gone(w)
+    assert log["drained"] is True and log["error"] == "client_gone"
+    want = {"input_tokens": 31, "output_tokens": 77, "source": "reported"}
+    assert want.items() <= log["usage"].items(), log
+    up.default = says(A)
+    assert_served(front, front.ask(w.port), A.text)
+    assert len(up.connections) == 1, "the connection was not closed"
+    metrics = http1.call(w.port, "GET", "/metrics").body.decode()
+    assert "weir_answers_drained_total 1\n" in metrics and "weir_requests_in_flight 0\n" in metrics
+
+
+def test_S7_drained_before_it_began_and_not_streamed(weir, upstream, front):
+    """All of an answer that is no stream is billed: it is waited for."""
+    for stream in (False, True):
+        up = upstream(default=slow(0.5, says(SAID)))
+        w = weir(one_model(up, of_provider="onDisconnect: drain"))
+        conn = leaves(w, front, after=b"" if stream else None)
+        gateway.until(lambda u=up: u.hits == 1, 5, "the request is there")
+        conn.close()
+        log = gone(w)
+        assert log["drained"] is True and log["usage"]["source"] == "reported"
+        assert log["usage"]["output_tokens"] == 77
+
+
+def test_S7_cancelled_by_default(weir, upstream, front):
+    """The connection is closed within a second, and what came is counted. Where the provider is
+    known to bill all of it anyway, the record says that."""
+    for name, bills_on in (("a", None), ("groq", True)):
+        up = upstream(default=says(SAID, gap=0.5))
+        w = weir(one_model(up).replace("name: a,", f"name: {name},").replace("a/up", f"{name}/up"))
+        leaves(w, front, after=b"one").close()
+        gateway.until(lambda u=up: u.connections[0].closed, 1, "the provider's connection is closed")
+        log = gone(w)
+        assert "drained" not in log and log.get("billed_on") == bills_on, log
+        assert log["usage"]["source"] in ("estimated", "counted") and log["usage"]["output_tokens"]
+
+
+def test_S7_a_drain_ends_with_the_process(weir, upstream):
+    """It is not waited for when the gateway stops, and what is known by then is settled."""
+    up = upstream(default=says(SAID, gap=5))
+    w = weir(one_model(up, of_provider="onDisconnect: drain"))
+    conn = leaves(w, MESSAGES, after=b"")
+    gateway.until(lambda: up.hits == 1, 5, "the request is there")
+    time.sleep(0.2)
+    conn.close()
+    gateway.until(lambda: "weir_answers_drained_total 1" in metrics_of(w), 5, "it is drained")
+    began = time.monotonic()
+    w.stop()
+    assert time.monotonic() - began < 5 and up.connections[0].closed
+
+
+def metrics_of(w):
+    return http1.call(w.port, "GET", "/metrics").body.decode()
