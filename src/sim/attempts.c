@@ -9,7 +9,9 @@
 #include "base/check.h"
 #include "sim/run_int.h"
 
-#define ATTEMPTS_MAX 8 /* as GATE_ATTEMPTS_MAX */
+#define ATTEMPTS_MAX 8   /* as GATE_ATTEMPTS_MAX */
+#define ROOM_MAX     128 /* as gate/room.h */
+#define ROOM_LOOK_MS 25  /* the same */
 
 static const struct conf_routing *routing_of(const struct run *r)
 {
@@ -85,6 +87,7 @@ static void go_route(struct run *r, struct run_call *c, const struct conf_route 
                                  .arg = &asking};
     plan_release(&c->plan);
     plan_build(&c->plan, &r->state, r->set->snap, as, &ask, r->now);
+    c->crowded |= c->plan.n == 0 && c->plan.busy;
     if (r->set->oracle)
         order_by_truth(r, c);
 }
@@ -198,13 +201,22 @@ static void give_up(struct run *r, struct run_call *c, enum sim_end why)
     run_failed(r, c);
 }
 
-void run_begin(struct run *r, struct run_call *c)
+/* Nobody had room: as gate/room.c, but that each looks for itself, and the newest is never first.
+ */
+static bool wait_for_room(struct run *r, struct run_call *c)
 {
-    const msec total = r->set->snap->timeouts.total;
-    c->began = r->now;
-    c->deadline = r->now + (total ? total : 600000);
-    c->need = limits_need(&c->usage);
-    retry_budget_call(c->budget, r->now);
+    const bool waits = c->crowded && r->now < c->began + routing_of(r)->wait &&
+                       r->now < c->deadline && r->waiting < ROOM_MAX;
+    if (!waits)
+        return false;
+    r->waiting++;
+    c->waiting = true;
+    run_push(r, r->now + ROOM_LOOK_MS, HAPPENS_ROOM, c);
+    return true;
+}
+
+static void plan_and_start(struct run *r, struct run_call *c)
+{
     go_route(r, c, c->route);
     c->last_resort = (c->plan.panic || c->plan.reluctant || watch_degrades(r, c)) &&
                      routing_of(r)->fallback && c->route->nfallback > 0;
@@ -212,8 +224,27 @@ void run_begin(struct run *r, struct run_call *c)
         plan_release(&c->plan);
     if (next_candidate(r, c))
         run_start(r, c);
-    else
+    else if (!wait_for_room(r, c))
         give_up(r, c, SIM_END_NOBODY);
+}
+
+void run_begin(struct run *r, struct run_call *c)
+{
+    const msec total = r->set->snap->timeouts.total;
+    c->began = r->now;
+    c->deadline = r->now + (total ? total : 600000);
+    c->need = limits_need(&c->usage);
+    retry_budget_call(c->budget, r->now);
+    plan_and_start(r, c);
+}
+
+void run_room(struct run *r, struct run_call *c)
+{
+    CHECK(c->waiting && r->waiting > 0 && !c->has_cand);
+    r->waiting--;
+    c->waiting = c->crowded = false;
+    c->next_fallback = 0;
+    plan_and_start(r, c);
 }
 
 void run_first(struct run *r, struct run_call *c)

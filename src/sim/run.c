@@ -291,6 +291,9 @@ static void happen(struct run *r, const struct happening *h)
     case HAPPENS_AGAIN:
         run_start(r, c);
         break;
+    case HAPPENS_ROOM:
+        run_room(r, c);
+        break;
     case HAPPENS_SLOW:
         run_slow(r, c);
         break;

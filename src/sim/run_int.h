@@ -14,6 +14,7 @@ enum happening_kind {
     HAPPENS_END,
     HAPPENS_FAILURE,
     HAPPENS_AGAIN,
+    HAPPENS_ROOM,  /* whether there is some now is looked at */
     HAPPENS_SLOW,  /* it is time for a rival */
     HAPPENS_LOOK,  /* at the alerts */
     HAPPENS_PROBE, /* of a provider */
@@ -56,6 +57,7 @@ struct run_call {
     /* as in attempt.c */
     unsigned attempts, same_tries, next_fallback;
     bool last_resort;
+    bool crowded, waiting;   /* some had only too many calls under way; it waits for one to end */
     struct conf_found found; /* of a name that is no logical model */
 };
 
@@ -80,6 +82,7 @@ struct run {
     double arrives; /* the next call, in milliseconds of the scenario: fractions add up */
     uint32_t next_recorded;
     uint64_t under_way; /* calls */
+    unsigned waiting;   /* those of them that wait for room */
     struct meters *meters;
     struct meter **meter_of; /* by provider; NULL: it has no limits */
     struct run_watch **watches;
@@ -97,6 +100,7 @@ struct run {
 
 /* attempts.c: what gate/attempt.c does between the functions of route/ */
 void run_begin(struct run *r, struct run_call *c);
+void run_room(struct run *r, struct run_call *c); /* planned anew, as when it began */
 void run_first(struct run *r, struct run_call *c);
 void run_end(struct run *r, struct run_call *c);
 void run_failure(struct run *r, struct run_call *c);

@@ -8,10 +8,10 @@
  * the same result on every machine with the same arithmetic. Some hundred thousand calls a second.
  *
  * What providers say of their rate limits and what `limits` allows, alerts and what they ask for,
- * hedges, active probes, retry budgets, ejection and the breakers of regions: all of it is there.
- * What it leaves out: what is decided by a request's content (scenarios and rules of the
- * configuration, transforms), limits of client keys, rescue, refused keys, and weir's own time,
- * which is a ten-thousandth. One worker is simulated: more of them learn separately.
+ * waiting for room, hedges, active probes, retry budgets, ejection and the breakers of regions: all
+ * of it is there. What it leaves out: what is decided by a request's content (scenarios and rules
+ * of the configuration, transforms), limits of client keys, rescue, refused keys, and weir's own
+ * time, which is a ten-thousandth. One worker is simulated: more of them learn separately.
  *
  * With `oracle` the order of a plan is not the strategy's but that of the truth: the best target at
  * each moment by the weights of `balanced`, breakers aside. Nobody can be that good; it is what the

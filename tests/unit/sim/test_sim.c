@@ -185,6 +185,25 @@ static void test_configured_limits(void **unused)
     sim_result_fini(&r);
 }
 
+/* A call that meets a full provider for a moment waits for room, where the file lets it. */
+static void test_waiting_for_room(void **unused)
+{
+    (void)unused;
+#define LIMITED(more)                                                          \
+    "providers: [ { name: a, dialect: openai, baseURL: 'http://a.invalid/v1'," \
+    "limits: { concurrency: 3 } } ]\n"                                         \
+    "models: [ { name: s, targets: [ { use: a/m } ] } ]\n" more
+    static const char text[] =
+        "duration: 120s\nrate: 4\ntargets: [ { ttft: 200ms, token: 1ms } ]\n";
+    struct sim_result waits = run_with(LIMITED(""), text);
+    struct sim_result refuses = run_with(LIMITED("routing: { wait: 0 }\n"), text);
+    assert_true(refuses.ends[SIM_END_LIMITED] > 10);
+    assert_true(waits.ends[SIM_END_LIMITED] * 4 < refuses.ends[SIM_END_LIMITED]);
+    assert_int_equal(waits.served + waits.failed, waits.calls);
+    sim_result_fini(&waits);
+    sim_result_fini(&refuses);
+}
+
 static void test_hedges(void **unused)
 {
     (void)unused;
@@ -285,6 +304,7 @@ int main(void)
         cmocka_unit_test(test_unknown_models_are_told),
         cmocka_unit_test(test_what_providers_say),
         cmocka_unit_test(test_configured_limits),
+        cmocka_unit_test(test_waiting_for_room),
         cmocka_unit_test(test_hedges),
         cmocka_unit_test(test_alerts),
         cmocka_unit_test(test_probes),
