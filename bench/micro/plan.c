@@ -21,7 +21,7 @@ static struct snapshot snap = {
     .nproviders = TARGETS,
     .routing = {.weight_response_time = 0.4, .weight_error_rate = 0.4, .weight_cost = 0.2}};
 
-static double usd_of(void *unused, const struct conf_target *t, double tokens)
+static double usd_of(void *unused, const struct conf_target *t, double tokens, double cached)
 {
     (void)unused;
     return 1e5 + 1e4 * t->provider + 100 * tokens;

@@ -11,15 +11,6 @@
 #define MAGIC     "weir-catalogue-1 "
 #define HEAD_SIZE (sizeof(MAGIC) - 1 + HEX + 1 + HEX + 1)
 
-static void put_hex(const uint8_t digest[DIGEST_SHA256], char to[HEX])
-{
-    static const char digits[] = "0123456789abcdef";
-    for (size_t i = 0; i < DIGEST_SHA256; i++) {
-        to[2 * i] = digits[digest[i] >> 4];
-        to[2 * i + 1] = digits[digest[i] & 15];
-    }
-}
-
 /* The first line as it must be for this URL and this text. */
 static void head_of(const struct snapshot *s, str text, char to[HEAD_SIZE])
 {
@@ -32,9 +23,9 @@ static void head_of(const struct snapshot *s, str text, char to[HEAD_SIZE])
     digest_end(&url, url_digest);
     digest_sha256(text, text_digest);
     memcpy(to, MAGIC, at);
-    put_hex(url_digest, to + at);
+    digest_hex(url_digest, to + at);
     to[at + HEX] = ' ';
-    put_hex(text_digest, to + at + HEX + 1);
+    digest_hex(text_digest, to + at + HEX + 1);
     to[HEAD_SIZE - 1] = '\n';
 }
 

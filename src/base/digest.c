@@ -40,6 +40,15 @@ void digest_end(struct digest *d, uint8_t ret[DIGEST_SHA256])
     OPENSSL_cleanse(d, sizeof(*d));
 }
 
+void digest_hex(const uint8_t digest[DIGEST_SHA256], char to[2 * DIGEST_SHA256])
+{
+    static const char digits[] = "0123456789abcdef";
+    for (size_t i = 0; i < DIGEST_SHA256; i++) {
+        to[2 * i] = digits[digest[i] >> 4];
+        to[2 * i + 1] = digits[digest[i] & 15];
+    }
+}
+
 void digest_sha256(str bytes, uint8_t ret[DIGEST_SHA256])
 {
     struct digest d;

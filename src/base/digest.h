@@ -10,6 +10,9 @@
 
 void digest_sha256(str bytes, uint8_t ret[DIGEST_SHA256]);
 
+/* In lower-case hexadecimal digits; no NUL behind them. */
+void digest_hex(const uint8_t digest[DIGEST_SHA256], char to[2 * DIGEST_SHA256]);
+
 /* The same of many pieces: begin, add each, end. Movable memory of the caller; nothing to free. */
 struct digest {
     uint64_t room_[16]; /* libcrypto's state, whose header stays in digest.c */

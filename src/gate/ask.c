@@ -159,16 +159,23 @@ static double warm(void *arg, const struct conf_target *t, uint32_t *ret_key)
     return warmth_at(arg, t, ret_key);
 }
 
+/* The share of its prompt that is probably cached there: of a prompt that is known there that much,
+ * of any other as much as usually turns out to be. */
+static double cached_at(struct call *c, const struct conf_target *t, double usual)
+{
+    const double share = c->counts_warmth ? warmth_at(c, t, NULL) : 0;
+    return share > 0 || c->req->body.n < WARM_LEAST ? share : usual;
+}
+
 /* What the call would cost at a target, as far as prices are known: what is cached there is
  * cheaper.
  */
-static double quote(void *arg, const struct conf_target *t, double tokens)
+static double quote(void *arg, const struct conf_target *t, double tokens, double usual)
 {
     struct call *c = arg;
     struct pricing *p = &c->gen->pricing;
     const uint64_t prompt = c->req->body.n / BYTES_A_TOKEN;
-    const double share = c->counts_warmth ? warmth_at(c, t, NULL) : 0;
-    const uint64_t cached = (uint64_t)((double)prompt * share);
+    const uint64_t cached = (uint64_t)((double)prompt * cached_at(c, t, usual));
     const struct usage u = {.input_uncached = prompt - cached,
                             .cache_read = cached,
                             .output = (uint64_t)tokens,

@@ -57,7 +57,7 @@ void attempt_content(struct call *c)
     if (!c->record_open || c->attempt_content)
         return;
     c->attempt_content = now;
-    figures_first(&c->cand->health->figures, now, c->attempt_began);
+    health_first(c->cand->health, now, c->attempt_began);
 }
 
 static void retry_over(struct call *c)
@@ -72,8 +72,8 @@ static void end_record(struct call *c, enum err error, enum figures_end how)
     struct attempt_record *t = attempt_record_of(c);
     const msec now = loop_now(c->gate->loop);
     CHECK(c->record_open);
-    figures_end(&c->cand->health->figures, now, c->attempt_began, c->attempt_content, how,
-                how == FIGURES_SERVED ? c->usage.output : 0);
+    health_end(c->cand->health, now, c->attempt_began, c->attempt_content, how,
+               how == FIGURES_SERVED ? c->usage.output : 0);
     if (!c->mirror)
         alerts_attempt(c, error, how, now);
     if (c->share.of && c->gate->room.n)
@@ -401,7 +401,10 @@ void attempt_learn(struct call *c, const struct attempt_failure *f)
         return;
     const enum fault how = retry_fault(f);
     metric_provider_failed(m, now, how);
-    figures_fault(&h->figures, now, how);
+    health_fault(h, now, how);
+    attempt_record_of(c)->broke = bad;
+    if (!c->committed && retry_is_paid(f))
+        settle_waste(c);
     if (f->end == ATTEMPT_STATUS && call_passes(c))
         return; /* of a path that the client chose: no news of anything else */
     if (retry_is_refusal(f)) {

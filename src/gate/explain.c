@@ -103,6 +103,14 @@ static bool place(struct explain *e, const struct explain_ask *q, struct fail *f
 
 /* ---- its plans */
 
+/* As the plan reckons it, also for strategies that do not ask. */
+static double cost_at(const struct plan_ask *ask, const struct explain_route *r, uint32_t i)
+{
+    const struct reading *seen = &r->trace.targets[i].as.seen;
+    return reading_usd(seen,
+                       ask->usd(ask->arg, &r->route->targets[i], r->trace.tokens, seen->cached));
+}
+
 static void plan_route(struct explain *e, const struct conf_route *r)
 {
     struct call *c = e->call;
@@ -124,7 +132,7 @@ static void plan_route(struct explain *e, const struct conf_route *r)
         ask_note_unfit(c, r, to->plan.unfit);
     to->lenient = c->lenient;
     for (uint32_t i = 0; i < ARRAY_LEN(to->usd); i++)
-        to->usd[i] = i < to->trace.n ? ask.usd(ask.arg, &r->targets[i], to->trace.tokens) : -1;
+        to->usd[i] = i < to->trace.n ? cost_at(&ask, to, i) : -1;
 }
 
 /* Nobody is left, but of some it is not sure that they cannot: the second pass, as in attempt.c. */

@@ -286,6 +286,8 @@ enum rc gate_new(const struct gate_setup *setup, struct snapshot *snap, struct c
     struct hash_key key = {rand_u64(&g->rand), rand_u64(&g->rand)};
     enum rc rc = g->learned && g->recall && g->kept ? route_state_init(&g->route, key) : RC_NOMEM;
     if (rc == RC_OK)
+        route_state_recall(&g->route, setup->world->identity, setup->world->remembered);
+    if (rc == RC_OK)
         rc = alarms_new(g->loop, &g->alarms);
     if (rc == RC_OK)
         rc = client_new(g->loop, &g->client);

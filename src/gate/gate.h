@@ -18,6 +18,7 @@
 #include "obs/metric.h"
 #include "price/catalogue.h"
 #include "route/meter.h"
+#include "route/record.h"
 #include "route/trial.h"
 #include "server/server.h"
 
@@ -41,8 +42,10 @@ struct gate_world {
     struct trials trials;       /* of canaries, counted by all workers */
     struct meters meters;       /* of providers' limits, counted for all workers together */
     struct hash_key recall_key; /* of what is kept for conversations, the same for all workers */
-    struct sessions sessions;   /* how long their last prompts were */
-    struct sessions projects;   /* sessions_tag of the project they belong to */
+    struct hash_key identity;   /* of targets and keys: for all workers, and after a restart */
+    const struct records *remembered; /* of an earlier run, immutable; or NULL */
+    struct sessions sessions;         /* how long their last prompts were */
+    struct sessions projects;         /* sessions_tag of the project they belong to */
     _Atomic(struct gate *) gates[GATE_WORKERS_MAX]; /* each set once, by its worker's gate_new */
 };
 

@@ -109,6 +109,7 @@ struct attempt_record {
     enum err error;  /* ERR_COUNT: it served */
     const char *why; /* for the log: static text, or NULL */
     bool lost;       /* a hedge: another target answered first */
+    bool broke;      /* it failed, and that counts against the target */
     uint16_t key;    /* which of the provider's */
     unsigned status;
     uint32_t ms;
@@ -442,7 +443,8 @@ static inline bool call_passes(const struct call *c)
 
 /* warmth.c: prompts in providers' caches */
 double warmth_at(struct call *c, const struct conf_target *t, uint32_t *ret_key); /* 0 to 1 */
-void warmth_learn(struct call *c); /* its usage is complete */
+bool warmth_is_expected(const struct call *c); /* was it, of the target that served? */
+void warmth_learn(struct call *c);             /* its usage is complete */
 
 /* access.c: who may come in. True: go on; false: answered. */
 bool access_admit(struct call *c);
@@ -549,6 +551,8 @@ void call_answered(struct call *c);
 /* settle.c */
 /* Usage and charge of the attempt that is over; `least`: what it said of its answer's tokens. */
 void settle_attempt(struct call *c, uint64_t least);
+/* The attempt under way was sent, and nobody will read what comes of it: its prompt is paid for. */
+void settle_waste(struct call *c);
 void call_settle(struct call *c, bool client_gone);
 
 /* count.c: /v1/messages/count_tokens and its kin */

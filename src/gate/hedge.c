@@ -284,6 +284,7 @@ static void lose(struct call *loser)
             attempt_content(loser);
         attempt_record_of(loser)->why = "hedged: another target answered first";
         attempt_record_of(loser)->lost = true;
+        settle_waste(loser);
     }
     attempt_drop(loser, ERR_COUNT);
 }

@@ -57,6 +57,36 @@ static void count_charge(struct call *c, const struct attempt_record *t, struct 
         metric_add(&m->counter[METRIC_M_UNPRICED], 1);
 }
 
+/* What the target has cost, for its effective price: what broke off was paid in vain, whoever goes
+ * on with it. */
+static void bill(struct call *c, const struct attempt_record *t)
+{
+    const struct usage *u = &c->usage;
+    if (!c->cand)
+        return;
+    const bool known = c->charge.source != PRICE_BY_NOBODY && !c->charge.cost.missing;
+    figures_bill(&c->cand->health->figures,
+                 &(struct figures_bill){
+                     .usd = known ? (double)c->charge.cost.usd : -1,
+                     .prompt = (double)usage_prompt(u),
+                     .cached = (double)u->cache_read,
+                     .expected = c->req->body.n < WARM_LEAST || warmth_is_expected(c),
+                     .in_vain = t->broke,
+                 });
+}
+
+void settle_waste(struct call *c)
+{
+    const struct usage u = {.input_uncached = tokens_estimate(c), .has = USAGE_HAS_INPUT};
+    struct pricing *p = &c->gen->pricing;
+    const struct charge ch = pricing_charge(p, attempt_record_of(c)->provider->index,
+                                            known_of_attempt(c), &u, loop_unix_ms(c->gate->loop));
+    const bool known = ch.source != PRICE_BY_NOBODY && !ch.cost.missing;
+    figures_bill(&c->cand->health->figures,
+                 &(struct figures_bill){
+                     .usd = known ? (double)ch.cost.usd : -1, .expected = true, .in_vain = true});
+}
+
 /* The charge of the call, once its usage is known. Failed attempts brought no tokens to charge. */
 static void charge(struct call *c)
 {
@@ -69,6 +99,7 @@ static void charge(struct call *c)
     c->charge = pricing_charge(p, at, k, &c->usage, loop_unix_ms(c->gate->loop));
     c->charged = true;
     count_charge(c, t, k);
+    bill(c, t);
 }
 
 static void count_usage(struct call *c)

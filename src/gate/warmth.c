@@ -56,6 +56,12 @@ double warmth_at(struct call *c, const struct conf_target *t, uint32_t *ret_key)
     return hit ? hit->share : 0;
 }
 
+bool warmth_is_expected(const struct call *c)
+{
+    const struct warmth *w = c->warmth;
+    return w && w->n && hit_at(w, plan_place(c->gen->snap, c->cand->target)) != NULL;
+}
+
 /* ---- learning */
 
 struct note {

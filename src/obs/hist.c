@@ -15,7 +15,7 @@
 
 #include "base/check.h"
 
-static unsigned bucket_of(uint64_t v)
+unsigned hist_bucket(uint64_t v)
 {
     if (v < 4)
         return (unsigned)v;
@@ -33,6 +33,12 @@ static uint64_t lower(unsigned i)
     return (uint64_t)(4 + i % 4) << (top - 2);
 }
 
+/* Half the error on either side. */
+uint64_t hist_middle(unsigned i)
+{
+    return i < 4 ? i : (lower(i) + lower(i + 1) - 1) / 2;
+}
+
 /* The only writer reads and stores: an atomic addition would lock the cache line for nobody. */
 static void bump(_Atomic uint64_t *cell, uint64_t by)
 {
@@ -42,7 +48,7 @@ static void bump(_Atomic uint64_t *cell, uint64_t by)
 
 void hist_add(struct hist *h, uint64_t v)
 {
-    bump(&h->cell[bucket_of(v)], 1);
+    bump(&h->cell[hist_bucket(v)], 1);
     bump(&h->sum, v);
 }
 
@@ -64,8 +70,8 @@ uint64_t hist_quantile(const struct hist_view *v, double q)
     uint64_t rank = (uint64_t)((double)(v->count - 1) * q), seen = 0;
     for (unsigned i = 0; i < HIST_BUCKETS; i++) {
         seen += v->cell[i];
-        if (seen > rank) /* the middle of the bucket: half the error on either side */
-            return i < 4 ? i : (lower(i) + lower(i + 1) - 1) / 2;
+        if (seen > rank)
+            return hist_middle(i);
     }
     return lower(HIST_BUCKETS - 1);
 }

@@ -22,6 +22,9 @@ struct hist_view {
     uint64_t sum, count;
 };
 
+unsigned hist_bucket(uint64_t v);      /* in which a value is counted; below HIST_BUCKETS */
+uint64_t hist_middle(unsigned bucket); /* what stands for the values in it */
+
 void hist_add(struct hist *h, uint64_t v);
 void hist_view_add(struct hist_view *to, const struct hist *h);
 /* The value below which the share q (0..1) of all lies; 0 when there is none. */

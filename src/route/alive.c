@@ -38,7 +38,7 @@ static bool is_out(const struct health *h, msec now)
 static bool is_first_key_refused(const struct route_state *s, const struct health *h,
                                  const struct conf_provider *p, msec now)
 {
-    const uint64_t hash = p->nkeys ? hash_bytes(s->health.map.key, secret_reveal(&p->keys[0])) : 0;
+    const uint64_t hash = p->nkeys ? hash_bytes(s->identity, secret_reveal(&p->keys[0])) : 0;
     return p->probe.path.n && health_state(h, now) == HEALTH_REFUSED && is_of(h, p) &&
            memcmp(h->id.p, &hash, sizeof(hash)) == 0;
 }

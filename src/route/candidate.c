@@ -4,7 +4,9 @@
  * held. See plan.h; what a plan makes of them is plan.c.
  */
 #include "base/check.h"
+#include "base/mem.h"
 #include "route/plan.h"
+#include "route/record.h"
 
 #define ID_MAX          512
 #define REGION_NAME_MAX 256
@@ -16,7 +18,7 @@ static struct health *record(struct route_state *s, const struct conf_provider *
     char id[ID_MAX];
     size_t n = 0;
     str parts[3] = {p->name, p->origin.text, model};
-    uint64_t h = p->nkeys ? hash_bytes(s->health.map.key, secret_reveal(&p->keys[key])) : 0;
+    uint64_t h = p->nkeys ? hash_bytes(s->identity, secret_reveal(&p->keys[key])) : 0;
     memcpy(id, &h, sizeof(h));
     n = sizeof(h);
     for (int i = 0; i < 3; i++) {
@@ -26,7 +28,14 @@ static struct health *record(struct route_state *s, const struct conf_provider *
         n += take;
         id[n++] = '\0';
     }
-    return health_get(&s->health, str_of(id, n));
+    struct health *found = health_get(&s->health, str_of(id, n));
+    if (found && !found->recalled) {
+        found->recalled = true;
+        found->window = model.n ? mem_zalloc(sizeof(*found->window)) : NULL;
+        if (s->remembered)
+            record_restore(records_find(s->remembered, found->id), found);
+    }
+    return found;
 }
 
 /* Is h of this model at p? An id ends in names as record() put them there. */

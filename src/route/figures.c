@@ -24,6 +24,8 @@ static void scale(struct figures *f, double k)
     f->n *= k, f->failed *= k;
     f->firsts *= k, f->first_ms *= k;
     f->tokens *= k, f->tokens_ms *= k, f->answers *= k, f->output *= k;
+    f->answer_ms *= k, f->prompt *= k, f->cached *= k, f->cold *= k, f->chance *= k;
+    f->bills *= k, f->paid *= k, f->wasted *= k;
     for (unsigned i = 0; i < FIGURES_FAULTS; i++)
         f->fault[i] *= (float)k;
 }
@@ -151,6 +153,8 @@ void figures_end(struct figures *f, msec now, msec began, msec first, enum figur
     if (how == FIGURES_FAILED) {
         f->failed += 1;
         recovery_failed(&f->recovery);
+    } else {
+        f->answer_ms += (double)(now - began);
     }
     if (tokens > 1) {
         f->answers += 1;
@@ -171,9 +175,14 @@ void figures_add(struct figures *sum, const struct figures *f, msec now)
     sum->firsts += f->firsts * k, sum->first_ms += f->first_ms * k;
     sum->tokens += f->tokens * k, sum->tokens_ms += f->tokens_ms * k;
     sum->answers += f->answers * k, sum->output += f->output * k;
+    sum->answer_ms += f->answer_ms * k;
+    sum->prompt += f->prompt * k, sum->cached += f->cached * k;
+    sum->cold += f->cold * k, sum->chance += f->chance * k;
+    sum->bills += f->bills * k, sum->paid += f->paid * k, sum->wasted += f->wasted * k;
     if (f->usual_n) {
         sum->usual_n += f->usual_n;
         sum->usual_ms += (f->usual_ms - sum->usual_ms) * f->usual_n / sum->usual_n;
+        sum->slow_ms += (f->slow_ms - sum->slow_ms) * f->usual_n / sum->usual_n;
     }
     sum->begun = f->begun > sum->begun ? f->begun : sum->begun;
     sum->in_flight += f->in_flight;
@@ -182,6 +191,65 @@ void figures_add(struct figures *sum, const struct figures *f, msec now)
     sum->waiting += f->waiting - f->recovery.old_waiting;
     sum->waiting_since += f->waiting_since - f->recovery.old_since;
     sum->recovery.wanted += f->recovery.wanted;
+}
+
+/* ---- memory */
+
+void figures_age(struct figures *f, double ms)
+{
+    scale(f, ms > 0 ? exp(-ms / FIGURES_FADE_MS) : 1);
+}
+
+void figures_restore(struct figures *f, const struct figures *from)
+{
+    const double most = from->n > from->firsts ? from->n : from->firsts;
+    *f = *from;
+    f->in_flight = f->waiting = 0;
+    f->waiting_since = 0;
+    f->recovery = (struct recovery){0};
+    if (most > FIGURES_REMEMBERED)
+        scale(f, FIGURES_REMEMBERED / most);
+    if (f->usual_n > FIGURES_USUAL)
+        f->usual_n = FIGURES_USUAL;
+}
+
+/* ---- money */
+
+/* After figures_end, which faded and bounded the sums; but a loser of hedges ends as nobody's
+ * sample, and its bills must not grow for ever. */
+void figures_bill(struct figures *f, const struct figures_bill *b)
+{
+    if (f->bills > FIGURES_SAMPLES) {
+        const double k = FIGURES_SAMPLES / f->bills;
+        f->bills *= k, f->paid *= k, f->wasted *= k;
+    }
+    if (b->usd >= 0) {
+        f->bills += 1;
+        f->paid += b->in_vain ? 0 : b->usd;
+        f->wasted += b->in_vain ? b->usd : 0;
+    }
+    f->prompt += b->prompt, f->cached += b->cached;
+    if (!b->expected)
+        f->cold += b->prompt, f->chance += b->cached;
+}
+
+/* One bill that was not in vain stands in front, of their average: a first loss is no 100 %. */
+static double waste_of(const struct figures *f)
+{
+    const double usual = f->bills > 0 ? (f->paid + f->wasted) / f->bills : 0;
+    const double w = f->wasted > 0 ? f->wasted / (f->paid + usual) : 0;
+    return w < FIGURES_WASTE ? w : FIGURES_WASTE;
+}
+
+double figures_answer_ms(const struct figures *f)
+{
+    const double served = f->n - f->failed;
+    return served > 0.001 ? f->answer_ms / served : -1;
+}
+
+double figures_cached(const struct figures *f)
+{
+    return f->prompt > 0 ? f->cached / f->prompt : -1;
 }
 
 /* ---- faults */
@@ -242,6 +310,9 @@ struct reading figures_read(const struct figures *f, msec now)
         r.token_ms = f->tokens_ms / f->tokens;
     if (f->answers > 0)
         r.tokens = f->output / f->answers;
+    if (f->cold > 0)
+        r.cached = f->chance / f->cold;
+    r.waste = waste_of(f);
     r.troubled =
         r.error_rate > MANY_FAILED || (f->usual_n && r.first_ms > MUCH_SLOWER * f->usual_ms);
     return r;

@@ -24,12 +24,14 @@
 #include "obs/fault.h"
 #include "route/recovery.h"
 
-#define FIGURES_FADE_MS  120000
-#define FIGURES_SAMPLES  30
-#define FIGURES_STALE_MS 200 /* without a sample for so long, what was known is in doubt */
-#define FIGURES_USUAL    1000
-#define FIGURES_SLOW_N   20 /* answers before the 95th percentile is one */
-#define FIGURES_FAULTS   8  /* FAULT_COUNT, and what makes it a vector's width: they fade at once */
+#define FIGURES_FADE_MS    120000
+#define FIGURES_SAMPLES    30
+#define FIGURES_STALE_MS   200 /* without a sample for so long, what was known is in doubt */
+#define FIGURES_USUAL      1000
+#define FIGURES_SLOW_N     20 /* answers before the 95th percentile is one */
+#define FIGURES_WASTE      4  /* of each dollar that served: what is above is no better known */
+#define FIGURES_REMEMBERED 10 /* calls that all of an earlier run counts for */
+#define FIGURES_FAULTS     8 /* FAULT_COUNT, and what makes it a vector's width: they fade at once */
 
 struct figures {
     msec at;                  /* the sums are faded to this moment */
@@ -38,6 +40,11 @@ struct figures {
     double firsts, first_ms;  /* answers that began, and the time until then */
     double tokens, tokens_ms; /* made behind the first one, and the time it took */
     double answers, output;   /* those whose tokens are known, and these */
+    double answer_ms;         /* whole answers, n - failed of them: from sending to the end */
+    double prompt, cached;    /* tokens of prompts that were paid for, and those from a cache … */
+    double cold, chance;      /* … of calls of which no cached share was expected there */
+    double bills;             /* attempts that cost something */
+    double paid, wasted;      /* nano-dollars: of answers that served, of attempts in vain */
     double slow_ms;           /* that 19 of 20 answers begin within, estimated */
     double usual_ms;          /* to the first token, of its last FIGURES_USUAL answers */
     uint32_t usual_n;         /* … or of so many, until then */
@@ -59,6 +66,15 @@ enum figures_end { FIGURES_SERVED, FIGURES_FAILED, FIGURES_VOID /* says nothing 
 void figures_end(struct figures *f, msec now, msec began, msec first, enum figures_end how,
                  uint64_t tokens);
 
+/* What an attempt has cost. */
+struct figures_bill {
+    double usd;            /* nano-dollars; negative: not known */
+    double prompt, cached; /* tokens; 0: not known */
+    bool expected;         /* a cached share was expected, or the attempt says nothing of it */
+    bool in_vain;          /* nobody has read the answer to its end */
+};
+void figures_bill(struct figures *f, const struct figures_bill *b);
+
 /* An attempt that has ended, and not in time to be an answer, did so in this way. */
 void figures_fault(struct figures *f, msec now, enum fault how);
 /* The share of attempts that failed in each way: of all, for the classes that are not counted
@@ -74,6 +90,8 @@ struct reading {
     double first_ms;   /* to the first token */
     double token_ms;   /* each token behind it */
     double tokens;     /* of an answer */
+    double cached;     /* share of a prompt that is cached where nobody expected it, 0 to 1 */
+    double waste;      /* paid in vain for each dollar that served; 0 when nothing is known */
     bool troubled;     /* much slower than it usually is, or it fails often */
 };
 /* Add what is known of one to what is known of others: of all keys of a target together. Not its
@@ -83,5 +101,18 @@ void figures_add_faults(struct figures *sum, const struct figures *f, msec now);
 struct reading figures_read(const struct figures *f, msec now);
 /* The 95th percentile of the time to the first token; 0: too few answers were seen to tell. */
 msec figures_slow_ms(const struct figures *f);
+/* What was known before a restart, `ms` ago. */
+void figures_age(struct figures *f, double ms);
+/* … into figures that are new: nothing is under way, and it counts for FIGURES_REMEMBERED calls. */
+void figures_restore(struct figures *f, const struct figures *from);
+/* What a call really costs there, of what its price says: wasted attempts are paid too. Negative
+ * stays negative. */
+static inline double reading_usd(const struct reading *r, double usd)
+{
+    return usd * (1 + r->waste);
+}
+/* An answer's time until it was whole; the cached share of all prompts. Negative: not known. */
+double figures_answer_ms(const struct figures *f);
+double figures_cached(const struct figures *f);
 /* Milliseconds of a call that will bring so many tokens; negative: not known. */
 double reading_call_ms(const struct reading *r, double tokens);

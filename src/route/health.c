@@ -29,6 +29,7 @@ static void drop(struct health_table *t, struct health *h)
     map_take(&t->map, h->id);
     list_remove(&h->link);
     region_leave(&h->in_region);
+    mem_free(h->window);
     mem_free(h);
 }
 
@@ -138,6 +139,31 @@ void health_probe_end(struct health *h)
     if (h->for_region && h->in_region.region)
         h->in_region.region->probing = false;
     h->probing = h->for_region = false;
+}
+
+/* ---- figures */
+
+void health_first(struct health *h, msec now, msec began)
+{
+    figures_first(&h->figures, now, began);
+    if (h->window)
+        window_first(h->window, now, now - began);
+}
+
+void health_end(struct health *h, msec now, msec began, msec first, enum figures_end how,
+                uint64_t tokens)
+{
+    const bool paced = first && tokens > 1;
+    figures_end(&h->figures, now, began, first, how, tokens);
+    if (h->window && how == FIGURES_SERVED)
+        window_served(h->window, now, now - began, paced ? tokens - 1 : 0, paced ? now - first : 0);
+}
+
+void health_fault(struct health *h, msec now, enum fault how)
+{
+    figures_fault(&h->figures, now, how);
+    if (h->window)
+        window_fault(h->window, now, how);
 }
 
 /* ---- outcomes */

@@ -28,6 +28,7 @@
 #include "route/outlier.h"
 #include "route/quota.h"
 #include "route/region.h"
+#include "route/window.h"
 
 #define HEALTH_CALM_MS     10000 /* so much health takes one opening off their number */
 #define HEALTH_REFUSED_MS  60000
@@ -60,7 +61,9 @@ struct health {
     struct figures figures; /* of a target; nothing in a credential's */
     struct outlier outlier;
     struct region_member in_region;
-    struct quota quota; /* of a target, as the figures */
+    struct quota quota;    /* of a target, as the figures */
+    struct window *window; /* the same; NULL: of a credential, or there was no memory */
+    bool recalled;         /* what was known of it before the start was looked for (record.h) */
 };
 
 struct health_table {
@@ -103,6 +106,13 @@ void health_probe_end(struct health *h); /* without a verdict; idempotent */
 void health_seems_well(struct health *h, msec now);
 /* … or found that nobody is there: its breaker opens, though no call has failed. */
 void health_seems_down(struct health *h, msec now);
+
+/* Figures and window together: an attempt's answer begins; it is over; it failed in this way. As
+ * figures_first, figures_end and figures_fault. */
+void health_first(struct health *h, msec now, msec began);
+void health_end(struct health *h, msec now, msec began, msec first, enum figures_end how,
+                uint64_t tokens);
+void health_fault(struct health *h, msec now, enum fault how);
 
 /* An attempt ended. Client aborts count as nothing and are not reported. */
 void health_success(struct health *h, msec now);

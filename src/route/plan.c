@@ -24,7 +24,7 @@ struct turn {
 
 enum rc route_state_init(struct route_state *s, struct hash_key key)
 {
-    *s = (struct route_state){0};
+    *s = (struct route_state){.identity = key};
     health_init(&s->health, key);
     regions_init(&s->regions, key);
     map_init(&s->turns, key);
@@ -60,6 +60,14 @@ static void heed_limits(struct route_state *s, const struct snapshot *snap)
                                           .base_ms = e->open,
                                           .max_ms = e->max,
                                           .max_percent = e->max_percent};
+}
+
+void route_state_recall(struct route_state *s, struct hash_key identity,
+                        const struct records *remembered)
+{
+    ASSERT(s->health.map.count == 0);
+    s->identity = identity;
+    s->remembered = remembered;
 }
 
 void route_state_fini(struct route_state *s)
@@ -257,7 +265,8 @@ static void ask_of_call(const struct plan_ask *ask, unsigned needs, double token
     for (uint32_t i = 0; i < n && (needs & STRATEGY_WARM) && ask->warm; i++)
         c[i].warm = ask->warm(ask->arg, c[i].target, &c[i].key);
     for (uint32_t i = 0; i < n && (needs & STRATEGY_COST) && ask->usd; i++)
-        c[i].usd = ask->usd(ask->arg, c[i].target, tokens);
+        c[i].usd =
+            reading_usd(&c[i].seen, ask->usd(ask->arg, c[i].target, tokens, c[i].seen.cached));
 }
 
 /* Is the target one that the strategy may choose? */

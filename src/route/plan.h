@@ -28,6 +28,7 @@
 
 struct alert_part;
 struct plan_trace;
+struct records;
 struct route_policy;
 
 struct candidate {
@@ -96,18 +97,27 @@ struct route_state {
     struct looks looks[PLAN_JUDGED]; /* by index of route; where two share one, each is a sample */
     struct plan_memo memo[PLAN_MEMO];
     struct plan_judged judged[PLAN_JUDGED];
+    /* Keys of providers are hashed with it into identities; the same on all workers and, where what
+     * was learned is kept, after a restart. */
+    struct hash_key identity;
+    const struct records *remembered; /* of an earlier run: immutable, outlives this; or NULL */
 };
 
+/* `key` of its tables, and of identities until route_state_recall says another. */
 enum rc route_state_init(struct route_state *s, struct hash_key key) MUST_CHECK;
 void route_state_fini(struct route_state *s);
+/* Before the first plan. `remembered` may be NULL. */
+void route_state_recall(struct route_state *s, struct hash_key identity,
+                        const struct records *remembered);
 
 /* What a strategy may want to know of the call. */
 struct plan_ask {
     struct rand *rand;
     uint64_t session; /* hash of the conversation or whatever else belongs together; 0: nothing */
     /* Nano-dollars that the call would cost there, for an answer of so many tokens; negative: not
-     * known. Asked only by strategies that weigh costs. NULL: of nobody. */
-    double (*usd)(void *arg, const struct conf_target *t, double tokens);
+     * known. `cached`: the share of a prompt that turns out to be cached there, where nothing is
+     * known of this one. Asked only by strategies that weigh costs. NULL: of nobody. */
+    double (*usd)(void *arg, const struct conf_target *t, double tokens, double cached);
     /* Can this target serve such a call at all? REASON_FITS, or what it lacks. NULL: each can. */
     enum plan_reason (*fits)(void *arg, const struct conf_target *t);
     /* The share of the prompt that is cached there, 0 to 1, and with which of its keys. Asked only

@@ -427,6 +427,19 @@ double quota_room(const struct quota *q, msec now)
     return room;
 }
 
+void quota_tell(const struct quota *q, msec now, struct quota_said *ret)
+{
+    for (unsigned i = 0; i < QUOTA_SLOTS; i++) {
+        if (!(q->known >> i & 1))
+            continue;
+        ret->of[i].limit = q->of[i].limit;
+        ret->of[i].left = left_at(q, i, now);
+        ret->of[i].reset_ms = ret->of[i].window_ms = less(q->of[i].reset_at, now);
+    }
+    ret->limit = ret->left = ret->reset = q->known;
+    ret->refills = q->refills & q->known;
+}
+
 /* Output is counted as it is made, so that some is left is enough; the rest must be there at once.
  * What is more than the limit can only ever ask for all of it. */
 static uint64_t wanted(const struct quota_window *w, enum quota_slot slot,

@@ -118,6 +118,8 @@ void quota_begin(struct quota *q, const struct quota_need *need, msec now);
 void quota_answered(struct quota *q, const struct quota_need *need, msec began);
 /* … and said so, if anything. */
 void quota_learn(struct quota *q, const struct quota_said *s, msec now);
+/* What is known of it at a time, in the words it was learned in; `ret` zeroed before. */
+void quota_tell(const struct quota *q, msec now, struct quota_said *ret);
 /* The share that is free of the limit that is nearest to its end, 0 to 1; 1: none is known. */
 double quota_room(const struct quota *q, msec now);
 /* When a call of that size may be sent; 0: now, as far as is known. */

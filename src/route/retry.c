@@ -145,6 +145,12 @@ enum fault retry_fault(const struct attempt_failure *f)
     return fault_said(f);
 }
 
+bool retry_is_paid(const struct attempt_failure *f)
+{
+    return f->end == ATTEMPT_NO_ANSWER || f->end == ATTEMPT_TIMED_OUT ||
+           f->end == ATTEMPT_BAD_ANSWER;
+}
+
 bool retry_is_failure(const struct attempt_failure *f)
 {
     if (f->end == ATTEMPT_OURS || f->end == ATTEMPT_CLIENT)

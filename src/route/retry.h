@@ -50,5 +50,8 @@ struct retry_rule retry_decide(const struct attempt_failure *f, struct rand *r);
 enum fault retry_fault(const struct attempt_failure *f);
 /* Does the failure count against the target (breaker)? 429, 4xx and our own limits do not. */
 bool retry_is_failure(const struct attempt_failure *f);
+/* It was sent whole and the provider may have worked on it, for which most ask money; of what it
+ * refused with a status, or an error at the beginning, nobody does. */
+bool retry_is_paid(const struct attempt_failure *f);
 /* The credential is no good: U12, U18. */
 bool retry_is_refusal(const struct attempt_failure *f);

@@ -53,12 +53,13 @@ struct contender {
     msec last;           /* when it was last tried */
     bool news;           /* it seems to have recovered: a few calls more are to confirm it */
     double trial;        /* … and this part of its share it has not won back yet, 0 to 1 */
-    double usd;          /* nano-dollars of this call, cached prompt counted; negative: not known */
-    double room;         /* share of its rate limit that is free, 0 to 1; 1 where none is known */
-    double warm;         /* share of this prompt that its provider has cached, 0 to 1 … */
-    uint32_t key;        /* … with this key of it */
-    uint64_t place;      /* hash of the names of provider and model: the same everywhere */
-    double score;        /* out: lower is tried first */
+    double usd;     /* nano-dollars of this call: what is cached there, and what is paid in vain
+                     * there, counted; negative: not known */
+    double room;    /* share of its rate limit that is free, 0 to 1; 1 where none is known */
+    double warm;    /* share of this prompt that its provider has cached, 0 to 1 … */
+    uint32_t key;   /* … with this key of it */
+    uint64_t place; /* hash of the names of provider and model: the same everywhere */
+    double score;   /* out: lower is tried first */
 };
 
 /* What the choice is for. */

@@ -36,8 +36,9 @@ static double cached_at(const struct asking *a, const struct server *s)
     return cached < a->call->usage.prompt ? cached : a->call->usage.prompt;
 }
 
-static double usd_of(void *arg, const struct conf_target *t, double tokens)
+static double usd_of(void *arg, const struct conf_target *t, double tokens, double cached)
 {
+    (void)cached; /* the world knows what is */
     const struct asking *a = arg;
     const struct run *r = a->run;
     const struct server *s = world_server(&a->run->world, t);
@@ -66,7 +67,7 @@ static void order_by_truth(struct run *r, struct run_call *c)
     struct asking asking = {r, c, true};
     double usd[PLAN_MAX];
     for (unsigned i = 0; i < c->plan.n; i++)
-        usd[i] = usd_of(&asking, c->plan.c[i].target, c->usage.output);
+        usd[i] = usd_of(&asking, c->plan.c[i].target, c->usage.output, 0);
     oracle_order(r, c, usd);
 }
 

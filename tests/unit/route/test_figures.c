@@ -249,6 +249,43 @@ static void test_errors_by_class(void **unused)
     assert_true(f.fault[FAULT_LIMITED] <= FIGURES_SAMPLES);
 }
 
+/* What is paid in vain makes the rest dearer; and what a cache saves where nobody expected it. */
+static void test_effective_price(void **unused)
+{
+    (void)unused;
+    struct figures f = {0};
+    assert_true(figures_read(&f, 1000).waste <= 0);
+    NEAR(reading_usd(&(struct reading){.waste = 0}, 100), 100, 0.01);
+    assert_true(figures_cached(&f) < 0);
+    figures_bill(&f, &(struct figures_bill){.usd = 1000, .in_vain = true});
+    NEAR(figures_read(&f, 1000).waste, 1, 0.01); /* a first loss: as if one had served beside it */
+    f = (struct figures){0};
+    for (unsigned i = 0; i < 9; i++)
+        figures_bill(&f, &(struct figures_bill){.usd = 1000, .prompt = 100, .cached = 30});
+    figures_bill(&f, &(struct figures_bill){.usd = 2000, .in_vain = true, .expected = true});
+    struct reading r = figures_read(&f, 1000);
+    NEAR(r.waste, 2000.0 / (9000 + 1100), 0.01);
+    NEAR(reading_usd(&r, 500), 500 * (1 + 2000.0 / 10100), 1);
+    NEAR(r.cached, 0.3, 0.01);
+    /* What a warm prefix brought was expected of it, and says nothing of other prompts. */
+    figures_bill(&f,
+                 &(struct figures_bill){.usd = 10, .prompt = 900, .cached = 900, .expected = true});
+    NEAR(figures_read(&f, 1000).cached, 0.3, 0.01);
+    NEAR(figures_cached(&f), (270 + 900) / 1800.0, 0.01);
+    /* Unknown prices are no zero, a crowd of losses is bounded, and calls make it fade. */
+    figures_bill(&f, &(struct figures_bill){.usd = -1, .in_vain = true});
+    NEAR(figures_read(&f, 1000).waste, 0.2, 0.02);
+    for (unsigned i = 0; i < 1000; i++)
+        figures_bill(&f, &(struct figures_bill){.usd = 1000, .in_vain = true});
+    assert_true(f.bills <= FIGURES_SAMPLES + 1);
+    NEAR(figures_read(&f, 1000).waste, FIGURES_WASTE, 0.01);
+    for (unsigned i = 0; i < 10 * FIGURES_SAMPLES; i++) {
+        serve(&f, 1000 + i, 10, 0, 1);
+        figures_bill(&f, &(struct figures_bill){.usd = 1000});
+    }
+    assert_true(figures_read(&f, 2000).waste < 0.05);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -264,6 +301,7 @@ int main(void)
         cmocka_unit_test(test_on_trial),
         cmocka_unit_test(test_aborts_say_nothing),
         cmocka_unit_test(test_errors_by_class),
+        cmocka_unit_test(test_effective_price),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -198,10 +198,10 @@ static enum plan_reason fits(void *arg, const struct conf_target *t)
     return policy_judge(asked, &as);
 }
 
-static double usd(void *arg, const struct conf_target *t, double tokens)
+static double usd(void *arg, const struct conf_target *t, double tokens, double cached)
 {
     (void)arg;
-    (void)tokens;
+    (void)tokens, (void)cached;
     return t->provider == 2 ? -1 : 10.0 - t->provider;
 }
 

@@ -47,10 +47,10 @@ static struct conf_route route_of(enum conf_strategy s)
     return (struct conf_route){.name = STR("r"), .targets = targets, .ntargets = 3, .strategy = s};
 }
 
-static double price(void *arg, const struct conf_target *t, double tokens)
+static double price(void *arg, const struct conf_target *t, double tokens, double cached)
 {
     (void)arg;
-    return (t->provider + 1) * tokens * 1000;
+    return (t->provider + 1) * tokens * 1000 * (1 - cached);
 }
 
 static void explain(const struct conf_route *r, struct plan *p, struct plan_trace *t)
@@ -185,9 +185,43 @@ static void test_no_memory_is_told(void **unused)
     arena_fini(&tiny);
 }
 
+/* What it costs is what is paid there in the end: with attempts in vain, and with what its cache
+ * saves of prompts of which nothing was expected. */
+static void test_effective_price(void **unused)
+{
+    (void)unused;
+    const struct conf_route r = route_of(CONF_STRATEGY_LOWEST_COST);
+    struct plan p = {0};
+    struct plan_trace t;
+    explain(&r, &p, &t);
+    assert_int_equal(p.c[0].target->provider, 0);
+    struct figures *a = &health_of(&p, 0)->figures, *c = &health_of(&p, 2)->figures;
+    const double list = t.targets[0].as.usd;
+    plan_release(&p);
+
+    /* A third of all that a got was paid in vain: its price is half as much again. */
+    for (unsigned i = 0; i < 20; i++)
+        figures_bill(a, &(struct figures_bill){.usd = 1000, .expected = true});
+    for (unsigned i = 0; i < 21; i++)
+        figures_bill(a, &(struct figures_bill){.usd = 500, .expected = true, .in_vain = true});
+    explain(&r, &p, &t);
+    assert_true(t.targets[0].as.usd > 1.4 * list && t.targets[0].as.usd < 1.6 * list);
+    assert_int_equal(p.c[0].target->provider, 0); /* and still the best */
+    plan_release(&p);
+
+    /* c costs three times as much, and its cache takes away nine tenths of that. */
+    for (unsigned i = 0; i < 20; i++)
+        figures_bill(c, &(struct figures_bill){.usd = 300, .prompt = 1000, .cached = 900});
+    explain(&r, &p, &t);
+    assert_int_equal(p.c[0].target->provider, 2);
+    plan_release(&p);
+    *a = *c = (struct figures){0};
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_effective_price, setup, teardown),
         cmocka_unit_test_setup_teardown(test_places_and_scores, setup, teardown),
         cmocka_unit_test_setup_teardown(test_who_is_left_out, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_full_plan_says_so, setup, teardown),
