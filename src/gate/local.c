@@ -2,14 +2,14 @@
 /*
  * local - what the gateway answers by itself: probes, figures, the list of models. One table.
  */
-#include "gate/gate_int.h"
-#include "gate/outs.h"
+#include "gate/targets.h"
 
 #include <stdio.h>
 #include <unistd.h>
 
 #include "base/fmt.h"
 #include "base/num.h"
+#include "gate/outs.h"
 #include "json/write.h"
 
 struct local_endpoint {
@@ -286,6 +286,7 @@ static const struct local_endpoint endpoints[] = {
     {STR("/api/tags"), models_serve},
     {STR("/api/v1/alerts"), alerts_serve, .admins = true, .api = true},
     {STR("/api/v1/explain"), explain_serve, .admins = true, .api = true, .posts = true},
+    {STR("/api/v1/targets"), targets_serve, .admins = true, .api = true},
     {STR("/health"), serve_health},
     {STR("/livez"), serve_livez},
     {STR("/metrics"), serve_metrics, .admins = true},
