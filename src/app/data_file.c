@@ -2,6 +2,7 @@
 /* data_file - see the header. */
 #include "app/data_file.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -53,9 +54,22 @@ bool data_file_write(const struct snapshot *s, const char *name, const str *part
     for (size_t i = 0; good && i < n; i++)
         good = write_all(fd, parts[i]);
     good = good && fsync(fd) == 0;
-    good = close(fd) == 0 && good; /* tells late errors of network file systems */
-    good = good && rename(beside, path) == 0;
+    int why = errno; /* of what failed first: the next calls must not change it */
+    const bool closed = close(fd) == 0; /* tells late errors of network file systems */
+    if (good && !(closed && rename(beside, path) == 0)) {
+        why = errno;
+        good = false;
+    }
     if (!good)
         unlink(beside);
+    errno = why;
     return good;
+}
+
+bool data_file_set_aside(const struct snapshot *s, const char *name)
+{
+    char path[DATA_PATH_MAX], bad[DATA_PATH_MAX], bad_name[NAME_MAX_];
+    const int n = snprintf(bad_name, sizeof(bad_name), "%s.bad", name);
+    return n > 0 && (size_t)n < sizeof(bad_name) && data_dir_path(s, name, path) &&
+           data_dir_path(s, bad_name, bad) && rename(path, bad) == 0;
 }

@@ -353,18 +353,23 @@ static bool start(struct process *p)
     p->nworkers = count_workers(p->snap);
     p->world.shards = p->shards;
     p->world.recall_key = (struct hash_key){seed(), seed()};
+    p->world.identity = (struct hash_key){seed(), seed()};
     p->world.nworkers = p->nworkers;
     p->world.started = loop_now(p->loop);
     p->world.started_unix_ms = loop_unix_ms(p->loop);
     for (unsigned i = 0; i < p->nworkers; i++)
         if (!(p->shards[i] = metric_shard_new()))
             return false;
+    state_load(p);
     timer_init(&p->look, p->loop, on_look);
     p->want.fn = on_want;
     canaries_start(&p->canaries, p->loop, &p->world.trials, &p->snap);
     reload_watch(p); /* before anyone is served: what changes from then on is seen */
-    return open_access_log(p) && secure_first(p) && start_signals(p) && start_workers(p) &&
-           start_alerts(p);
+    const bool good = open_access_log(p) && secure_first(p) && start_signals(p) &&
+                      start_workers(p) && start_alerts(p);
+    if (good)
+        state_begin(p);
+    return good;
 }
 
 /* ---- end */
@@ -378,6 +383,7 @@ static void finish(struct process *p)
     pthread_sigmask(SIG_BLOCK, &all, NULL);
     for (unsigned i = 0; i < p->nworkers; i++)
         worker_join(p->workers[i]);
+    state_end(p);
     for (unsigned i = 0; i < p->nworkers; i++) {
         worker_free(p->workers[i]);
         p->workers[i] = NULL; /* mail that is left must not find it */
@@ -396,6 +402,7 @@ static void finish(struct process *p)
     for (unsigned i = 0; i < p->nworkers; i++)
         metric_shard_free(p->shards[i]);
     ranks_free(&p->ranks);
+    state_fini(p);
     reload_fini(p);
     mem_free(p);
 }

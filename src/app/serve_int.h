@@ -15,6 +15,7 @@
 #include "app/models.h"
 #include "app/projects.h"
 #include "app/ranks.h"
+#include "app/state.h"
 #include "app/worker.h"
 #include "io/signal.h"
 #include "io/tls.h"
@@ -47,6 +48,7 @@ struct process {
     uint64_t generation;
     struct alerts *alerts;
     struct canaries canaries;
+    struct state state;
     struct gate_world world;
     struct metric_shard *shards[WORKERS_MAX];
     struct worker *workers[WORKERS_MAX];

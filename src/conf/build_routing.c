@@ -113,6 +113,7 @@ enum rc build_routing(struct builder *b)
     r->ccr = b->ccr;
     r->caller_policy = raw->caller_policy;
     r->wait = raw->wait;
+    r->remember = raw->remember;
     r->attempts = raw->fallback ? raw->attempts : 1;
     r->replay = raw->replay == RAW_REPLAY_ONCE;
     r->weight_response_time = raw->weights.response_time;

@@ -155,6 +155,9 @@ static const struct option routing_rows[] = {
     {"regions", OPTION_TEXTS, 0, AT(regions), .help = "where any call may be served"},
     {"callerPolicy", OPTION_BOOL, 0, AT(caller_policy), "true",
      .help = "callers may narrow and order the choice, see [routing](routing.md)"},
+    {"remember", OPTION_MSEC, 0, AT(remember), "1m", 0, 24 * 3600 * 1000,
+     .help = "what was learned of targets is written to the data folder so often, and outlives a "
+             "restart; 0: it does not"},
     {"scenarios", OPTION_SECTION, 0, AT(scenarios), .sub = &option_scenarios,
      .help = "models for kinds of request"},
     {"projects", OPTION_TEXT, 0, AT(projects),

@@ -223,6 +223,7 @@ struct raw_routing {
     str sticky_by, projects;
     struct raw_weights weights;
     bool fallback, caller_policy;
+    msec remember;
     struct raw_scenarios scenarios;
     struct raw_list rules; /* raw_rule */
 };

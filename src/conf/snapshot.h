@@ -396,6 +396,7 @@ struct conf_routing {
     uint32_t attempts;  /* tries of one call, all kinds together */
     bool caller_policy; /* callers may narrow and order the choice (route/policy.h) */
     bool replay;        /* send again elsewhere what got no byte of an answer */
+    msec remember;      /* what was learned is kept on the disk so often; 0: it is not */
     double weight_response_time, weight_error_rate, weight_cost; /* for `balanced` */
     uint64_t long_context_threshold;                             /* tokens */
     const struct conf_route *scenarios[CONF_SCENARIO_COUNT];     /* NULL: not set */

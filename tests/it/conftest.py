@@ -37,7 +37,7 @@ def upstream():
 @pytest.fixture
 def weir(tmp_path):
     """A factory of gateways: weir(config text) or weir(upstream, …). Each is stopped at the end
-    of the test and must then end well."""
+    of the test and must then end well. `again`: in the folder of that one, as after a restart."""
     made = []
 
     def make(*what, **options):
@@ -45,8 +45,9 @@ def weir(tmp_path):
         settings = {
             k: options.pop(k) for k in ("extra", "timeouts", "options", "workers") if k in options
         }
-        folder = tmp_path / f"weir{len(made)}"
-        folder.mkdir()
+        again = options.pop("again", None)
+        folder = again.folder if again else tmp_path / f"weir{len(made)}"
+        folder.mkdir(exist_ok=again is not None)
         made.append(gateways.Gateway(folder, text or gateways.config(*what, **settings), **options))
         return made[-1]
 
