@@ -43,9 +43,9 @@ struct gate_world {
     struct meters meters;       /* of providers' limits, counted for all workers together */
     struct hash_key recall_key; /* of what is kept for conversations, the same for all workers */
     struct hash_key identity;   /* of targets and keys: for all workers, and after a restart */
-    const struct records *remembered; /* of an earlier run, immutable; or NULL */
-    struct sessions sessions;         /* how long their last prompts were */
-    struct sessions projects;         /* sessions_tag of the project they belong to */
+    const struct records *remembered;               /* of an earlier run, immutable; or NULL */
+    struct sessions sessions;                       /* how long their last prompts were */
+    struct sessions projects;                       /* sessions_tag of the project they belong to */
     _Atomic(struct gate *) gates[GATE_WORKERS_MAX]; /* each set once, by its worker's gate_new */
 };
 

@@ -286,6 +286,30 @@ static void test_effective_price(void **unused)
     assert_true(figures_read(&f, 2000).waste < 0.05);
 }
 
+/* Attempts of the very millisecond in which a recovery is heard of: none is counted twice or never,
+ * in whichever order they end. */
+static void test_the_millisecond_of_a_recovery(void **unused)
+{
+    (void)unused;
+    for (unsigned order = 0; order < 2; order++) {
+        struct figures f = {0}, sum = {0};
+        figures_begin(&f, 1000);
+        figures_begin(&f, 5000); /* before it … */
+        figures_recovered(&f, 5000);
+        figures_begin(&f, 5000); /* … and behind it */
+        figures_begin(&f, 5001);
+        figures_add(&sum, &f, 5002);
+        assert_int_equal(sum.waiting, 1); /* what was sent since says how long one waits now */
+        const msec ends[2][4] = {{1000, 5000, 5000, 5001}, {5001, 5000, 5000, 1000}};
+        for (unsigned i = 0; i < 4; i++) {
+            figures_end(&f, 6000, ends[order][i], 0, FIGURES_VOID, 0);
+            assert_true(f.recovery.old_waiting <= f.waiting);
+        }
+        assert_int_equal(f.recovery.old_waiting, 0);
+        assert_int_equal(f.recovery.old_since, 0);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -301,6 +325,7 @@ int main(void)
         cmocka_unit_test(test_on_trial),
         cmocka_unit_test(test_aborts_say_nothing),
         cmocka_unit_test(test_errors_by_class),
+        cmocka_unit_test(test_the_millisecond_of_a_recovery),
         cmocka_unit_test(test_effective_price),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
