@@ -24,7 +24,7 @@ static void check_record(const struct record *r)
     CHECK(seen.error_rate >= 0 && seen.error_rate <= 1);
     CHECK(seen.cached >= 0 && seen.cached <= 1 && seen.waste >= 0 && seen.waste <= FIGURES_WASTE);
     CHECK(h.figures.n <= FIGURES_REMEMBERED * 1.001 && h.figures.at <= NOW);
-    CHECK(health_ready_at(&h, NOW) <= NOW + 3600000);
+    CHECK(health_ready_at(&h, NOW) <= NOW + 86400000);
     const double room = quota_room(&h.quota, NOW);
     CHECK(room >= 0 && room <= 1);
     CHECK(quota_ready_at(&h.quota, &need, NOW) <= NOW + QUOTA_BELIEVED_MS);

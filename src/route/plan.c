@@ -6,106 +6,12 @@
 
 #include "base/check.h"
 #include "base/hash.h"
-#include "base/mem.h"
 #include "route/filter.h"
 #include "route/order.h"
 #include "route/policy.h"
 #include "route/trace.h"
 
-/* Routes with an account; past it weights are taken in the order written. */
-#define TURNS_MAX   4096
 #define TARGETS_MAX 64
-
-struct turn {
-    uint32_t n;
-    str name;
-    int64_t account[];
-};
-
-enum rc route_state_init(struct route_state *s, struct hash_key key)
-{
-    *s = (struct route_state){.identity = key};
-    health_init(&s->health, key);
-    regions_init(&s->regions, key);
-    map_init(&s->turns, key);
-    budgets_init(&s->budgets, key);
-    s->outliers = (struct outlier_limits){.rate_calls = OUTLIER_RATE_CALLS,
-                                          .sigmas = OUTLIER_SIGMAS,
-                                          .share_calls = OUTLIER_SHARE_CALLS,
-                                          .share = OUTLIER_SHARE,
-                                          .base_ms = OUTLIER_BASE_MS,
-                                          .max_ms = OUTLIER_MAX_MS,
-                                          .max_percent = OUTLIER_MAX_PERCENT};
-    return RC_OK;
-}
-
-/* What the configuration says of breakers, regions and ejections. One that was made by hand may say
- * nothing, and then the defaults stand. */
-static void heed_limits(struct route_state *s, const struct snapshot *snap)
-{
-    const struct conf_breaker *b = &snap->routing.breaker;
-    const struct conf_region_breaker *r = &snap->routing.region_breaker;
-    const struct conf_ejection *e = &snap->routing.ejection;
-    s->limits_of = snap;
-    s->limits_generation = snap->generation;
-    if (!b->failures)
-        return;
-    s->health.limits = (struct health_limits){b->failures, b->open, b->max};
-    s->regions.limits = (struct region_limits){.off = !r->on, .open_ms = r->open, .max_ms = r->max};
-    s->outliers = (struct outlier_limits){.off = !e->on,
-                                          .rate_calls = e->calls,
-                                          .sigmas = e->deviations,
-                                          .share_calls = e->min_calls,
-                                          .share = e->share,
-                                          .base_ms = e->open,
-                                          .max_ms = e->max,
-                                          .max_percent = e->max_percent};
-}
-
-void route_state_recall(struct route_state *s, struct hash_key identity,
-                        const struct records *remembered)
-{
-    ASSERT(s->health.map.count == 0);
-    s->identity = identity;
-    s->remembered = remembered;
-}
-
-void route_state_fini(struct route_state *s)
-{
-    size_t pos = 0;
-    const struct map_slot *slot;
-    while ((slot = map_next(&s->turns, &pos)))
-        mem_free(slot->value);
-    map_fini(&s->turns);
-    budgets_fini(&s->budgets);
-    health_fini(&s->health);
-    regions_fini(&s->regions);
-}
-
-static struct turn *turn_of(struct route_state *s, const struct conf_route *r)
-{
-    struct turn *t = map_get(&s->turns, r->name);
-    if (t && t->n == r->ntargets)
-        return t;
-    if (t) { /* the route changed in a reload */
-        map_take(&s->turns, r->name);
-        mem_free(t);
-    } else if (s->turns.count >= TURNS_MAX) {
-        return NULL;
-    }
-    t = mem_zalloc(sizeof(*t) + r->ntargets * sizeof(int64_t) + r->name.n);
-    if (!t)
-        return NULL;
-    t->n = r->ntargets;
-    char *name = (char *)(t->account + t->n);
-    memcpy(name, r->name.p, r->name.n);
-    t->name = str_of(name, r->name.n);
-    if (map_put(&s->turns, t->name, t, NULL) != RC_OK) {
-        mem_free(t);
-        return NULL;
-    }
-    return t;
-}
 
 static void adopt(struct plan *p, const struct candidate *c)
 {
@@ -303,12 +209,12 @@ static uint32_t rank(struct route_state *s, const struct snapshot *snap, const s
                        .routing = &snap->routing,
                        .latency = r->latency,
                        .session = ask->session,
-                       .looks = &s->looks[r->index % PLAN_JUDGED],
+                       .looks = &s->looks[r->index % PLAN_LOOKS],
                        .rand = ask->rand};
     if (needs & STRATEGY_FIGURES)
         x.tokens = tokens_of(c, n);
     if (needs & STRATEGY_TURNS) {
-        struct turn *t = turn_of(s, r);
+        struct plan_turn *t = route_state_turn(s, r);
         x.account = t ? t->account : NULL;
     }
     for (uint32_t i = 0; i < n && (needs & STRATEGY_SESSION) && ask->session; i++)
@@ -326,11 +232,9 @@ static uint32_t rank(struct route_state *s, const struct snapshot *snap, const s
 static void judge(struct route_state *s, const struct snapshot *snap, const struct conf_route *r,
                   uint32_t n, msec now)
 {
-    struct plan_judged *j = &s->judged[r->index % PLAN_JUDGED];
     const msec window = now / OUTLIER_INTERVAL_MS;
-    if (j->route == r && j->window == window)
+    if (!route_state_judges(s, r, window))
         return;
-    *j = (struct plan_judged){r, window};
     struct outlier_member m[OUTLIER_MEMBERS_MAX];
     size_t count = 0;
     for (uint32_t i = 0; i < n; i++) {
@@ -508,7 +412,7 @@ void plan_build(struct plan *p, struct route_state *s, const struct snapshot *sn
 {
     const uint32_t most = r->ntargets < TARGETS_MAX ? r->ntargets : TARGETS_MAX;
     if (s->limits_of != snap || s->limits_generation != snap->generation)
-        heed_limits(s, snap);
+        route_state_follow(s, snap);
     plan_clear(p);
     p->why = ERR_UNAVAILABLE;
     p->ready_at = now;
@@ -530,17 +434,17 @@ void plan_build(struct plan *p, struct route_state *s, const struct snapshot *sn
 void plan_explain(struct plan *p, struct route_state *s, const struct snapshot *snap,
                   const struct conf_route *r, const struct plan_ask *ask, msec now)
 {
-    const struct turn *t = map_get(&s->turns, r->name);
-    const struct looks looks = s->looks[r->index % PLAN_JUDGED];
+    const struct plan_turn *t = map_get(&s->turns, r->name);
+    const struct looks looks = s->looks[r->index % PLAN_LOOKS];
     const uint32_t n = t && t->n < TARGETS_MAX ? t->n : TARGETS_MAX;
     const uint64_t key_turn = s->key_turn;
     int64_t account[TARGETS_MAX] = {0};
     if (t)
         memcpy(account, t->account, n * sizeof(*account));
     plan_build(p, s, snap, r, ask, now);
-    s->looks[r->index % PLAN_JUDGED] = looks;
+    s->looks[r->index % PLAN_LOOKS] = looks;
     s->key_turn = key_turn;
-    struct turn *after = map_get(&s->turns, r->name);
+    struct plan_turn *after = map_get(&s->turns, r->name);
     if (after) /* one that was made just now begins with zeros */
         memcpy(after->account, account,
                (after->n < TARGETS_MAX ? after->n : TARGETS_MAX) * sizeof(*account));

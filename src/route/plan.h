@@ -75,12 +75,13 @@ struct plan_memo {
     struct health *credential, *health;
 };
 
-#define PLAN_JUDGED 256 /* routes with a place of their own; past it they share */
+#define PLAN_LOOKS 256 /* routes with a place of their own; past it they share */
 
-/* Of a route with several targets: the window in which they were last compared (outlier.h). */
-struct plan_judged {
-    const struct conf_route *route;
-    msec window;
+/* The accounts of a route whose targets take turns. */
+struct plan_turn {
+    uint32_t n;
+    str name;
+    int64_t account[];
 };
 
 /* What one worker keeps between calls. */
@@ -91,12 +92,16 @@ struct route_state {
     const struct snapshot *limits_of; /* whose limits these three have; never looked into */
     uint64_t limits_generation;
     uint64_t ejected; /* targets, ever */
-    struct map turns; /* route name -> struct turn */
+    struct map turns; /* route name -> struct plan_turn */
     struct budgets budgets;
     uint64_t key_turn;
-    struct looks looks[PLAN_JUDGED]; /* by index of route; where two share one, each is a sample */
+    struct looks looks[PLAN_LOOKS]; /* by index of route; where two share one, each is a sample */
     struct plan_memo memo[PLAN_MEMO];
-    struct plan_judged judged[PLAN_JUDGED];
+    /* The window in which the targets of a route were last compared (outlier.h), by index of
+     * logical model; of the one other route that was last, beside them. */
+    msec *judged, judged_other;
+    uint32_t njudged;
+    const struct conf_route *judged_route;
     /* Keys of providers are hashed with it into identities; the same on all workers and, where what
      * was learned is kept, after a restart. */
     struct hash_key identity;
@@ -109,6 +114,12 @@ void route_state_fini(struct route_state *s);
 /* Before the first plan. `remembered` may be NULL. */
 void route_state_recall(struct route_state *s, struct hash_key identity,
                         const struct records *remembered);
+/* The configuration is another one than before. */
+void route_state_follow(struct route_state *s, const struct snapshot *snap);
+/* NULL: there are too many, or no memory. */
+struct plan_turn *route_state_turn(struct route_state *s, const struct conf_route *r);
+/* Are the targets of a route to be compared now? True once for each window. */
+bool route_state_judges(struct route_state *s, const struct conf_route *r, msec window);
 
 /* What a strategy may want to know of the call. */
 struct plan_ask {

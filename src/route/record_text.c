@@ -24,7 +24,7 @@
 #include "route/record.h"
 
 #define SUM_MOST  1e15        /* a greater sum, or a time of more years, is none of ours */
-#define SPAN_MOST 3600000     /* nothing is out for longer than an hour */
+#define SPAN_MOST 86400000    /* nothing is out for longer than a day: conf/options_recovery.c */
 #define TEXT_MAX  (64u << 10) /* of the names of one record, unescaped */
 
 /* Sums and averages, all of them doubles. */

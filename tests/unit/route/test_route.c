@@ -585,6 +585,29 @@ static void test_no_fault_of_the_provider(void **unused)
     assert_false(retry_is_failure(&f));
 }
 
+/* Routes are compared once a window each, however many there are; one of no logical model too. */
+static void test_judged_once_a_window(void **unused)
+{
+    (void)unused;
+    const struct snapshot many = {.nmodels = 600, .generation = 7};
+    const struct conf_route first = {.logical = true, .index = 1},
+                            far = {.logical = true, .index = 257 + 256}, other = {.index = 1},
+                            another = {.index = 1};
+    route_state_follow(&state, &many);
+    for (msec window = 10; window < 13; window++) {
+        assert_true(route_state_judges(&state, &first, window));
+        assert_true(route_state_judges(&state, &far, window));
+        assert_true(route_state_judges(&state, &other, window));
+        for (unsigned i = 0; i < 3; i++) {
+            assert_false(route_state_judges(&state, &first, window));
+            assert_false(route_state_judges(&state, &far, window));
+            assert_false(route_state_judges(&state, &other, window));
+        }
+    }
+    assert_true(route_state_judges(&state, &another, 12)); /* there is one place for all of those */
+    state.limits_of = NULL;
+}
+
 /* One that begins every answer and ends none opens the breaker all the same. */
 static void test_answers_that_never_end(void **unused)
 {
@@ -690,6 +713,7 @@ int main(void)
         TEST(test_alerted_and_used_up),
         TEST(test_recalled_within_limits),
         TEST(test_retry_table),
+        TEST(test_judged_once_a_window),
         TEST(test_s7_classes_of_faults),
         TEST(test_retry_after_is_a_minimum),
         TEST(test_no_fault_of_the_provider),
