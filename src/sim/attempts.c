@@ -145,10 +145,19 @@ static bool out_of_attempts(const struct run *r, const struct run_call *c)
     return c->attempts >= routing_of(r)->attempts || c->attempts >= ATTEMPTS_MAX;
 }
 
+/* When it is ended, whatever it has brought. */
+static msec end_of(const struct run_call *c)
+{
+    const msec own = c->attempt_began + c->cand.provider->timeouts.total;
+    return own < c->deadline ? own : c->deadline;
+}
+
 /* How long its first token is waited for: less where an alert says so and somebody else is left. */
 static msec patience_of(const struct run *r, const struct run_call *c)
 {
-    const msec usual = c->cand.provider->timeouts.first_byte;
+    const msec left_ms = end_of(c) > r->now ? end_of(c) - r->now : 1;
+    const msec first = c->cand.provider->timeouts.first_byte;
+    const msec usual = first && first < left_ms ? first : left_ms;
     const bool left =
         !out_of_attempts(r, c) && routing_of(r)->fallback &&
         (c->plan.next < c->plan.n || c->last_resort || c->next_fallback < c->route->nfallback);
@@ -259,7 +268,12 @@ void run_first(struct run *r, struct run_call *c)
     candidate_probe_over(&c->cand);
     health_answers(c->cand.health, r->now);
     health_answers(c->cand.credential, r->now);
-    run_push(r, r->now + rounded(c->fate.rest_ms), HAPPENS_END, c);
+    msec over = r->now + rounded(c->fate.rest_ms);
+    if (over > end_of(c)) { /* its time is over in the middle of the answer */
+        over = end_of(c) > r->now ? end_of(c) : r->now + 1;
+        c->fate.end = WORLD_CUTS;
+    }
+    run_push(r, over, HAPPENS_END, c);
 }
 
 static void retry_over(struct run_call *c)

@@ -76,7 +76,7 @@ void limits_head(struct run *r, struct run_call *c, bool limited)
     struct quota *q = &c->cand.health->quota;
     struct quota_said said = {0};
     quota_answered(q, &c->need, c->attempt_began);
-    if (!c->at->now.tells || !(limited || quota_is_due(q, r->now)))
+    if (c->at->now.tells <= 0 || !(limited || quota_is_due(q, r->now)))
         return;
     const struct world_says requests = world_says(c->at, WORLD_REQUESTS, r->now),
                             tokens = world_says(c->at, WORLD_TOKENS, r->now);

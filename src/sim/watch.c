@@ -6,6 +6,8 @@
  * Each watch counts for itself what it is about. Of `key_refused` there is nothing to see: nobody
  * refuses a key here.
  */
+#include <math.h>
+
 #include "base/check.h"
 #include "base/mem.h"
 #include "route/order.h"
@@ -13,6 +15,7 @@
 
 #define WATCHES_MAX 1024
 #define NAMES_MAX   (1u << 20)
+#define USD_MOST    1e12 /* of one call, in nano-dollars: no sum of them overflows */
 
 struct run_watch {
     struct alert_watch w;
@@ -134,7 +137,7 @@ static void charge(struct run_watch *x, const struct sim_usage *u, double usd)
     if (usd < 0)
         return;
     x->tokens += (uint64_t)(u->prompt + u->output);
-    x->usd += (nanousd)usd;
+    x->usd += (nanousd)fmin(usd, USD_MOST);
 }
 
 void watch_attempt(struct run *r, const struct run_call *c, enum outcome_end how, double usd)

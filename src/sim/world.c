@@ -7,9 +7,11 @@
 #include "base/check.h"
 #include "base/mem.h"
 
-#define REFUSED_MS 50 /* a 429 comes at once */
-#define DOWN_MS    5
-#define BUCKET_S   10 /* seconds' worth that a limit's bucket holds */
+#define REFUSED_MS    50 /* a 429 comes at once */
+#define DOWN_MS       5
+#define DRAWN_MOST    1e9 /* tokens or milliseconds */
+#define EXPONENT_MOST 50
+#define BUCKET_S      10 /* seconds' worth that a limit's bucket holds */
 
 /* ---- chance */
 
@@ -18,11 +20,12 @@ double world_chance(struct world *w)
     return (double)((rand_u64(&w->dice) >> 11) + 1) * 0x1p-53;
 }
 
-/* Times of answers are skewed: log-normal, by Box and Muller. */
+/* Times of answers are skewed: log-normal, by Box and Muller. Bounded, whatever a scenario says, so
+ * that sums of them stay numbers. */
 double world_around(struct world *w, double median, double sigma)
 {
     const double z = sqrt(-2 * log(world_chance(w))) * cos(6.283185307179586 * world_chance(w));
-    return median * exp(sigma * z);
+    return fmin(median * exp(fmin(sigma * z, EXPONENT_MOST)), DRAWN_MOST);
 }
 
 /* ---- who there is */
