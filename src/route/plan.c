@@ -358,7 +358,8 @@ static void fill(struct plan *p, struct route_state *s, const struct snapshot *s
         return;
     }
     struct contender c[TARGETS_MAX];
-    judge(s, snap, r, r->ntargets < TARGETS_MAX ? r->ntargets : TARGETS_MAX, now);
+    if (!ask->trace || ask->trace->light) /* who only asks ejects nobody */
+        judge(s, snap, r, r->ntargets < TARGETS_MAX ? r->ntargets : TARGETS_MAX, now);
     const uint32_t n = rank(s, snap, r, ask, now, c);
     for (uint32_t i = 0; i < n && p->n < PLAN_MAX; i++)
         add_target(p, s, snap, c[i].target, &c[i], ask, now);

@@ -78,8 +78,9 @@ static void test_weights(void **unused)
     assert_in_range(got[2], 990, 1010);
     assert_int_equal(got[3], 0);
     shares(CONF_STRATEGY_RANDOM, c, N, 10000, got);
-    assert_in_range(got[0], 6850, 7150);
-    assert_in_range(got[1], 1880, 2120);
+    assert_in_range(got[0], 6900, 7100);
+    assert_in_range(got[1], 1900, 2100);
+    assert_in_range(got[2], 900, 1100);
     assert_int_equal(got[3], 0);
     memset(account, 0, sizeof(account));
     shares(CONF_STRATEGY_ROUND_ROBIN, c, N, 9999, got);

@@ -156,6 +156,32 @@ static void test_asking_takes_no_turn(void **unused)
     }
 }
 
+/* The turn of a window comes with the first call of it, and an explanation is none. */
+static void test_asking_ejects_nobody(void **unused)
+{
+    (void)unused;
+    const struct conf_route r = route_of(CONF_STRATEGY_PRIORITY);
+    const struct plan_ask plain = {.rand = &dice};
+    struct plan p = {0};
+    struct plan_trace t;
+    plan_build(&p, &state, &snap, &r, &plain, 1000);
+    struct health *bad = health_of(&p, 0), *good = health_of(&p, 1);
+    for (unsigned i = 0; i < 40; i++) {
+        outlier_failed(&bad->outlier, OUTLIER_SAID, 1000);
+        outlier_served(&good->outlier, 1000);
+    }
+    plan_release(&p);
+    t = (struct plan_trace){.arena = &arena};
+    const struct plan_ask ask = {.rand = &dice, .trace = &t};
+    const msec next = 1000 + OUTLIER_INTERVAL_MS;
+    plan_explain(&p, &state, &snap, &r, &ask, next);
+    assert_false(outlier_is_ejected(&bad->outlier, next));
+    plan_release(&p);
+    plan_build(&p, &state, &snap, &r, &plain, next);
+    assert_true(outlier_is_ejected(&bad->outlier, next));
+    plan_release(&p);
+}
+
 static void test_every_reason_has_words(void **unused)
 {
     (void)unused;
@@ -226,6 +252,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_who_is_left_out, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_full_plan_says_so, setup, teardown),
         cmocka_unit_test_setup_teardown(test_asking_takes_no_turn, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_asking_ejects_nobody, setup, teardown),
         cmocka_unit_test_setup_teardown(test_every_reason_has_words, setup, teardown),
         cmocka_unit_test_setup_teardown(test_no_memory_is_told, setup, teardown),
     };
