@@ -43,7 +43,7 @@ struct way {
 struct job {
     struct options options;
     const char *configs[CONFIGS_MAX], *scenarios[SCENARIOS_MAX];
-    const char *replay;
+    const char *replay, *script;
     size_t nconfigs, nscenarios;
     struct way ways[STRATEGIES_MAX];
     size_t nways;
@@ -94,8 +94,8 @@ static int add(const char **list, size_t *n, size_t most, const char *word)
 static int take(struct job *j, char **argv)
 {
     const char *o = argv[0], *v = argv[1];
-    static const char *const with_value[] = {"--config", "--scenario", "--replay", "--strategy",
-                                             "--seed"};
+    static const char *const with_value[] = {"--config", "--scenario", "--replay",
+                                             "--script", "--strategy", "--seed"};
     for (size_t i = 0; i < ARRAY_LEN(with_value); i++)
         if (strcmp(o, with_value[i]) == 0 && !v)
             return wrong("a value is missing after", o);
@@ -107,6 +107,10 @@ static int take(struct job *j, char **argv)
         return add_ways(j, v);
     if (strcmp(o, "--replay") == 0) {
         j->replay = v;
+        return 2;
+    }
+    if (strcmp(o, "--script") == 0) {
+        j->script = v;
         return 2;
     }
     if (strcmp(o, "--seed") == 0) {
@@ -205,6 +209,20 @@ static bool read_scenario(struct arena *a, const char *name, struct sim_scenario
     conf_report_write(&report, &said);
     fwrite(said.p, 1, buf_size(&said), stderr);
     return false;
+}
+
+/* What would have been, had this befallen those calls. */
+static bool add_script(struct arena *a, const char *name, struct sim_scenario *to)
+{
+    struct sim_scenario *script = arena_zalloc(a, sizeof(*script));
+    if (!script || !read_scenario(a, name, script))
+        return false;
+    if (!sim_script(to, script))
+        fprintf(stderr,
+                "weir simulate: the log and %s have more than %d events; the last ones are "
+                "left out\n",
+                name, SIM_EVENTS_MAX);
+    return true;
 }
 
 static bool read_replay(struct arena *a, const char *path, struct sim_scenario *ret)
@@ -315,6 +333,8 @@ static int simulate(struct job *j, struct arena *a)
             return EXIT_USAGE;
     if (j->replay && !read_replay(a, j->replay, &scenarios[n++]))
         return EXIT_USAGE;
+    if (j->replay && j->script && !add_script(a, j->script, &scenarios[n - 1]))
+        return EXIT_USAGE;
     for (size_t i = 0; j->seeded && i < n; i++)
         scenarios[i].seed = j->seed;
     bool ok = true;
@@ -353,8 +373,8 @@ static int run(const struct options *given)
 
 const struct command command_simulate = {
     .name = "simulate",
-    .args =
-        "[--config FILE]… [--scenario NAME|FILE]… [--replay ACCESS.LOG] [--strategy A,B] [--json]",
+    .args = "[--config FILE]… [--scenario NAME|FILE]… [--replay ACCESS.LOG [--script NAME|FILE]] "
+            "[--strategy A,B] [--json]",
     .summary = "what a configuration does under a scenario, beside others; nothing is sent",
     .help =
         "The real router chooses among made-up providers under a made-up clock. Each configuration "
@@ -364,6 +384,7 @@ const struct command command_simulate = {
         "error-burst\n                    brownout fast-with-errors rate-limit-storm "
         "regional-outage price-change flash-crowd\n                    cache-heavy; all\n"
         "  --replay LOG      recorded calls: weir's own access log, - for stdin\n"
+        "  --script NAME     … and what befalls the targets meanwhile: the events of a scenario\n"
         "  --strategy A,B    instead of the configuration's, one line each; `oracle` knows the "
         "truth\n"
         "  --seed N          other dice\n"

@@ -6,6 +6,10 @@
  * asked for, how many tokens it had, and what each attempt did. Of the attempts a target's nature
  * is made: the median time to the first token, the pace, the share that failed. How a target would
  * have done that was never called nobody knows: it does as the median of the others.
+ *
+ * Trouble is told from the usual by time: the log is cut into SLICES, and where a target failed
+ * beyond chance, or began its answers half as fast or twice as fast as it usually does, the slice
+ * is an event. So an outage of the log is one of the scenario, and not a thin rain of errors.
  */
 #include <math.h>
 #include <stdlib.h>
@@ -19,12 +23,26 @@
 
 #define LINE_NODES 512
 
-/* What the attempts at one target were like. */
+#define MS_MOST      1e9 /* an attempt that is said to have taken longer took that long */
+#define SLICES       24
+#define SLICE_MIN_MS 10000
+#define SLICE_CALLS  8   /* fewer attempts say nothing */
+#define SLICE_ERRORS 0.1 /* more failures than usual, as a share … */
+#define SLICE_SIGMAS 3   /* … and beyond so many standard deviations */
+#define SLICE_FASTER 1.5 /* times the usual; or as much slower */
+
+/* An attempt that was logged. */
+struct tried {
+    uint64_t at;        /* Unix time; near enough */
+    double first, pace; /* negative: not known */
+    bool failed, limited;
+};
+
+/* The attempts at one target. */
 struct seen {
     str provider, model;
-    uint64_t attempts, failed, limited;
-    double *first, *pace;
-    size_t nfirst, npace, cap;
+    struct tried *tried;
+    size_t n, cap;
 };
 
 struct replay {
@@ -34,7 +52,7 @@ struct replay {
     uint32_t ncalls, cap, skipped;
     struct seen seen[SIM_PLACES_MAX];
     uint32_t nseen;
-    uint64_t first_ms; /* Unix time of the earliest arrival */
+    uint64_t first_ms, last_ms; /* Unix time of the earliest and the latest arrival */
     bool failed;
 };
 
@@ -89,49 +107,47 @@ static struct seen *seen_of(struct replay *r, jval attempt)
     return s;
 }
 
-static bool room(struct seen *s)
+static struct tried *add_tried(struct replay *r, struct seen *s)
 {
-    if (s->nfirst < s->cap)
-        return true;
-    const size_t cap = s->cap ? s->cap * 2 : 64;
-    double *first = mem_realloc(s->first, cap * sizeof(*first));
-    if (first)
-        s->first = first;
-    double *pace = mem_realloc(s->pace, cap * sizeof(*pace));
-    if (pace)
-        s->pace = pace;
-    if (!first || !pace)
-        return false;
-    s->cap = cap;
-    return true;
+    if (s->n == s->cap) {
+        const size_t cap = s->cap ? s->cap * 2 : 64;
+        struct tried *more = mem_realloc(s->tried, cap * sizeof(*more));
+        if (!more) {
+            r->failed = true;
+            return NULL;
+        }
+        s->tried = more;
+        s->cap = cap;
+    }
+    return &s->tried[s->n++];
 }
 
-static void see_attempts(struct replay *r, jval line)
+static void see_attempts(struct replay *r, jval line, uint64_t began)
 {
     struct json_iter it = json_iter(json_get_lit(line, "attempts"));
     const double latency = number_at(line, "latency_ms", 0), ttft = number_at(line, "ttft_ms", -1),
                  output = number_at(json_get_lit(line, "usage"), "output_tokens", 0);
+    double before = 0; /* the attempts that came before this one took so long */
     while (json_next(&it)) {
         struct seen *s = seen_of(r, it.val);
-        const double status = number_at(it.val, "status", 0), ms = number_at(it.val, "ms", 0);
-        if (!s)
-            continue;
-        s->attempts++;
-        s->limited += status == 429;
-        if (json_has(json_get_lit(it.val, "error"))) {
-            s->failed++;
-            continue;
-        }
-        /* The one that served, so the last: what was before it is no time of its own. */
-        const double before = latency > ms ? latency - ms : 0;
-        const double first = ttft > before ? ttft - before : ms;
-        if (!room(s)) {
-            r->failed = true;
+        const double ms = fmin(number_at(it.val, "ms", 0), MS_MOST);
+        struct tried *t = s ? add_tried(r, s) : NULL;
+        if (!t && s)
             return;
+        if (t) {
+            *t = (struct tried){.at = began + (uint64_t)before,
+                                .first = -1,
+                                .pace = -1,
+                                .failed = json_has(json_get_lit(it.val, "error")),
+                                .limited = (int)number_at(it.val, "status", 0) == 429};
+            /* The one that served is the last; what was before it is no time of its own. */
+            const double lost = latency > ms ? latency - ms : 0;
+            if (!t->failed)
+                t->first = ttft > lost ? ttft - lost : ms;
+            if (!t->failed && output > 1 && ms > t->first)
+                t->pace = (ms - t->first) / (output - 1);
         }
-        s->first[s->nfirst++] = first;
-        if (output > 1 && ms > first)
-            s->pace[s->npace++] = (ms - first) / (output - 1);
+        before = fmin(before + ms, MS_MOST);
     }
 }
 
@@ -158,6 +174,7 @@ static void take_call(struct replay *r, jval line)
     }
     const uint64_t at = ended - (uint64_t)latency;
     r->first_ms = !r->first_ms || at < r->first_ms ? at : r->first_ms;
+    r->last_ms = at > r->last_ms ? at : r->last_ms;
     str session = json_raw(json_get_lit(line, "session"));
     r->calls[r->ncalls++] =
         (struct sim_call){.at = at,
@@ -165,7 +182,7 @@ static void take_call(struct replay *r, jval line)
                           .session = session.n ? hash_fnv(HASH_FNV, session) : 0,
                           .prompt = number_at(usage, "input_tokens", 0),
                           .output = number_at(usage, "output_tokens", 0)};
-    see_attempts(r, line);
+    see_attempts(r, line, at);
 }
 
 static int by_time(const void *a, const void *b)
@@ -188,28 +205,113 @@ static double median(double *list, size_t n, double otherwise)
     return list[n / 2];
 }
 
-static void make_places(struct replay *r)
+/* ---- how they did */
+
+/* Of the attempts within a time. `room` for as many numbers as there are attempts. */
+struct summary {
+    size_t n;
+    double errors, limited; /* shares of all; of the failed */
+    double first, pace;     /* medians; negative: not known */
+};
+
+static struct summary sum_up(const struct seen *s, uint64_t from, uint64_t until, double *room)
+{
+    struct summary sum = {.first = -1, .pace = -1};
+    size_t nfirst = 0, npace = 0, failed = 0, limited = 0;
+    for (size_t i = 0; i < s->n; i++) {
+        const struct tried *t = &s->tried[i];
+        if (t->at < from || t->at >= until)
+            continue;
+        sum.n++;
+        failed += t->failed;
+        limited += t->failed && t->limited;
+        if (t->first >= 0)
+            room[nfirst++] = t->first;
+    }
+    sum.first = median(room, nfirst, -1);
+    for (size_t i = 0; i < s->n; i++)
+        if (s->tried[i].at >= from && s->tried[i].at < until && s->tried[i].pace >= 0)
+            room[npace++] = s->tried[i].pace;
+    sum.pace = median(room, npace, -1);
+    sum.errors = sum.n ? (double)failed / (double)sum.n : 0;
+    sum.limited = failed ? (double)limited / (double)failed : 0;
+    return sum;
+}
+
+static bool is_trouble(const struct summary *s, const struct sim_nature *usual)
+{
+    const double e = fmax(usual->errors, 0.01), chance = sqrt(e * (1 - e) / (double)s->n);
+    const double more = s->errors - usual->errors;
+    const bool slow = s->first >= 0 && (s->first > SLICE_FASTER * usual->first_ms ||
+                                        s->first * SLICE_FASTER < usual->first_ms);
+    return s->n >= SLICE_CALLS && (slow || (more > SLICE_ERRORS && more > SLICE_SIGMAS * chance));
+}
+
+static void add_event(struct sim_scenario *to, const struct seen *s, const struct summary *sum,
+                      msec from, msec until)
+{
+    if (to->nevents == SIM_EVENTS_MAX)
+        return;
+    struct sim_event *e = &to->events[to->nevents++];
+    *e = (struct sim_event){
+        .from = from, .until = until, .provider = s->provider, .model = s->model, .rate = -1};
+    e->set = sim_unsaid;
+    e->set.errors = sum->errors;
+    if (sum->errors > 0)
+        e->set.fault = sum->limited > 0.5 ? SIM_LIMIT : SIM_ERROR;
+    e->set.first_ms = sum->first;
+    e->set.token_ms = sum->pace;
+}
+
+/* Slices in trouble become events; the usual is what is left. */
+static struct sim_nature nature_of(struct replay *r, const struct seen *s, uint64_t span,
+                                   double *room)
+{
+    const uint64_t slice = span / SLICES > SLICE_MIN_MS ? span / SLICES + 1 : SLICE_MIN_MS;
+    const struct summary all = sum_up(s, 0, UINT64_MAX, room);
+    struct sim_nature is = {.first_ms = all.first < 0 ? 1000 : all.first,
+                            .token_ms = all.pace < 0 ? 10 : all.pace,
+                            .errors = all.errors,
+                            .fault = all.limited > 0.5 ? SIM_LIMIT : SIM_ERROR,
+                            .price = 1,
+                            .tells = 1,
+                            .spread = 0.35};
+    double shares[SLICES + 1];
+    size_t n = 0;
+    for (uint64_t t = 0; t <= span && n <= SLICES; t += slice) {
+        const struct summary sum = sum_up(s, r->first_ms + t, r->first_ms + t + slice, room);
+        if (sum.n >= SLICE_CALLS)
+            shares[n++] = sum.errors;
+    }
+    is.errors = median(shares, n, all.errors);
+    for (uint64_t t = 0; t <= span; t += slice) {
+        const struct summary sum = sum_up(s, r->first_ms + t, r->first_ms + t + slice, room);
+        if (is_trouble(&sum, &is))
+            add_event(r->to, s, &sum, t, t + slice);
+    }
+    return is;
+}
+
+static void make_places(struct replay *r, uint64_t last_ms)
 {
     double firsts[SIM_PLACES_MAX], paces[SIM_PLACES_MAX];
-    size_t n = 0;
+    size_t n = 0, most = 1;
+    for (uint32_t i = 0; i < r->nseen; i++)
+        most = r->seen[i].n > most ? r->seen[i].n : most;
+    double *room = mem_alloc(most * sizeof(*room));
+    r->failed |= !room;
     for (uint32_t i = 0; i < r->nseen; i++) {
         struct seen *s = &r->seen[i];
-        const double share = s->attempts ? (double)s->failed / (double)s->attempts : 0;
-        const bool limits = s->failed && s->limited * 2 > s->failed;
-        struct sim_nature is = {.first_ms = median(s->first, s->nfirst, 1000),
-                                .token_ms = median(s->pace, s->npace, 10),
-                                .errors = share,
-                                .fault = limits ? SIM_LIMIT : SIM_ERROR,
-                                .price = 1,
-                                .tells = 1,
-                                .spread = 0.35};
-        r->to->places[r->to->nplaces++] =
-            (struct sim_place){.provider = s->provider, .model = s->model, .is = is};
-        if (s->nfirst)
-            firsts[n] = is.first_ms, paces[n] = is.token_ms, n++;
-        mem_free(s->first);
-        mem_free(s->pace);
+        if (!r->failed) {
+            const struct sim_nature is = nature_of(r, s, last_ms - r->first_ms, room);
+            r->to->places[r->to->nplaces++] =
+                (struct sim_place){.provider = s->provider, .model = s->model, .is = is};
+            if (is.errors < 0.5)
+                firsts[n] = is.first_ms, paces[n] = is.token_ms, n++;
+        }
+        mem_free(s->tried);
     }
+    mem_free(room);
     const double pace = median(paces, n, 10);
     r->to->places[r->to->nplaces++] = (struct sim_place){.is = {.first_ms = median(firsts, n, 1000),
                                                                 .token_ms = pace,
@@ -233,7 +335,7 @@ enum rc sim_replay_read(struct arena *a, str log, struct sim_scenario *ret, uint
         else
             r.skipped++;
     }
-    make_places(&r);
+    make_places(&r, r.last_ms);
     if (r.failed)
         return RC_NOMEM;
     if (!r.ncalls)

@@ -147,7 +147,7 @@ static bool take(struct reading_of *r, const struct conf_node *n, const struct k
 
 /* ---- rows */
 
-static const struct sim_nature unsaid = {-1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1};
+const struct sim_nature sim_unsaid = {-1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1};
 
 /* Of a target of which nothing is said. */
 static const struct sim_nature usual = {
@@ -181,7 +181,7 @@ static void read_place(struct reading_of *r, const struct conf_node *row, struct
 static void read_event(struct reading_of *r, const struct conf_node *row, struct sim_event *e)
 {
     double from = 0, until = 0, target = 0;
-    *e = (struct sim_event){.rate = -1, .set = unsaid};
+    *e = (struct sim_event){.rate = -1, .set = sim_unsaid};
     for (const struct conf_node *n = row->child; n; n = n->next) {
         if (!conf_is(n, CONF_SCALAR))
             wrong(r, n, "a single value");
@@ -281,7 +281,21 @@ enum rc sim_scenario_read(struct arena *a, str text, struct conf_report *report,
     if (!ret->ntraffic)
         ret->traffic[ret->ntraffic++] =
             (struct sim_traffic){.share = 1, .prompt = 1000, .output = 200, .turns = 20};
+    ret->names_targets = ret->nplaces > 0;
     if (!ret->nplaces)
         ret->places[ret->nplaces++] = (struct sim_place){.is = usual};
     return r.failed ? RC_CONFIG : RC_OK;
+}
+
+bool sim_script(struct sim_scenario *to, const struct sim_scenario *script)
+{
+    const uint32_t room = SIM_EVENTS_MAX - to->nevents;
+    const uint32_t n = script->nevents < room ? script->nevents : room;
+    memcpy(to->events + to->nevents, script->events, n * sizeof(*script->events));
+    to->nevents += n;
+    if (script->names_targets) {
+        memcpy(to->places, script->places, sizeof(to->places));
+        to->nplaces = script->nplaces;
+    }
+    return n == script->nevents;
 }

@@ -33,7 +33,7 @@
 
 #define SIM_TRAFFIC_MAX 16
 #define SIM_PLACES_MAX  32
-#define SIM_EVENTS_MAX  64
+#define SIM_EVENTS_MAX  256
 
 enum sim_fault { SIM_ERROR, SIM_LIMIT, SIM_DOWN, SIM_HANG, SIM_CUT, SIM_FAULTS };
 
@@ -59,10 +59,11 @@ struct sim_traffic {
 };
 
 struct sim_event {
-    msec from, until;     /* until: 0, the end */
-    uint32_t target;      /* place, from 1; 0: all of them, or those below */
-    str provider, region; /* "first": where the first target is; absent: not by it */
-    double rate;          /* of the arrivals; negative: as before */
+    msec from, until;    /* until: 0, the end */
+    uint32_t target;     /* place, from 1; 0: all of them, or those below */
+    str provider, model; /* the model: of that provider; absent: each of it */
+    str region;          /* "first": where the first target is; absent: not by it */
+    double rate;         /* of the arrivals; negative: as before */
     struct sim_nature set;
 };
 
@@ -86,6 +87,7 @@ struct sim_scenario {
     double rate;
     uint64_t seed;
     uint32_t ntraffic, nplaces, nevents;
+    bool names_targets; /* else its one place is what is usual */
     struct sim_traffic traffic[SIM_TRAFFIC_MAX];
     struct sim_place places[SIM_PLACES_MAX];
     struct sim_event events[SIM_EVENTS_MAX];
@@ -102,8 +104,15 @@ enum rc sim_scenario_read(struct arena *a, str text, struct conf_report *report,
 str sim_builtin(str name);
 str sim_builtin_name(size_t i); /* absent: no more */
 
+/* An event changes nothing but what it says. */
+extern const struct sim_nature sim_unsaid;
+
+/* What befalls the world of one scenario in that of another: its events, and its targets where it
+ * has some. Too many events: the last ones are left out, and false is returned. */
+bool sim_script(struct sim_scenario *to, const struct sim_scenario *script);
+
 /* weir's own access log (JSON lines) as traffic: arrivals, models and tokens as they were, and how
- * each target did on the whole. Lines that are no calls are passed over and counted. RC_NOTFOUND:
- * no call is in it. RC_NOMEM. */
+ * each target did, usually and in its troubles. Lines that are no calls are passed over and
+ * counted. RC_NOTFOUND: no call is in it. RC_NOMEM. */
 enum rc sim_replay_read(struct arena *a, str log, struct sim_scenario *ret,
                         uint32_t *ret_skipped) MUST_CHECK;

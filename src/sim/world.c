@@ -131,7 +131,8 @@ static bool is_meant(const struct world *w, const struct sim_event *e, uint32_t 
     if (e->target)
         return e->target == i + 1;
     if (e->provider.n)
-        return str_eq(e->provider, s->provider->name);
+        return str_eq(e->provider, s->provider->name) &&
+               (!e->model.n || str_eq(e->model, s->model));
     if (!e->region.n)
         return true;
     if (!str_eq(e->region, STR("first")))

@@ -79,5 +79,10 @@ def test_recorded_calls(weir, upstream, tmp_path):
     assert done.returncode == 0, done.stderr
     run = json.loads(done.stdout)["runs"][0]
     assert run["calls"] == 8 and run["served"] == 8 and run["unknown_model"] == 0
+    (tmp_path / "out.yaml").write_text("events: [ { from: 0s, fault: error } ]\n")
+    done = simulate(
+        tmp_path, "--config", str(w.conf), "--replay", str(log), "--script", "out.yaml", "--json"
+    )
+    assert json.loads(done.stdout)["runs"][0]["served"] == 0, done.stderr
     done = simulate(tmp_path, "--config", str(w.conf), "--replay", "-", stdin="nothing\n")
     assert done.returncode == 2 and "access log" in done.stderr

@@ -2,6 +2,7 @@
 /* Scenarios and recorded calls, read: what is understood, what is refused, and where. */
 #include "world.h"
 
+#include "base/buf.h"
 #include "base/mem.h"
 
 static struct arena arena;
@@ -130,6 +131,64 @@ static void test_an_access_log_is_traffic(void **unused)
     assert_int_equal(sim_replay_read(&arena, STR("x\n"), &s, &skipped), RC_NOTFOUND);
 }
 
+/* Two minutes of two calls a second; from 60 to 80 s the one provider fails and the other is slow.
+ */
+static void write_log(struct buf *b)
+{
+    for (unsigned i = 0; i < 240; i++) {
+        const unsigned second = i / 2;
+        const bool trouble = second >= 60 && second < 80;
+        buf_addf(b, "{\"time\":\"2026-11-23T02:%02u:%02u.000Z\",\"status\":200,\"model\":\"s\",",
+                 20 + second / 60, second % 60);
+        if (i % 2)
+            buf_addf(b,
+                     "\"attempts\":[{\"provider\":\"b\",\"model\":\"m\",\"status\":200,\"ms\":%u}],"
+                     "\"usage\":{\"input_tokens\":10,\"output_tokens\":1},\"latency_ms\":%u}\n",
+                     trouble ? 4000 : 500, trouble ? 4000 : 500);
+        else
+            buf_addf(b,
+                     "\"attempts\":[{\"provider\":\"a\",\"model\":\"m\",\"status\":%s,\"ms\":400}],"
+                     "\"usage\":{\"input_tokens\":10,\"output_tokens\":1},\"latency_ms\":400}\n",
+                     trouble ? "429,\"error\":\"rate_limited\"" : "200");
+    }
+}
+
+/* Trouble of the log is trouble of the scenario, at its time, and not of the rest. */
+static void test_an_outage_of_the_log(void **unused)
+{
+    (void)unused;
+    struct buf log = BUF_INIT(1u << 20);
+    struct sim_scenario s, script;
+    uint32_t skipped;
+    bool limited = false, slow = false;
+    write_log(&log);
+    assert_false(log.failed);
+    assert_int_equal(sim_replay_read(&arena, buf_str(&log), &s, &skipped), RC_OK);
+    buf_fini(&log);
+    assert_int_equal(s.ncalls, 240);
+    assert_true(s.places[0].is.errors < 0.05 && s.places[0].is.first_ms == 400);
+    assert_true(s.places[1].is.errors == 0 && s.places[1].is.first_ms == 500);
+    assert_true(s.nevents >= 2 && s.nevents <= 8);
+    for (uint32_t i = 0; i < s.nevents; i++) {
+        const struct sim_event *e = &s.events[i];
+        assert_true(e->from >= 50000 && e->until <= 91000);
+        limited |=
+            str_eq(e->provider, STR("a")) && e->set.errors == 1 && (int)e->set.fault == SIM_LIMIT;
+        slow |= str_eq(e->provider, STR("b")) && e->set.first_ms == 4000;
+    }
+    assert_true(limited && slow);
+    /* … and what else might have befallen them. */
+    const uint32_t n = s.nevents;
+    assert_int_equal(sim_scenario_read(&arena, sim_builtin(STR("brownout")), &report, &script),
+                     RC_OK);
+    assert_true(sim_script(&s, &script));
+    assert_int_equal(s.nevents, n + script.nevents);
+    assert_int_equal(s.nplaces, 1); /* the scenario says how they do */
+    script.nevents = SIM_EVENTS_MAX;
+    assert_false(sim_script(&s, &script));
+    assert_int_equal(s.nevents, SIM_EVENTS_MAX);
+}
+
 /* Any text is refused or understood. */
 static void test_a_log_cut_anywhere(void **unused)
 {
@@ -150,6 +209,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_faults_have_their_place, setup, teardown),
         cmocka_unit_test_setup_teardown(test_every_builtin_is_good, setup, teardown),
         cmocka_unit_test_setup_teardown(test_an_access_log_is_traffic, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_an_outage_of_the_log, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_log_cut_anywhere, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
