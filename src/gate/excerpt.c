@@ -33,9 +33,8 @@ void excerpt_keep(struct call *c, str bytes)
     str key = call_secret(c);
     if (!bytes.n || !c->gate->set.access)
         return;
-    struct excerpt *e = arena_new(a, struct excerpt);
     /* First masked, then cut: so much more is looked at that no key lies across the end. */
-    char *text = e ? arena_alloc(a, EXCERPT_MAX + key.n) : NULL;
+    char *text = arena_alloc(a, EXCERPT_MAX + key.n);
     str seen = str_head(bytes, EXCERPT_MAX + key.n);
     if (!text)
         return; /* a line of the log has less to tell */
@@ -46,16 +45,7 @@ void excerpt_keep(struct call *c, str bytes)
     if (!own)
         return;
     memcpy(own, open.p, open.n);
-    *e = (struct excerpt){c->excerpts, c->attempts, provider_text_mask(own, open.n)};
-    c->excerpts = e;
-}
-
-str excerpt_of(const struct call *c, unsigned attempt)
-{
-    for (const struct excerpt *e = c->excerpts; e; e = e->next)
-        if (e->attempt == attempt)
-            return e->text;
-    return STR_NONE;
+    attempt_record_of(c)->answer = provider_text_mask(own, open.n);
 }
 
 /* ---- an answer of a kind that is not expected */

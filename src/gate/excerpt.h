@@ -6,16 +6,9 @@
 #pragma once
 #include "gate/gate_int.h"
 
-/* In the arena; the newest first. */
-struct excerpt {
-    struct excerpt *next;
-    unsigned attempt; /* the how-manieth, from one */
-    str text;
-};
-
-/* Of the answer under way, as far as a log may tell. */
+/* Of the answer under way, as far as a log may tell, into the record of its attempt: a hedge sorts
+ * the records of two anew (hedge.c), and each must keep its own. */
 void excerpt_keep(struct call *c, str bytes);
-str excerpt_of(const struct call *c, unsigned attempt); /* absent: none */
 
 /* An answer of a kind that is not expected: a little of it is read. The first two may end the
  * attempt. */

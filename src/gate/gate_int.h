@@ -108,6 +108,7 @@ struct attempt_record {
     str model;
     enum err error;  /* ERR_COUNT: it served */
     const char *why; /* for the log: static text, or NULL */
+    str answer;      /* the beginning of one that was of no use (excerpt.c); absent: none */
     bool lost;       /* a hedge: another target answered first */
     bool broke;      /* it failed, and that counts against the target */
     uint16_t key;    /* which of the provider's */
@@ -134,7 +135,6 @@ struct gate_tokens {
 
 struct demo;
 struct downloads;
-struct excerpt;
 struct features;
 struct images;
 struct mirror;
@@ -206,7 +206,6 @@ struct call {
     struct dialect_opts opts;          /* of this target */
     const struct dialect_back *reader; /* of its answer */
     struct wire *wire;
-    struct excerpt *excerpts; /* of answers to former ones and this one, the newest first */
     unsigned attempts;
     unsigned same_tries;
     unsigned left_out; /* tries without a parameter that was refused */

@@ -83,7 +83,7 @@ static void empty_hands(struct call *s)
     s->known = NULL;
     s->reader = NULL;
     s->wire = NULL;
-    s->excerpts = NULL;
+    s->ear = NULL; /* what a mirror hears is one answer's */
     s->share = (struct meter_share){0};
     s->attempts = s->same_tries = s->left_out = 0;
     s->attempt_began = s->attempt_content = 0;

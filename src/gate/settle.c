@@ -8,7 +8,6 @@
 #include "gate/recovery.h"
 
 #include "base/fmt.h"
-#include "gate/excerpt.h"
 #include "gate/feature.h"
 #include "gate/mirror.h"
 #include "gate/past.h"
@@ -253,9 +252,8 @@ static void log_attempts(struct call *c, struct buf *b)
             WORD(b, ",\"error\":", err_row(t->error)->name);
         if (t->why)
             TEXT(b, ",\"why\":", str_c(t->why));
-        str answer = excerpt_of(c, i + 1);
-        if (answer.n)
-            TEXT(b, ",\"answer\":", answer);
+        if (t->answer.n)
+            TEXT(b, ",\"answer\":", t->answer);
         if (t->lost)
             buf_lit(b, ",\"lost\":true");
         U64(b, ",\"ms\":", t->ms);

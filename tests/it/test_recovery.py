@@ -173,6 +173,24 @@ def test_U28_one_of_two_fails(weir, upstream, front, dies):
     assert r.get("x-weir-attempts") == str(len(want))
 
 
+def test_U28_each_attempt_keeps_what_was_seen_of_it(weir, upstream, front):
+    """The first one comes late with somebody's page: its record tells of it, though the call went on
+    as the second's."""
+
+    def page(x):
+        body = b"<html>please log in</html>"
+        x.head(200, (), len(body), "text/html")
+        x.write(body)
+
+    a, b = upstream(default=slow(0.4, page)), upstream(default=slow(1.5, says(B)))
+    w = weir(one_model(a, b, strategy="priority", options="hedge: 100ms"))
+    r = front.ask(w.port, stream=True)
+    assert_served_any(front, r, B.text)
+    log = w.access(r.get("x-weir-request-id"))
+    assert [t["provider"] for t in log["attempts"]] == ["a", "b"]
+    assert "please log in" in log["attempts"][0]["answer"] and "answer" not in log["attempts"][1]
+
+
 def test_U28_a_refusal_of_the_request_ends_both(weir, upstream, front):
     a = upstream(default=slow(5, says(A)))
     b = upstream(default=refuses(400))

@@ -200,6 +200,31 @@ def test_S7_a_fallback_widens_no_region(weir, upstream):
     assert a.hits >= 1
 
 
+def test_S7_what_counts_against_a_target(weir, upstream):
+    """"A mid-stream reset counts as failure; client aborts count as nothing": five resets in
+    mid-answer open the breaker, ten clients that leave do not."""
+    a, b = upstream(default=says(SAID, gap=0.5)), upstream(default=says(A))
+    w = two(weir, a, b)
+    for n in range(10):
+        conn = leaves(w, CHAT, after=b"one")
+        conn.close()
+        gateway.until(lambda i=n: a.connections[i].closed, 5, "it was let go")
+    assert a.hits == 10
+    a.default = breaks_in_mid_text
+    for _ in range(5):
+        assert_stream_error(CHAT, CHAT.read(CHAT.ask(w.port, stream=True)), "upstream")
+    assert_served(CHAT, CHAT.ask(w.port), A.text, "b")
+    assert a.hits == 15
+
+
+def breaks_in_mid_text(x):
+    x.head(200, (), "chunked", turns.stream_type(x.dialect))
+    for one in turns.stream(x.dialect, A, "up", True)[:3]:
+        x.data(one)
+    x.pause(0.05)
+    x.rst()
+
+
 # ---- what is kept to be sent again
 
 
