@@ -79,7 +79,7 @@ static void bind_limits(struct gate *g, const struct conf_provider *p, struct ge
         return;
     struct hash_key key = g->set.world->recall_key; /* the same on all workers */
     const uint64_t id = hash_bytes(key, p->name) ^ (hash_bytes(key, p->origin.text) << 1);
-    struct meter *m = meter_find(&g->set.world->meters, id);
+    struct meter *m = meter_take(&g->set.world->meters, id);
     gen->bindings[p->index].meter = m;
     if (m && !gen->meters) /* no memory: its limits are only those it tells itself */
         gen->meters = mem_zalloc(gen->snap->nproviders * sizeof(*gen->meters));
@@ -141,8 +141,10 @@ static void gen_free(struct gen *gen)
     struct budgets *t = &gen->gate->route.budgets;
     for (uint32_t i = 0; gen->budgets && i < gen->snap->nmodels; i++)
         budget_unref(t, gen->budgets[i]);
-    for (uint32_t i = 0; gen->bindings && i < gen->snap->nproviders; i++)
+    for (uint32_t i = 0; gen->bindings && i < gen->snap->nproviders; i++) {
         budget_unref(t, gen->bindings[i].budget);
+        meter_give(&gen->gate->set.world->meters, gen->bindings[i].meter);
+    }
     probes_stop(gen);
     pricing_fini(&gen->pricing);
     rules_unbind(gen);

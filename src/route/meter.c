@@ -86,18 +86,63 @@ static msec ready_at(const struct meter_minute *w, uint64_t most, uint64_t want,
 
 /* ---- meters */
 
-struct meter *meter_find(struct meters *all, uint64_t id)
+/* Held for some hundred loads, when a configuration changes. */
+static void lock(struct meters *all)
 {
-    id += id == 0;
+    while (atomic_exchange_explicit(&all->busy, true, memory_order_acquire))
+        ;
+}
+
+static void unlock(struct meters *all)
+{
+    atomic_store_explicit(&all->busy, false, memory_order_release);
+}
+
+/* Its own place; else one that was never anybody's, else one that nobody holds. */
+static struct meter *place_for(struct meters *all, uint64_t id)
+{
+    struct meter *idle = NULL;
     for (unsigned i = 0; i < METERS_MAX; i++) {
         struct meter *m = &all->m[(id + i) % METERS_MAX];
-        uint64_t old = atomic_load(&m->id);
-        if (old == id || (old == 0 && atomic_compare_exchange_strong(&m->id, &old, id)))
+        if (m->id == id)
             return m;
-        if (old == id) /* another worker was first, with the same */
-            return m;
+        if (!m->held && (!idle || (idle->id && !m->id)))
+            idle = m;
     }
-    return NULL;
+    return idle;
+}
+
+static void clear(struct meter_minute *w)
+{
+    for (unsigned i = 0; i < METER_SLICES; i++)
+        atomic_store_explicit(&w->slice[i], 0, memory_order_relaxed);
+}
+
+struct meter *meter_take(struct meters *all, uint64_t id)
+{
+    id += id == 0;
+    lock(all);
+    struct meter *m = place_for(all, id);
+    if (m && m->id != id) {
+        ASSERT(!m->held && atomic_load(&m->in_flight) == 0);
+        clear(&m->requests);
+        clear(&m->tokens);
+        m->id = id;
+    }
+    if (m)
+        m->held++;
+    unlock(all);
+    return m;
+}
+
+void meter_give(struct meters *all, struct meter *m)
+{
+    if (!m)
+        return;
+    lock(all);
+    CHECK(m >= all->m && m < all->m + METERS_MAX && m->held > 0);
+    m->held--;
+    unlock(all);
 }
 
 void meter_begin(struct meter *m, uint64_t tokens, msec now, struct meter_share *ret)

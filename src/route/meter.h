@@ -13,8 +13,12 @@
  * Threads: workers share a meter; each slice is one atomic word (its number and its count), changed
  * by compare-and-swap. Looking and taking are two steps, so workers that look at once may take one
  * each: an overshoot of at most the number of workers, against a lock on every call's way.
- * Meters are found by identity, so a reload keeps them. They are never given back: METERS_MAX
- * identities over the life of the process; one that finds no place is not metered.
+ * Meters are found by identity, so a reload keeps them: each generation of each worker holds those
+ * of its providers, and the next one holds them before the last lets go. What nobody holds keeps
+ * its counts until its place is wanted, so a provider that was taken out and put back within a
+ * minute has used up what it has. METERS_MAX are held at once; one that finds no place is not
+ * metered. Holding and letting go is done at a reload, and there one waits for the other: no call
+ * does.
  *
  * Pure: the clock comes as an argument. No allocation.
  */
@@ -32,17 +36,21 @@ struct meter_minute {
 };
 
 struct meter {
-    _Atomic uint64_t id; /* 0: free */
+    uint64_t id;   /* 0: it was never anybody's */
+    uint32_t held; /* generations; both only with `busy` held */
     _Atomic uint64_t in_flight;
     struct meter_minute requests, tokens;
 };
 
 struct meters {
+    atomic_bool busy; /* somebody takes or gives one back */
     struct meter m[METERS_MAX];
 }; /* zeroed */
 
-/* Of an identity (a hash that is the same on all workers); made where there is none. NULL: full. */
-struct meter *meter_find(struct meters *all, uint64_t id);
+/* Of an identity (a hash that is the same on all workers); made where there is none. It is held
+ * until meter_give, which comes after the last meter_end. NULL: full. */
+struct meter *meter_take(struct meters *all, uint64_t id);
+void meter_give(struct meters *all, struct meter *m); /* accepts NULL */
 
 /* An attempt's share, to be given back; zeroed: it has none. */
 struct meter_share {

@@ -23,7 +23,7 @@ enum rc limits_init(struct run *r)
     for (uint32_t i = 0; i < snap->nproviders; i++) {
         const struct conf_rates *limits = &snap->providers[i].rates;
         if (limits->rpm || limits->tpm || limits->concurrency)
-            r->meter_of[i] = meter_find(r->meters, i + 1);
+            r->meter_of[i] = meter_take(r->meters, i + 1);
     }
     return RC_OK;
 }

@@ -13,7 +13,7 @@ static int setup(void **unused)
 {
     (void)unused;
     memset(&all, 0, sizeof(all));
-    m = meter_find(&all, 42);
+    m = meter_take(&all, 42);
     return m ? 0 : -1;
 }
 
@@ -98,15 +98,35 @@ static void test_concurrency(void **unused)
     meter_end(&b, 0);
 }
 
+/* By identity; and what nobody holds any more makes room, the last of all what has counts. */
 static void test_found_by_identity(void **unused)
 {
     (void)unused;
-    assert_ptr_equal(meter_find(&all, 42), m);
-    assert_ptr_not_equal(meter_find(&all, 43), m);
-    for (uint64_t i = 0; i < METERS_MAX - 2; i++)
-        assert_non_null(meter_find(&all, 1000 + i));
-    assert_null(meter_find(&all, 7));
-    assert_ptr_equal(meter_find(&all, 42), m);
+    const struct conf_rates limits = {.rpm = 1};
+    struct meter *others[METERS_MAX];
+    struct meter_share s = {0};
+    msec at;
+    assert_ptr_equal(meter_take(&all, 42), m); /* held twice by now */
+    for (uint64_t i = 0; i < METERS_MAX - 1; i++) {
+        others[i] = meter_take(&all, 1000 + i);
+        assert_non_null(others[i]);
+        assert_ptr_not_equal(others[i], m);
+    }
+    assert_null(meter_take(&all, 7));
+    meter_give(&all, others[0]);
+    assert_ptr_equal(meter_take(&all, 7), others[0]);
+
+    meter_begin(m, 10, START, &s);
+    meter_end(&s, 0);
+    meter_give(&all, m);
+    assert_null(meter_take(&all, 8));
+    meter_give(&all, m);
+    assert_ptr_equal(meter_take(&all, 42), m); /* out and in again within a minute */
+    assert_int_equal(meter_look(m, &limits, 1, START + 1000, &at), METER_LIMITED);
+    meter_give(&all, m);
+    assert_ptr_equal(meter_take(&all, 9), m); /* another's: it begins with nothing */
+    assert_int_equal(meter_look(m, &limits, 1, START + 1000, &at), METER_FITS);
+    meter_give(&all, NULL);
 }
 
 int main(void)
