@@ -58,6 +58,15 @@ static size_t read_again(const struct records *s, struct arena *a)
     return n;
 }
 
+static void check_warm(jval v)
+{
+    struct warm_note notes[16];
+    const unsigned n = warm_read(v, AGE, notes, ARRAY_LEN(notes));
+    CHECK(n <= ARRAY_LEN(notes));
+    for (unsigned i = 0; i < n; i++)
+        CHECK(notes[i].hash && notes[i].share >= 0 && notes[i].share <= 1 && notes[i].ttl > 0);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct arena a;
@@ -69,6 +78,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         records_read(&s, json_root(&doc), NOW, AGE)) {
         list_each(it, &s.all) check_record(list_entry(it, struct record, link));
         CHECK(read_again(&s, &a) <= s.map.count);
+        check_warm(json_root(&doc));
     }
     records_fini(&s);
     arena_fini(&a);

@@ -11,6 +11,7 @@
 #include "base/auto.h"
 #include "base/digest.h"
 #include "base/fmt.h"
+#include "base/mem.h"
 #include "base/num.h"
 #include "gate/census.h"
 
@@ -58,6 +59,22 @@ static bool targets_read(struct process *p, jval v, const struct state_moment *a
     return records_read(&p->state.remembered, v, at->now, at->age);
 }
 
+static void warm_write_all(struct process *p, const struct state_moment *at, struct json_writer *w)
+{
+    (void)p;
+    warm_write(at->all->warm, at->all->nwarm, w);
+}
+
+static bool warm_read_all(struct process *p, jval v, const struct state_moment *at)
+{
+    struct records *r = &p->state.remembered;
+    if (!json_is(v, JSON_ARRAY))
+        return false;
+    r->warm = json_len(v) ? mem_alloc(WARM_MOST * sizeof(*r->warm)) : NULL;
+    r->nwarm = r->warm ? warm_read(v, at->age, r->warm, WARM_MOST) : 0;
+    return true;
+}
+
 static const struct state_section {
     str name;
     void (*write)(struct process *p, const struct state_moment *at, struct json_writer *w);
@@ -65,6 +82,7 @@ static const struct state_section {
 } sections[] = {
     {STR("identity"), identity_write, identity_read},
     {STR("targets"), targets_write_all, targets_read},
+    {STR("warm"), warm_write_all, warm_read_all},
 };
 
 /* ---- the file */

@@ -30,6 +30,7 @@ void census_free(struct census *c)
 void census_take(struct gate *g, struct records *to)
 {
     records_add_table(to, &g->route.health, loop_now(g->loop));
+    records_add_warm(to, g->warm, loop_now(g->loop));
 }
 
 static void on_home(struct mail *m)

@@ -302,6 +302,7 @@ enum rc gate_new(const struct gate_setup *setup, struct snapshot *snap, struct c
         rc = alarm_set(g->alarms, &g->tick, loop_now(g->loop) + TICK_MS);
     if (rc != RC_OK)
         return rc; /* start-up only: the process ends */
+    warmth_recall(g);
     CHECK(setup->worker < GATE_WORKERS_MAX);
     atomic_store(&setup->world->gates[setup->worker], g);
     *ret = g;

@@ -444,6 +444,7 @@ static inline bool call_passes(const struct call *c)
 double warmth_at(struct call *c, const struct conf_target *t, uint32_t *ret_key); /* 0 to 1 */
 bool warmth_is_expected(const struct call *c); /* was it, of the target that served? */
 void warmth_learn(struct call *c);             /* its usage is complete */
+void warmth_recall(struct gate *g);            /* of an earlier run, before the first call */
 
 /* access.c: who may come in. True: go on; false: answered. */
 bool access_admit(struct call *c);

@@ -235,6 +235,15 @@ static const struct conf_provider *place_of(const struct snapshot *s, const stru
     return p && str_eq(p->origin.text, ret->origin) ? p : NULL;
 }
 
+/* Of how many prompts its provider's cache holds a beginning. */
+static uint64_t warm_at(const struct records *all, uint64_t place)
+{
+    uint64_t n = 0;
+    for (unsigned i = 0; i < all->nwarm; i++)
+        n += all->warm[i].place == place && all->warm[i].share > 0;
+    return n;
+}
+
 static void write_target(struct call *c, const struct records *all, const struct record *r,
                          struct json_writer *w)
 {
@@ -249,6 +258,8 @@ static void write_target(struct call *c, const struct records *all, const struct
     key_text(w, "region", p->region);
     write_state(all, r, n.model, now, w);
     write_figures(r, now, w);
+    const struct conf_target place = {.provider = p->index, .model = n.model};
+    key_count(w, "warm_prefixes", warm_at(all, plan_place(c->gen->snap, &place)));
     write_limits(r, now, w);
     write_price(c, p, n.model, r, now, w);
     json_end(w);

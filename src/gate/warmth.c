@@ -33,7 +33,7 @@ static struct warmth *warmth_of(struct call *c)
     struct warmth *w = arena_new(&c->req->arena, struct warmth);
     if (!w || !decode_quietly(c, &unused))
         return NULL;
-    warm_chain(&w->chain, c->ir, g->set.world->recall_key);
+    warm_chain(&w->chain, c->ir, g->set.world->identity); /* it outlives a restart */
     w->n = g->warm ? warm_look(g->warm, &w->chain, loop_now(g->loop), w->hits) : 0;
     c->warmth = w;
     return w;
@@ -77,6 +77,16 @@ static void take_note(struct gate *g, const struct note *m)
         g->warm = warm_new();
     for (unsigned i = 0; g->warm && i < m->n; i++)
         warm_put(g->warm, &m->notes[i], loop_now(g->loop));
+}
+
+void warmth_recall(struct gate *g)
+{
+    const struct records *r = g->set.world->remembered;
+    if (!r || !r->nwarm)
+        return;
+    g->warm = warm_new(); /* no memory: as if nothing was warm */
+    for (unsigned i = 0; g->warm && i < r->nwarm; i++)
+        warm_put(g->warm, &r->warm[i], loop_now(g->loop));
 }
 
 static void on_note(struct mail *mail)

@@ -17,6 +17,9 @@ void records_fini(struct records *s)
     list_each_safe(it, tmp, &s->all) mem_free(list_entry(it, struct record, link));
     map_fini(&s->map);
     list_init(&s->all);
+    mem_free(s->warm);
+    s->warm = NULL;
+    s->nwarm = 0;
 }
 
 struct record *records_find(const struct records *s, str id)
@@ -96,6 +99,16 @@ void records_add_table(struct records *s, const struct health_table *t, msec now
         if (r)
             record_add(r, h, now);
     }
+}
+
+void records_add_warm(struct records *s, const struct warm *w, msec now)
+{
+    if (!w || s->nwarm)
+        return;
+    if (!s->warm)
+        s->warm = mem_alloc(WARM_MOST * sizeof(*s->warm));
+    if (s->warm)
+        s->nwarm = warm_notes(w, now, s->warm, WARM_MOST);
 }
 
 void record_merge(struct record *to, const struct record *from, msec now)

@@ -27,6 +27,7 @@
  */
 #pragma once
 #include "route/health.h"
+#include "route/warm.h"
 #include "json/write.h"
 
 #define RECORDS_MAX       (2 * HEALTH_RECORDS_MAX)
@@ -51,6 +52,9 @@ struct records {
     struct map map;
     struct list all;
     bool failed; /* no memory, or too many: some are missing */
+    /* Prompts in providers' caches, which all workers know alike; WARM_MOST at most. */
+    struct warm_note *warm;
+    unsigned nwarm;
 };
 
 void records_init(struct records *s, struct hash_key key);
@@ -66,6 +70,8 @@ void records_add_table(struct records *s, const struct health_table *t, msec now
 void record_merge(struct record *to, const struct record *from, msec now);
 /* What `from` knows, and `s` does not. */
 void records_inherit(struct records *s, const struct records *from, msec now);
+/* NULL `w`, or a set that has some: nothing. */
+void records_add_warm(struct records *s, const struct warm *w, msec now);
 /* The worst of what the workers make of it; a region that is down is not seen here. */
 enum health_state record_state(const struct record *r, msec now);
 /* Into a health record that is new. `r` may be NULL. */

@@ -180,6 +180,23 @@ void warm_put(struct warm *w, const struct warm_note *n, msec now)
                        .missed = (uint16_t)(n->missed < UINT16_MAX ? n->missed : UINT16_MAX)};
 }
 
+unsigned warm_notes(const struct warm *w, msec now, struct warm_note *to, unsigned most)
+{
+    unsigned n = 0;
+    for (unsigned i = 0; i < WARM_MOST && n < most; i++) {
+        const struct entry *e = &w->set[i / WARM_WAYS][i % WARM_WAYS];
+        if (!e->hash || e->until <= now)
+            continue;
+        to[n++] = (struct warm_note){.hash = e->hash,
+                                     .place = e->place,
+                                     .key = e->key,
+                                     .missed = e->missed,
+                                     .share = (double)e->share,
+                                     .ttl = e->until - now};
+    }
+    return n;
+}
+
 /* ---- how long */
 
 struct warm_ttl warm_ttl_of(str preset, str dialect)

@@ -35,6 +35,7 @@
 #define WARM_WAYS  8
 #define WARM_DEPTH 48 /* boundaries of a chain: the last ones, and the first */
 #define WARM_HITS  16
+#define WARM_MOST  (WARM_SETS * WARM_WAYS)
 #define WARM_LEAST 3072 /* bytes of a body: less is no 1,024 tokens, and nobody caches it */
 
 struct warm;
@@ -72,6 +73,16 @@ struct warm_note {
     msec ttl;
 };
 void warm_put(struct warm *w, const struct warm_note *n, msec now);
+
+/* All that is warm, with what is left of its time; how many, at most `most`. */
+unsigned warm_notes(const struct warm *w, msec now, struct warm_note *to, unsigned most);
+
+/* warm_text.c: the same as JSON, and back `age` milliseconds later; what makes no sense is left
+ * out.
+ */
+struct json_writer;
+void warm_write(const struct warm_note *notes, unsigned n, struct json_writer *w);
+unsigned warm_read(jval v, uint64_t age, struct warm_note *to, unsigned most);
 
 struct warm_ttl {
     msec ttl;

@@ -2,6 +2,7 @@
 """Rate limits: what providers say of theirs is heard, what the file allows is kept, and a 429 that
 could be foreseen reaches nobody."""
 
+import json
 import threading
 import time
 
@@ -360,6 +361,24 @@ def test_cache_aware_goes_where_it_is_warm(weir, upstream, workers):
         for who in range(6):
             assert CHAT.ask(w.port, messages=conversation(who, turn)).status == 200
     assert b.hits >= 17, (a.hits, b.hits)
+
+
+def test_what_is_warm_outlives_a_restart(weir, upstream):
+    """A provider's cache does not end with this process."""
+    a, b = Caching("a"), Caching("b")
+    text = caching_pool([upstream(default=a), upstream(default=b)], "cache_aware", workers=2)
+    w = weir(text)
+    a.down = True
+    for who in range(4):
+        assert CHAT.ask(w.port, messages=conversation(who, 0)).status == 200
+    w.stop()
+    a.down, a.hits, b.hits = False, 0, 0
+    w = weir(text, again=w)
+    seen = json.loads(http1.call(w.port, "GET", "/api/v1/targets").body)["targets"]
+    assert {t["provider"]: t["warm_prefixes"] > 0 for t in seen} == {"a": False, "b": True}
+    for who in range(4):
+        assert CHAT.ask(w.port, messages=conversation(who, 1)).status == 200
+    assert b.hits >= 3, (a.hits, b.hits)
 
 
 def test_a_cached_prompt_is_cheaper(weir, upstream):
