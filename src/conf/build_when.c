@@ -117,7 +117,6 @@ static bool parse_range(str s, uint64_t *min, uint64_t *max)
 
 static enum rc read_tokens(struct reading_when *x, const struct conf_node *n, struct conf_cond *ret)
 {
-    *x->needs |= ROUTING_NEEDS_TOKENS;
     if (n->kind != CONF_SCALAR || !parse_range(n->text, &ret->min, &ret->max))
         return wants(x, n, "how many: \"> 60k\", \">= 1000\", \"< 1k\", \"<= 1k\" or \"1k-60k\"");
     return RC_OK;
@@ -258,6 +257,38 @@ static enum rc read_time(struct reading_when *x, const struct conf_node *n, stru
 
 /* ---- conditions in conditions */
 
+/* What it costs to find out, roughly. A share comes last: of the calls that meet all the rest, and
+ * who meets them not throws no dice. */
+static unsigned cost_of(const struct conf_cond *c)
+{
+    static const unsigned costs[] = {
+        [CONF_COND_KEY] = 0,    [CONF_COND_PATH] = 0,     [CONF_COND_MODEL] = 0,
+        [CONF_COND_FRONT] = 0,  [CONF_COND_TAG] = 1,      [CONF_COND_HEADER] = 2,
+        [CONF_COND_TIME] = 2,   [CONF_COND_USER] = 3,     [CONF_COND_TRAIT] = 4,
+        [CONF_COND_TOKENS] = 5, [CONF_COND_METADATA] = 6, [CONF_COND_SHARE] = 7,
+    };
+    unsigned most = 0;
+    if (c->kind != CONF_COND_ALL && c->kind != CONF_COND_ANY && c->kind != CONF_COND_NOT)
+        return c->kind == CONF_COND_TRAIT && c->trait == CONF_TRAIT_STREAM ? 0 : costs[c->kind];
+    for (uint32_t i = 0; i < c->nsub; i++) {
+        const unsigned cost = cost_of(&c->sub[i]);
+        most = cost > most ? cost : most;
+    }
+    return most;
+}
+
+/* The cheapest first; equals as they were written. There are few. */
+static void put_in_order(struct conf_cond *v, uint32_t n)
+{
+    for (uint32_t i = 1; i < n; i++) {
+        const struct conf_cond c = v[i];
+        uint32_t k = i;
+        for (; k > 0 && cost_of(&v[k - 1]) > cost_of(&c); k--)
+            v[k] = v[k - 1];
+        v[k] = c;
+    }
+}
+
 static enum rc read_several(struct reading_when *x, const struct conf_node *n,
                             struct conf_cond *ret)
 {
@@ -273,6 +304,7 @@ static enum rc read_several(struct reading_when *x, const struct conf_node *n,
             return wants(x, n, "conditions: a map, or a list of maps");
         TRY(read_all(x, it, &v[ret->nsub++]));
     }
+    put_in_order(v, ret->nsub);
     return ret->nsub ? RC_OK : wants(x, n, "at least one condition");
 }
 
@@ -382,6 +414,7 @@ static enum rc read_all(struct reading_when *x, const struct conf_node *n, struc
     *ret = (struct conf_cond){.kind = CONF_COND_ALL, .sub = v};
     for (const struct conf_node *it = n->child; it; it = it->next)
         TRY(read_one(x, it, &v[ret->nsub++]));
+    put_in_order(v, ret->nsub);
     x->depth--;
     return RC_OK;
 }

@@ -362,7 +362,7 @@ struct conf_project {
 
 /* What must be known of a call, so that a plain configuration works nothing out. */
 #define ROUTING_NEEDS_TRAITS   1u /* what kind of request it is */
-#define ROUTING_NEEDS_TOKENS   2u /* how long its prompt is */
+#define ROUTING_NEEDS_TOKENS   2u /* how long its session's last prompt was: to be remembered */
 #define ROUTING_NEEDS_SESSION  4u /* which calls belong together */
 #define ROUTING_NEEDS_SCENARIO 8u /* scenarios are to be asked */
 

@@ -81,19 +81,29 @@ static unsigned glance(const struct ir_peek *p)
            (p->has_web_search ? CONF_TRAIT_WEB_SEARCH : 0);
 }
 
-/* … and what the decoded request says, where a rule asks. */
+/* … and what the decoded request says. */
 static unsigned traits_of(struct call *c)
 {
-    const struct ir_traits *t = NULL;
-    const unsigned stream = c->peek.stream ? CONF_TRAIT_STREAM : 0;
-    if (c->gen->snap->routing.needs & ROUTING_NEEDS_TRAITS)
-        t = features_traits(c);
+    const struct ir_traits *t = features_traits(c);
     if (!t)
-        return stream | glance(&c->peek);
-    return stream | (t->tools ? CONF_TRAIT_TOOLS : 0) | (t->images ? CONF_TRAIT_IMAGES : 0) |
+        return glance(&c->peek);
+    return (t->tools ? CONF_TRAIT_TOOLS : 0) | (t->images ? CONF_TRAIT_IMAGES : 0) |
            (t->documents ? CONF_TRAIT_DOCUMENTS : 0) | (t->audio ? CONF_TRAIT_AUDIO : 0) |
            (t->thinks ? CONF_TRAIT_THINKING : 0) | (t->web_search ? CONF_TRAIT_WEB_SEARCH : 0) |
            (t->structured ? CONF_TRAIT_STRUCTURED : 0);
+}
+
+static bool has_trait(void *arg, unsigned trait)
+{
+    struct call *c = arg;
+    if (trait == CONF_TRAIT_STREAM)
+        return c->peek.stream;
+    return (traits_of(c) & trait) != 0;
+}
+
+static str user_of(void *arg)
+{
+    return features_user(arg);
 }
 
 /* What the caller calls it; a word that is no tag is nobody's. */
@@ -129,7 +139,6 @@ static struct rand *rand_of(struct call *c)
 
 static void view_of(struct call *c, struct rule_view *v)
 {
-    const unsigned needs = c->gen->snap->routing.needs;
     *v = (struct rule_view){
         .arg = c,
         .header = header_of,
@@ -141,8 +150,8 @@ static void view_of(struct call *c, struct rule_view *v)
         .path = c->req->head->path,
         .model = c->peek.model,
         .front = c->front ? c->front->name : STR_NONE,
-        .user = needs & ROUTING_NEEDS_TRAITS ? features_user(c) : STR_NONE,
-        .traits = traits_of(c),
+        .user = user_of,
+        .trait = has_trait,
         .unix_ms = loop_unix_ms(c->gate->loop),
         .dice = dice_of(c),
         .share = share_of,

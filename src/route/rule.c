@@ -112,7 +112,7 @@ static str text_of(const struct conf_cond *c, const struct rule_view *v)
     case CONF_COND_FRONT:
         return v->front;
     case CONF_COND_USER:
-        return v->user;
+        return v->user(v->arg);
     case CONF_COND_TAG:
     case CONF_COND_TRAIT:
     case CONF_COND_TOKENS:
@@ -140,7 +140,7 @@ static bool holds(const struct conf_cond *c, const struct rule_view *v, struct r
     case CONF_COND_TAG:
         return has_tag(c, out);
     case CONF_COND_TRAIT:
-        return ((v->traits & c->trait) != 0) == c->wanted;
+        return v->trait(v->arg, c->trait) == c->wanted;
     case CONF_COND_TOKENS:
         return is_within(v, c);
     case CONF_COND_TIME:

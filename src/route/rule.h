@@ -31,7 +31,9 @@ struct rule_dice {
 /* A throw: parts of a million, below CONF_MILLION. */
 uint32_t dice_throw(struct rule_dice *d, struct rand *r);
 
-/* What conditions look at. An absent text is like no pattern, not even "*". */
+/* What conditions look at: what lies at hand, and functions for what has to be found out, which are
+ * asked when a condition is. Conditions come cheapest first (conf/build_when.c). An absent text is
+ * like no pattern, not even "*". */
 struct rule_view {
     void *arg;
     str (*header)(void *arg, str name);
@@ -40,8 +42,9 @@ struct rule_view {
     uint64_t (*tokens)(void *arg, uint64_t mark);
     uint64_t (*identity)(void *arg, const struct conf_sticky *by); /* 0: nobody's */
     bool (*may)(void *arg, const struct conf_route *r);            /* the caller's key */
-    str key, path, model, front, user;
-    unsigned traits; /* CONF_TRAIT_* */
+    str (*user)(void *arg);
+    bool (*trait)(void *arg, unsigned trait); /* CONF_TRAIT_*, one of them */
+    str key, path, model, front;
     uint64_t unix_ms;
     struct rule_dice *dice; /* conf_rules.throws of them */
     /* Of a canary now, in parts of a million (route/trial.h); NULL: its first. */

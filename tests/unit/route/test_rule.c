@@ -44,6 +44,22 @@ static uint64_t identity(void *arg, const struct conf_sticky *by)
     return who;
 }
 
+static str user = {0};
+static unsigned traits, asked;
+
+static str user_now(void *arg)
+{
+    (void)arg;
+    return user;
+}
+
+static bool trait_now(void *arg, unsigned trait)
+{
+    (void)arg;
+    asked++;
+    return (traits & trait) != 0;
+}
+
 static uint32_t share_now(void *arg, const struct conf_canary *canary)
 {
     (void)arg;
@@ -88,6 +104,8 @@ static void load(const char *rules)
     share = 100000;
     assert_true(snap->routing.rules.throws <= 32);
     tokens = 100;
+    user = (str){0};
+    traits = CONF_TRAIT_TOOLS;
     who = 0;
     allowed = true;
     view = (struct rule_view){.header = header,
@@ -99,7 +117,8 @@ static void load(const char *rules)
                               .path = STR("/v1/chat/completions"),
                               .model = STR("claude-opus"),
                               .front = STR("openai"),
-                              .traits = CONF_TRAIT_TOOLS,
+                              .user = user_now,
+                              .trait = trait_now,
                               .dice = dice,
                               .share = share_now,
                               .rand = &chance};
@@ -207,6 +226,25 @@ static void test_time(void **unused)
     }
 }
 
+/* What costs more is not asked where something cheaper says no, in whatever order it is written;
+ * and a share counts among the calls that meet all the rest. */
+static void test_the_cheapest_first(void **unused)
+{
+    (void)unused;
+    load("    - { when: { share: 50%, tools: true, key: nobody }, use: n }\n");
+    asked = 0;
+    assert_string_equal(apply(), "");
+    assert_int_equal(asked, 0);
+    assert_int_equal(dice[0].thrown, 0);
+    unload();
+    load("    - { when: { any: [ { tools: true }, { key: team-a } ], model: claude-opus }, use: n "
+         "}\n");
+    asked = 0;
+    assert_string_equal(apply(), "n");
+    assert_int_equal(asked, 0);
+    unload();
+}
+
 /* Where the machine knows the zone: nine o'clock is another hour of UTC in summer. */
 static void test_time_of_a_place(void **unused)
 {
@@ -254,7 +292,7 @@ static void test_deny(void **unused)
     assert_string_equal(apply(), "");
     assert_non_null(out.deny);
     assert_int_equal(out.deny->status, 429);
-    view.traits = 0;
+    traits = 0;
     assert_string_equal(apply(), "n");
     assert_null(out.deny);
     unload();
@@ -373,6 +411,7 @@ int main(void)
         cmocka_unit_test(test_conditions),
         cmocka_unit_test(test_time),
         cmocka_unit_test(test_time_of_a_place),
+        cmocka_unit_test(test_the_cheapest_first),
         cmocka_unit_test(test_first_match),
         cmocka_unit_test(test_deny),
         cmocka_unit_test(test_split_is_exact),
