@@ -56,6 +56,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         str line = str_cut(&in, '\n'), name = str_cut(&line, ':');
         enum rc rc = policy_header(&p, name, str_trim(line), &a, &took, &f);
         CHECK(rc == RC_OK || rc == RC_NOMEM || (rc == RC_SYNTAX && f.message.n && f.param.n));
+        if (!policy_may_stand(name, &a, &f))
+            CHECK(!took && (arena_is_full(&a) || f.message.n));
     }
     check_body(&p, in.n ? in : STR("{}"), &a);
     check_policy(&p);
