@@ -344,6 +344,7 @@ void explain_write(const struct explain *e, struct json_writer *w)
         str by = routed_text(c); /* "scenario:think"; absent: by the name alone */
         key_text(w, "by", by.n ? by : how_name(c->found.how));
         key_text(w, "route", c->found.route->name);
+        rules_explain(c, w);
         json_end(w);
     }
     json_key(w, "worker");

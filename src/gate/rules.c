@@ -260,6 +260,34 @@ void rules_log(const struct call *c, struct buf *b)
     buf_add_char(b, '}');
 }
 
+/* For who only asks: which rules it met, and what they ask besides a model. */
+void rules_explain(const struct call *c, struct json_writer *w)
+{
+    const struct rule_outcome *out = c->rules ? &c->rules->out : NULL;
+    if (!out || !out->n)
+        return;
+    json_key(w, "rules");
+    json_begin_array(w);
+    for (uint32_t i = 0; i < out->n; i++)
+        json_put_str(w, out->matched[i]->name);
+    json_end(w);
+    if (out->ntags) {
+        json_key(w, "tags");
+        json_begin_array(w);
+        for (uint32_t i = 0; i < out->ntags; i++)
+            json_put_str(w, out->tags[i]);
+        json_end(w);
+    }
+    if (out->trial) {
+        json_key(w, "canary");
+        json_put_bool(w, out->is_canary);
+    }
+    if (out->mirror) {
+        json_key(w, "mirror");
+        json_put_str(w, out->mirror->mirror->route->name);
+    }
+}
+
 /* ---- the end: who chose, and which words it carried */
 
 static void count_one(struct call *c, enum series_family f, str word, str second, bool failed)

@@ -15,6 +15,7 @@
 #include "route/trial.h"
 
 struct call;
+struct json_writer;
 struct gate;
 struct gen;
 
@@ -45,7 +46,8 @@ void rules_settle(struct call *c, unsigned status, bool gone, uint64_t ms);
 
 /* In weir_routed_… and weir_tagged_…: by who chose the model (a scenario, too), and by tags. */
 void rules_count(struct call *c, unsigned status);
-void rules_log(const struct call *c, struct buf *b);           /* members of the log line */
-void rules_write_headers(const struct call *c, struct buf *b); /* towards the provider */
+void rules_explain(const struct call *c, struct json_writer *w); /* members of an object */
+void rules_log(const struct call *c, struct buf *b);             /* members of the log line */
+void rules_write_headers(const struct call *c, struct buf *b);   /* towards the provider */
 /* The i-th rule's edits, behind those of provider and model; NULL: there are no more. */
 const struct conf_transforms *rules_transforms(const struct call *c, unsigned i);

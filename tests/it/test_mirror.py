@@ -75,6 +75,14 @@ def test_a_copy_in_any_language_is_alike(pair, front, stream, back):
     assert a.requests[0].streamed == b.requests[0].streamed == stream
 
 
+def test_who_only_asks_is_told_and_nothing_is_copied(pair):
+    w, a, b = pair(says(ANSWER), says(ANSWER))
+    got = http1.call(w.port, "POST", "/api/v1/explain", {"model": "m"}).json["resolved"]
+    assert (got["rules"], got["tags"], got["mirror"]) == (["shadow"], ["seen"], "n")
+    assert CHAT.ask(w.port, model="n").status == 200
+    assert a.hits == 0 and b.hits == 1
+
+
 def test_what_differs_is_told_and_counted(pair):
     answers = iter([OTHER, SAME_CALLS, OTHER_CALLS, Turn(text=ANSWER.text, stop="length")])
     mine = iter([ANSWER, CALLS, CALLS, ANSWER])
