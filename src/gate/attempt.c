@@ -131,12 +131,14 @@ static void limit_exchange(struct call *c)
 {
     const struct conf_timeouts *t = &c->cand->provider->timeouts, *own = &c->route->timeouts;
     const msec silence = c->silence ? c->silence : (msec)-1;
+    const msec total = loop_now(c->gate->loop) + t->total;
+    const bool flows = c->committed && !attempt_is_bounded(c); /* it is rescued */
     c->x.limits = (struct exchange_limits){
         .connect_ms = t->connect,
         .tls_ms = t->tls,
         .first_byte_ms = least(own->first_byte ? own->first_byte : t->first_byte, silence),
         .idle_ms = least(own->idle ? own->idle : t->idle, silence),
-        .deadline = least(loop_now(c->gate->loop) + t->total, c->deadline),
+        .deadline = flows ? total : least(total, c->deadline),
     };
 }
 
@@ -431,6 +433,8 @@ static void on_wait_over(struct alarm *a)
 static bool enough_time(const struct call *c, msec now)
 {
     msec all = c->deadline - c->req->began;
+    if (c->committed && !attempt_is_bounded(c))
+        return true; /* a stream that flows has no end, and who goes on with it has a new one */
     return now < c->deadline && (c->deadline - now) * 4 >= all; /* a quarter must remain */
 }
 

@@ -22,6 +22,11 @@ bool attempt_next(struct call *c);
 /* One more may follow: attempts, time and the route's budget allow it. Takes from the budget: who
  * sends it is `retrying`, or gives it back. */
 bool attempt_may_follow(struct call *c);
+/* The call has an end even where its answer flows: somebody said how long it may take. */
+static inline bool attempt_is_bounded(const struct call *c)
+{
+    return c->firm || c->impatient || c->cand->provider->timeouts.firm;
+}
 /* The next attempt of `c` has been granted, and was not sent. */
 static inline void attempt_gave_up(struct call *c)
 {

@@ -129,7 +129,7 @@ bool stream_commit(struct call *c)
     c->committed = true;
     if (c->record_open)
         attempt_answers(c);
-    if (c->on_wire && !c->firm && !c->impatient && !c->cand->provider->timeouts.firm)
+    if (c->on_wire && !attempt_is_bounded(c))
         exchange_set_deadline(&c->x, 0); /* slow, but alive: its silence is watched */
     replay_release(c);
     wire_give(c->gate, c->wire);

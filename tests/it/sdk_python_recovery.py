@@ -10,6 +10,8 @@ import time
 import pytest
 from gateway import one_model
 from sdk_python import pytestmark as packages
+from test_rescue import breaks_off
+from turns import Turn
 from upstream import counts
 
 pytestmark = packages
@@ -90,3 +92,47 @@ def test_U14_U21_no_caller_sees_that_providers_die(weir, upstream, sdk):
     assert kills >= 2 and len(seen) > 50
     rescued = sum(r.get("rescued", 0) for r in w.log() if "status" in r)
     print(f"{len(seen)} calls, {kills} kills, {rescued} answers gone on with")
+
+
+def by_chat(port):
+    import openai
+
+    client = openai.OpenAI(base_url=f"http://127.0.0.1:{port}/v1", api_key="k", max_retries=0)
+    asked = client.chat.completions.create(
+        model="m", messages=[{"role": "user", "content": "Count."}], stream=True
+    )
+    return "".join(c.choices[0].delta.content or "" for c in asked if c.choices)
+
+
+def by_responses(port):
+    import openai
+
+    client = openai.OpenAI(base_url=f"http://127.0.0.1:{port}/v1", api_key="k", max_retries=0)
+    with client.responses.stream(model="m", input="Count.") as s:
+        pieces = "".join(e.delta for e in s if e.type == "response.output_text.delta")
+        last = s.get_final_response()
+    assert last.output_text == pieces and last.usage.output_tokens > 12
+    return pieces
+
+
+def by_messages(port):
+    return ask_anthropic(port, True)()
+
+
+def by_gemini(port):
+    from google import genai
+
+    options = genai.types.HttpOptions(base_url=f"http://127.0.0.1:{port}", timeout=10_000)
+    client = genai.Client(api_key="k", http_options=options)
+    pieces = client.models.generate_content_stream(model="m", contents="Count.")
+    return "".join(p.text or "" for p in pieces)
+
+
+@pytest.mark.parametrize("sdk", [by_chat, by_responses, by_messages, by_gemini])
+def test_U21_sdks_read_a_rescued_answer(weir, upstream, sdk):
+    """One answer by two providers, with a comment at the joint and a trailer behind it."""
+    a = upstream("anthropic", default=breaks_off(Turn(text=TEXT), 7))
+    b = upstream("anthropic", default=counts(TEXT))
+    w = weir(one_model(a, b, strategy="priority", options="rescue: true"))
+    assert sdk(w.port) == TEXT
+    assert (a.hits, b.hits) == (1, 1)

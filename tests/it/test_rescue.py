@@ -9,9 +9,10 @@ of the parts besides is asked here.
 import json
 
 import gateway
+import http1
 import pytest
 import turns
-from fronts import ALL_FRONTS, CONVERSE, GEMINI, MESSAGES, RESPONSES, assert_stream_error
+from fronts import ALL_FRONTS, CHAT, CONVERSE, GEMINI, MESSAGES, RESPONSES, assert_stream_error
 from gateway import one_model
 from turns import Tool, Turn
 from upstream import RST, begun, events, refuses, says
@@ -378,3 +379,31 @@ def test_U21_filters_and_rescue(weir, upstream, front):
     answer = front.read(front.ask(w.port, stream=True, tools=("look",)))
     assert_stream_error(front, answer, "upstream")
     assert b.hits == hits
+
+
+def test_U21_gemini_as_one_array(weir, upstream):
+    """Without alt=sse a stream of Gemini's is one JSON value: whole, whoever wrote its end."""
+    a = upstream("anthropic", default=breaks_off(WHOLE, 7))
+    b = upstream("anthropic", default=goes_on(WHOLE))
+    w = weir(one_model(a, b, strategy="priority", options="rescue: true"))
+    path = "/v1beta/models/m:streamGenerateContent"
+    r = http1.call(w.port, "POST", path, GEMINI.body())
+    got = r.json
+    parts = [p for e in got for c in e["candidates"] for p in c["content"].get("parts", ())]
+    assert "".join(p.get("text", "") for p in parts) == WHOLE.text and r.complete, r
+    assert len({e["responseId"] for e in got}) == 1 and r.trailers == [("x-weir-rescued", "b/up")]
+    ends = [c["finishReason"] for e in got for c in e["candidates"] if "finishReason" in c]
+    assert ends == ["STOP"] and b.hits == 1
+
+
+def test_U21_a_client_of_http_1_0(weir, upstream):
+    """It knows no chunks and no trailers: the answer is whole all the same."""
+    a = upstream("anthropic", default=breaks_off(WHOLE, 7))
+    b = upstream("anthropic", default=goes_on(WHOLE))
+    w = weir(one_model(a, b, strategy="priority", options="rescue: true"))
+    request = http1.format_request("POST", CHAT.path, CHAT.body(stream=True))
+    with http1.Conn(w.port) as conn:
+        conn.send(request.replace(b" HTTP/1.1", b" HTTP/1.0", 1))
+        r = conn.response()
+    answer = CHAT.read(r)
+    assert answer.text == WHOLE.text and answer.ended and r.get("trailer") is None
