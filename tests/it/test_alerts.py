@@ -436,3 +436,27 @@ alerts:
     assert r.get("x-weir-fallback") == "mb"
     took = w.access(r.get("x-weir-request-id"))["attempts"][0]["ms"]
     assert 4900 <= took < 15000, took
+
+
+def test_money_of_single_targets_and_keys(weir, upstream):
+    """What a call cost is its target's and its key's, and nobody else's."""
+    a = upstream(default=says(Turn(text="This is a.", input=600, output=400)))
+    b = upstream(default=says(B))
+    watch = [
+        "{ metric: spend, threshold: 0.001, scope: key, window: 60s }",
+        "{ metric: cost_per_token, threshold: 0.0005, scope: target, minCalls: 2, window: 60s }",
+    ]
+    text = two_keys(two_targets(a, b, extra=f"alerts: [ {', '.join(watch)} ]\n"))
+    w = weir(text.replace("[up]", "[ { name: up, price: { input: 1000, output: 1000 } } ]", 1))
+    for _ in range(4):  # a dollar each, and the keys take turns
+        assert_served(CHAT, CHAT.ask(w.port), A.text, "a")
+
+    def fires(**what):
+        return row(w, **what)["state"] == "firing"
+
+    until(lambda: fires(key="a#1") and fires(key="a#2"), 5, "both keys")
+    until(lambda: fires(target="a/up"), 5, "the target")
+    values = [row(w, key=f"a#{n}")["value"] for n in (1, 2)]
+    assert values == [2, 2] and row(w, key="b#1")["value"] == 0
+    assert abs(row(w, target="a/up")["value"] - 0.001) < 1e-9
+    assert row(w, target="b/up")["value"] is None
