@@ -169,7 +169,8 @@ void figures_end(struct figures *f, msec now, msec began, msec first, enum figur
 void figures_add(struct figures *sum, const struct figures *f, msec now)
 {
     const double k = fade_of(f, now);
-    scale(sum, fade_of(sum, now));
+    if (sum->at && sum->at != now)
+        scale(sum, fade_of(sum, now));
     sum->at = now;
     sum->n += f->n * k, sum->failed += f->failed * k;
     sum->firsts += f->firsts * k, sum->first_ms += f->first_ms * k;

@@ -11,8 +11,8 @@
 #define NOISE           0.5   /* of the time that one call took, relative: of n of them 1/sqrt(n) */
 #define SURE            0.18  /* 1/sqrt of as many samples as are kept, and one */
 #define UNKNOWN_AT_ONCE 4     /* calls to a target that has not answered any yet; the others wait */
-#define LOOKS_AT_ONCE   16    /* at a target in trouble: where those hang, more would hang too */
-#define AS_GOOD         0.01  /* a score worse by so little is no worse */
+#define ILL             0.1 /* of its attempts failed more than of the best one's, and not by chance */
+#define AS_GOOD         0.01 /* a score worse by so little is no worse */
 #define BUSY_BOUND \
     0.25 /* above the average load: sticky's and cache_aware's bound (Mirrokni 2016) */
 #define BUSY_SIGMAS 2.0 /* … or what chance alone does not bring, where that is more */
@@ -90,7 +90,7 @@ static void least_busy(struct choice *x, struct contender *c, uint32_t n)
 {
     for (uint32_t i = 0; i < n; i++) {
         const double w = c[i].target->weight ? c[i].target->weight : 1;
-        c[i].score = (c[i].in_flight + 1) / w + tie_break(x->rand) / w;
+        c[i].score = ((c[i].in_flight + 1) / w + tie_break(x->rand) / w) / (1 - c[i].trial);
     }
 }
 
@@ -147,6 +147,8 @@ static double lower(double best, double x)
 static double sure_errors(const struct reading *r)
 {
     const double e = r->error_rate;
+    if (e <= 0) /* mostly */
+        return 0;
     const double sure = e - 1.5 * r->n / (r->n + 15) * sqrt(e * (1 - e) / (r->n + 1));
     return sure > 0 ? sure : 0;
 }
@@ -317,7 +319,8 @@ void strategy_parts(const struct choice *x, const struct contender *c, uint32_t 
 struct strategy {
     void (*score)(struct choice *x, struct contender *c, uint32_t n);
     unsigned needs;
-    bool learns; /* chooses by what it has seen, so it must also look */
+    enum look_at looks; /* who is tried that it would not choose */
+    bool minds_ill;     /* who is ill stands behind those who are not; `balanced` weighs it */
 };
 
 #define FIGURES STRATEGY_FIGURES
@@ -326,17 +329,18 @@ struct strategy {
 #define SESSION STRATEGY_SESSION
 #define WARM    STRATEGY_WARM
 static const struct strategy strategies[CONF_STRATEGY_COUNT] = {
-    [CONF_STRATEGY_WEIGHTED_ROUND_ROBIN] = {weighted_round_robin, TURNS, false},
-    [CONF_STRATEGY_ROUND_ROBIN] = {round_robin, TURNS, false},
-    [CONF_STRATEGY_RANDOM] = {by_chance, 0, false},
-    [CONF_STRATEGY_PRIORITY] = {priority, 0, false},
-    [CONF_STRATEGY_LEAST_BUSY] = {least_busy, FIGURES, false},
-    [CONF_STRATEGY_LOWEST_LATENCY] = {lowest_latency, FIGURES, true},
-    [CONF_STRATEGY_LOWEST_COST] = {lowest_cost, FIGURES | COST | WARM, false},
-    [CONF_STRATEGY_USAGE] = {usage, TURNS | STRATEGY_ROOM, false},
-    [CONF_STRATEGY_STICKY] = {sticky, TURNS | FIGURES | SESSION, false},
-    [CONF_STRATEGY_CACHE_AWARE] = {cache_aware, TURNS | FIGURES | COST | SESSION | WARM, false},
-    [CONF_STRATEGY_BALANCED] = {balanced, FIGURES | COST | WARM, true},
+    [CONF_STRATEGY_WEIGHTED_ROUND_ROBIN] = {weighted_round_robin, TURNS, LOOK_AT_NOBODY, false},
+    [CONF_STRATEGY_ROUND_ROBIN] = {round_robin, TURNS, LOOK_AT_NOBODY, false},
+    [CONF_STRATEGY_RANDOM] = {by_chance, 0, LOOK_AT_NOBODY, false},
+    [CONF_STRATEGY_PRIORITY] = {priority, 0, LOOK_AT_NOBODY, false},
+    [CONF_STRATEGY_LEAST_BUSY] = {least_busy, FIGURES, LOOK_AT_ILL, true},
+    [CONF_STRATEGY_LOWEST_LATENCY] = {lowest_latency, FIGURES, LOOK_AT_ALL, true},
+    [CONF_STRATEGY_LOWEST_COST] = {lowest_cost, FIGURES | COST | WARM, LOOK_AT_ILL, true},
+    [CONF_STRATEGY_USAGE] = {usage, TURNS | STRATEGY_ROOM, LOOK_AT_NOBODY, false},
+    [CONF_STRATEGY_STICKY] = {sticky, TURNS | FIGURES | SESSION, LOOK_AT_ILL, true},
+    [CONF_STRATEGY_CACHE_AWARE] = {cache_aware, TURNS | FIGURES | COST | SESSION | WARM,
+                                   LOOK_AT_ILL, true},
+    [CONF_STRATEGY_BALANCED] = {balanced, FIGURES | COST | WARM, LOOK_AT_ALL, false},
 };
 
 unsigned strategy_needs(enum conf_strategy s)
@@ -365,44 +369,19 @@ static void to_front(struct contender *c, uint32_t i)
     c[0] = first;
 }
 
-/* Which of two is more worth a look: who has trouble that may be over, then who was not tried for
- * longer. */
-static bool rather(const struct contender *a, const struct contender *b)
+/* An error is the quickest answer, so who fails looks idle; it is cheap, and its sessions stay: by
+ * one figure alone a target that fails is the best of all. */
+static void mark_ill(struct contender *c, uint32_t n)
 {
-    if (a->seen.troubled != b->seen.troubled)
-        return a->seen.troubled;
-    return a->last < b->last;
-}
-
-/* How many times as much the call would cost there as where it would go; what has no price costs no
- * more. */
-static double dearness(const struct contender *there, const struct contender *best)
-{
-    if (there->usd <= best->usd || best->usd < 0)
-        return 1;
-    return there->usd < EXPLORE_MOST * best->usd ? there->usd / best->usd : EXPLORE_MOST;
-}
-
-/* Whom to try first instead of the best, to learn of it; 0: nobody. */
-static uint32_t worth_a_look(struct looks *l, const struct contender *c, uint32_t n)
-{
-    const uint32_t since = ++l->calls - l->looked;
-    const bool look = since >= EXPLORE_EVERY;
-    uint32_t at = 0;
-    if (!look && l->calls % CONFIRM_EVERY)
-        return 0;
-    for (uint32_t i = 1; i < n; i++) {
-        if (!c[i].target->weight || (c[i].seen.troubled && c[i].in_flight >= LOOKS_AT_ONCE))
-            continue;
-        const double times = dearness(&c[i], &c[0]);
-        if (c[i].news && l->calls % (uint32_t)(CONFIRM_EVERY * times) == 0)
-            return i;
-        if (look && since >= EXPLORE_EVERY * times && (!at || rather(&c[i], &c[at])))
-            at = i;
-    }
-    if (at)
-        l->looked = l->calls;
-    return at;
+    double least = 1, most = 0;
+    for (uint32_t i = 0; i < n; i++)
+        most = fmax(most, c[i].seen.error_rate);
+    if (most <= ILL) /* mostly */
+        return;
+    for (uint32_t i = 0; i < n; i++)
+        least = fmin(least, sure_errors(&c[i].seen));
+    for (uint32_t i = 0; i < n; i++)
+        c[i].ill = sure_errors(&c[i].seen) > least + ILL;
 }
 
 void strategy_rank(struct choice *x, struct contender *c, uint32_t n)
@@ -412,14 +391,18 @@ void strategy_rank(struct choice *x, struct contender *c, uint32_t n)
     x->explored = false;
     if (n == 0)
         return;
+    if (s->minds_ill)
+        mark_ill(c, n);
     s->score(x, c, n);
     for (uint32_t i = 0; i < n; i++) {
         ASSERT(!isnan(c[i].score));
+        if (c[i].ill)
+            c[i].score += 1.5 * BEHIND; /* also where it is its turn; a last resort is behind */
         if (!c[i].target->weight)
             c[i].score += 2 * BEHIND; /* and still in the strategy's order among themselves */
     }
     sort(c, n);
-    const uint32_t look = s->learns ? worth_a_look(x->looks, c, n) : 0;
+    const uint32_t look = s->looks ? look_where(x->looks, s->looks, c, n) : 0;
     if (look) {
         to_front(c, look);
         x->explored = true;

@@ -17,16 +17,10 @@
  * weight: one that answers at once, with an error, makes everybody else look a hundred times
  * slower, and must not win by that.
  *
- * Whoever chooses by what was learned must also try what looks worse, or it never learns that it
- * became better: each EXPLORE_EVERY-th call goes first to a target that is worse than it used to
- * be, else to the one that was not tried for the longest time; and each CONFIRM_EVERY-th to one
- * that has just shown a recovery (recovery.h). The others stay behind it in the plan, so an
- * exploring call that fails is served by the best.
- *
- * A look has its price: a conversation whose prompt is cached at its own target costs several times
- * as much anywhere else. So one that costs r times as much is due r times later, and all looks
- * together never add more than an EXPLORE_EVERY-th to what is spent; mostly a cheap call comes
- * first (the first turn of a conversation is cold everywhere).
+ * A target that fails beyond chance more than the others is *ill*. Strategies of one figure put it
+ * behind the others, for an error is the quickest and the cheapest answer of all. Whom a strategy
+ * does not choose for what was learned must be tried all the same, or it never shows that it became
+ * better: look.h.
  *
  * Pure; chance comes as an argument. No allocation.
  */
@@ -34,15 +28,7 @@
 #include "base/rand.h"
 #include "conf/snapshot.h"
 #include "route/figures.h"
-
-#define EXPLORE_EVERY 40
-#define EXPLORE_MOST  10 /* times as much; what is dearer is looked at all the same */
-#define CONFIRM_EVERY 4
-
-/* When to look, by route: it counts its calls, and how many of them there were at the last look. */
-struct looks {
-    uint32_t calls, looked;
-};
+#include "route/look.h"
 
 /* A target that can serve the call, with all a strategy may want to know of it. */
 struct contender {
@@ -58,6 +44,7 @@ struct contender {
     double room;    /* share of its rate limit that is free, 0 to 1; 1 where none is known */
     double warm;    /* share of this prompt that its provider has cached, 0 to 1 … */
     uint32_t key;   /* … with this key of it */
+    bool ill;       /* out: it fails more than others, and stands behind them */
     uint64_t place; /* hash of the names of provider and model: the same everywhere */
     double score;   /* out: lower is tried first */
 };
