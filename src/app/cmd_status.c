@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* cmd_status - is it running, where, and how are its providers. */
+/* cmd_status - is it running, where, how are its providers, and which alerts fire. */
 #include <stdio.h>
 
 #include "app/ask.h"
@@ -37,6 +37,39 @@ static void print_health(str body)
         print_provider(json_raw(it.key), it.val);
 }
 
+/* "alert error_rate of provider openai: firing since 2026-01-02T03:04:05Z" */
+static void print_alert(jval a)
+{
+    const str scope = json_raw(json_get_lit(a, "scope")),
+              state = json_raw(json_get_lit(a, "state"));
+    const jval why = json_get_lit(a, "why");
+    if (str_eq(state, STR("ok")))
+        return;
+    printf("alert " STR_FMT, STR_ARG(json_raw(json_get_lit(a, "name"))));
+    if (json_has(json_get(a, scope)))
+        printf(" of " STR_FMT " " STR_FMT, STR_ARG(scope), STR_ARG(json_raw(json_get(a, scope))));
+    printf(": " STR_FMT " since " STR_FMT, STR_ARG(state),
+           STR_ARG(json_raw(json_get_lit(a, "since"))));
+    if (json_has(why))
+        printf("; " STR_FMT, STR_ARG(json_raw(why)));
+    printf("\n");
+}
+
+/* What fires, or is about to. Who may not see it is told nothing: /health was enough. */
+static void print_alerts(const struct snapshot *s)
+{
+    AUTO(buf_fini) struct buf body = BUF_INIT(8u << 20);
+    AUTO(arena_fini) struct arena a;
+    struct json_doc doc;
+    arena_init(&a, 32u << 20);
+    if (ask_gateway(s, "/api/v1/alerts", &body) != RC_OK ||
+        json_parse(&a, buf_str(&body), &doc, NULL) != RC_OK)
+        return;
+    struct json_iter it = json_iter(json_get_lit(json_root(&doc), "data"));
+    while (json_next(&it))
+        print_alert(it.val);
+}
+
 static int run(const struct options *o)
 {
     struct snapshot *s = config_load(o, true);
@@ -53,8 +86,10 @@ static int run(const struct options *o)
     } else if (up) {
         printf("weir runs on " STR_FMT, STR_ARG(buf_str(&url)));
         printf(pid ? " (pid %d)\n" : "\n", (int)pid);
-        if (rc == RC_OK)
+        if (rc == RC_OK) {
             print_health(buf_str(&body));
+            print_alerts(s);
+        }
     } else {
         printf("weir does not run on " STR_FMT "; `weir serve` starts it\n",
                STR_ARG(buf_str(&url)));
@@ -67,9 +102,9 @@ const struct command command_status = {
     .name = "status",
     .args = "[--config FILE] [--json]",
     .summary = "is it running, and how are its providers",
-    .help =
-        "Exit 0: it runs. Exit 1: it does not. The details are shown with the `admin` key of the "
-        "configuration; without one, where `keys` are configured, with $WEIR_API_KEY.\n\n"
-        "  --json          the answer of /health as it is",
+    .help = "Exit 0: it runs. Exit 1: it does not. Alerts that fire are listed. The details are "
+            "shown with the `admin` key of the "
+            "configuration; without one, where `keys` are configured, with $WEIR_API_KEY.\n\n"
+            "  --json          the answer of /health as it is",
     .run = run,
 };

@@ -4,6 +4,7 @@ they are shown, remembered over a restart, and told to a webhook."""
 
 import http.server
 import json
+import subprocess
 import threading
 
 import pytest
@@ -369,6 +370,14 @@ def test_U18_a_refused_key_is_an_alert(weir, upstream, hook):
     until(lambda: FIRING % "key_refused" in metrics(w), 5, "the metric")
     assert alerts(w)["history"][0]["state"] == "firing"
     assert "alert key_refused of key a#1 fires: provider a refuses the key (key 1 of 2" in w.said()
+    done = subprocess.run(
+        [gateway.binary(), "status", "--config", w.conf, "--data", w.folder / "data"],
+        env=gateway.environment(w.folder),
+        capture_output=True,
+        text=True,
+        timeout=20,
+    )
+    assert "\nalert key_refused of key a#1: firing since 20" in done.stdout, done
     # A rule of the file says who is told from now on; what fires goes on.
     hook_of = f'alerts: {{ key_refused: {{ name: bad-key, webhook: "http://127.0.0.1:{port}/h" }} }}\n'
     w.write_config(text + hook_of)
