@@ -257,10 +257,11 @@ static struct mirrors *mirrors_of(struct gate *g)
     return g->mirrors;
 }
 
+/* By name: those of the generation before count too. */
 static unsigned of_rule(const struct mirrors *all, const struct conf_rule *r)
 {
     unsigned n = 0;
-    list_each(it, &all->all) n += list_entry(it, struct mirror, link)->rule == r;
+    list_each(it, &all->all) n += str_eq(list_entry(it, struct mirror, link)->rule->name, r->name);
     return n;
 }
 

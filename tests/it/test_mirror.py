@@ -139,6 +139,13 @@ def test_a_dead_or_slow_copy_delays_nobody_and_is_bounded(pair):
         assert_served(CHAT, CHAT.ask(w.port), ANSWER.text)
     until(lambda: metric(w, "weir_mirror_total", rule="shadow", outcome="over_cap") == 3)
     b.wait_hits(2)
+    # a reload takes none away that is under way, nor its place
+    w.write_config(w.conf.read_text() + "# another generation\n")
+    w.signal(1)
+    until(lambda: "(generation 2)" in w.said())
+    for _ in range(3):
+        assert_served(CHAT, CHAT.ask(w.port), ANSWER.text)
+    until(lambda: metric(w, "weir_mirror_total", rule="shadow", outcome="over_cap") == 6)
     w.signal(15)
     assert w.wait_exit(20) == 0
     lines = [r for r in w.log() if "mirror_of" in r]
@@ -146,8 +153,39 @@ def test_a_dead_or_slow_copy_delays_nobody_and_is_bounded(pair):
     assert b.hits == 2
 
 
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
+def test_what_the_caller_got_is_compared_whoever_gave_it(weir, upstream, stream):
+    """The first target is slow, another is asked beside it and answers; or it fails and another does."""
+    a, b, c = upstream(default=stalls(20)), upstream(default=says(ANSWER)), upstream(default=says(ANSWER))
+    text = config(a, c).replace("targets: [ a/up ]", "hedge: 100ms, targets: [ a/up, other/up ]")
+    text = text.replace("models:\n", gateway.provider("other", b, "[ up ]") + "models:\n")
+    w = weir(text.replace("strategy", "strategy"))
+    r = CHAT.ask(w.port, stream=stream)
+    assert_served(CHAT, r, ANSWER.text)
+    line = record(w, r)
+    assert line["outcome"] == "same" and line["caller"]["provider"] == "other"
+    a.default = refuses(500)
+    r = CHAT.ask(w.port, stream=stream)
+    assert_served(CHAT, r, ANSWER.text)
+    assert record(w, r)["outcome"] == "same"
+
+
+def test_a_share_of_the_calls_is_copied(pair):
+    """Of 128 half, whatever becomes of them."""
+    w, _, b = pair(says(ANSWER), says(ANSWER), mirror="{ use: n, percent: 50 }")
+    with http1.Conn(w.port) as conn:
+        for _ in range(128):
+            assert conn.call("POST", CHAT.path, CHAT.body()).status == 200
+
+    def copies():
+        text = http1.call(w.port, "GET", "/metrics").text
+        return sum(float(n) for n in re.findall(r"^weir_mirror_total\{.*\} (\S+)$", text, re.M))
+
+    until(lambda: copies() == 64)
+
+
 def test_who_gets_no_copy(pair):
-    """A share, a caller who rules the provider out, one who is no chat."""
+    """A caller who rules the provider out, one who is no chat."""
     w, _, b = pair(says(ANSWER), says(ANSWER))
     r = CHAT.ask(w.port, headers=[("x-weir-ignore", "b")])
     assert_served(CHAT, r, ANSWER.text)
