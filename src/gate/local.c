@@ -265,6 +265,7 @@ static void serve_metrics(struct call *c)
     struct gate_world *w = c->gate->set.world;
     struct buf b = BUF_INIT(BODY_MAX);
     metric_write(w->shards, w->nworkers, &b);
+    rules_metrics(c->gate, &b);
     if (c->gate->board)
         buf_add(&b, c->gate->board->metrics);
     answer(c, 200, STR("text/plain; version=0.0.4"), &b);

@@ -356,3 +356,51 @@ void rules_settle(struct call *c, unsigned status, bool gone, uint64_t ms)
                    c->rules->out.is_canary, failed, ms, loop_now(c->gate->loop), &fault);
     c->rules->trial_news = news_of(c, event, fault);
 }
+
+/* ---- how trials stand, for /metrics */
+
+static void put_gauge(struct buf *to, const char *name, const struct trial *t, const char *more,
+                      double v)
+{
+    buf_addf(to, "%s{rule=\"", name);
+    metric_label(to, t->rule);
+    buf_lit(to, "\",model=\"");
+    metric_label(to, t->model);
+    buf_addf(to, "\"%s} %g\n", more, v);
+}
+
+/* One figure of all canaries of the configuration in force: a metric's lines stand together. */
+static void put_canaries(const struct gate *g, unsigned figure, struct buf *to)
+{
+    const struct conf_rules *rules = &g->gen->snap->routing.rules;
+    struct canary c;
+    for (uint32_t i = 0; i < rules->n; i++) {
+        const struct conf_canary *conf = rules->v[i].canary;
+        const struct trial *t = conf && conf->route ? g->gen->rules.trials[conf->index] : NULL;
+        if (!t)
+            continue;
+        trial_read(t, &c);
+        if (figure == 0) {
+            put_gauge(to, "weir_canary_share", t, "", trial_share(t, conf) / (double)CONF_MILLION);
+            continue;
+        }
+        for (unsigned arm = 0; arm < 2; arm++)
+            put_gauge(to, figure == 1 ? "weir_canary_step_calls" : "weir_canary_step_failed", t,
+                      arm ? ",arm=\"canary\"" : ",arm=\"others\"",
+                      figure == 1 ? c.arms[arm].calls : c.arms[arm].failed);
+    }
+}
+
+void rules_metrics(const struct gate *g, struct buf *to)
+{
+    if (!g->gen->snap->routing.rules.canaries)
+        return;
+    metric_head(to, "weir_canary_share", "the share of its rule's calls that a canary gets now",
+                "gauge");
+    put_canaries(g, 0, to);
+    metric_head(to, "weir_canary_step_calls", "calls of its step so far, its own and the others'",
+                "gauge");
+    put_canaries(g, 1, to);
+    metric_head(to, "weir_canary_step_failed", "… of them those that failed", "gauge");
+    put_canaries(g, 2, to);
+}

@@ -47,6 +47,7 @@ void rules_settle(struct call *c, unsigned status, bool gone, uint64_t ms);
 /* In weir_routed_… and weir_tagged_…: by who chose the model (a scenario, too), and by tags. */
 void rules_count(struct call *c, unsigned status);
 void rules_explain(const struct call *c, struct json_writer *w); /* members of an object */
+void rules_metrics(const struct gate *g, struct buf *to);        /* where the canaries stand */
 void rules_log(const struct call *c, struct buf *b);             /* members of the log line */
 void rules_write_headers(const struct call *c, struct buf *b);   /* towards the provider */
 /* The i-th rule's edits, behind those of provider and model; NULL: there are no more. */

@@ -264,6 +264,9 @@ def test_canary_is_taken_back(weir, upstream):
             assert conn.call("POST", CHAT.path, CHAT.body()).status == 200
     assert b.hits == hits
     gateway.until(lambda: news(w) == ["rolled back: it failed too often"])
+    numbers = metrics(w)
+    assert numbers['weir_canary_share{rule="trial",model="n"}'] == 0
+    assert numbers['weir_canary_step_failed{rule="trial",model="n",arm="canary"}'] == 4
     # a reload changes nothing about it
     w.write_config(w.conf.read_text() + "\n# another generation\n")
     w.signal(1)
