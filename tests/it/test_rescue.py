@@ -407,3 +407,31 @@ def test_U21_a_client_of_http_1_0(weir, upstream):
         r = conn.response()
     answer = CHAT.read(r)
     assert answer.text == WHOLE.text and answer.ended and r.get("trailer") is None
+
+
+def test_U21_U28_hedged_and_then_rescued(weir, upstream, front):
+    """The second one of a hedge wins and breaks off; a third one goes on, whose call it is now.
+    And the same where the first one wins."""
+
+    def waits(x):
+        x.pause(10)
+
+    def late(answer):
+        def after_a_while(x):
+            x.pause(0.4)
+            answer(x)
+
+        return after_a_while
+
+    for first, second in ((waits, breaks_off(WHOLE, 6)), (late(breaks_off(WHOLE, 6)), waits)):
+        a, b = upstream("anthropic", default=first), upstream("anthropic", default=second)
+        c = upstream("anthropic", default=goes_on(WHOLE))
+        options = "rescue: true, hedge: 100ms"
+        w = weir(one_model(a, b, c, strategy="priority", options=options))
+        r, answer = rescued(w, front, (a, b, c))
+        assert (a.hits, b.hits, c.hits) == (1, 1, 1)
+        log = w.access(r.get("x-weir-request-id"))
+        lost = [t["provider"] for t in log["attempts"] if t.get("lost")]
+        assert lost == ["a" if second is not waits else "b"] and log["rescued"] == 1
+        assert len(log["attempts"]) == 3 and log["attempts"][-1]["provider"] == "c"
+        assert log["hedge_tokens"] > 0 and answer.usage["output"] > WHOLE.output
