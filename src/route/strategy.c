@@ -369,8 +369,17 @@ static void to_front(struct contender *c, uint32_t i)
     c[0] = first;
 }
 
+/* The share that fails beyond chance, also where little is known. */
+static double at_least(const struct reading *r)
+{
+    const double e = r->error_rate, sure = e - 1.5 * sqrt(e * (1 - e) / (r->n + 1));
+    return sure > 0 ? sure : 0;
+}
+
 /* An error is the quickest answer, so who fails looks idle; it is cheap, and its sessions stay: by
- * one figure alone a target that fails is the best of all. */
+ * one figure alone a target that fails is the best of all. But one failure is chance, where two in
+ * a row are hardly: who stands behind gets few calls, and where few come it would stand there for
+ * long. */
 static void mark_ill(struct contender *c, uint32_t n)
 {
     double least = 1, most = 0;
@@ -379,9 +388,9 @@ static void mark_ill(struct contender *c, uint32_t n)
     if (most <= ILL) /* mostly */
         return;
     for (uint32_t i = 0; i < n; i++)
-        least = fmin(least, sure_errors(&c[i].seen));
+        least = fmin(least, at_least(&c[i].seen));
     for (uint32_t i = 0; i < n; i++)
-        c[i].ill = sure_errors(&c[i].seen) > least + ILL;
+        c[i].ill = at_least(&c[i].seen) > least + ILL;
 }
 
 void strategy_rank(struct choice *x, struct contender *c, uint32_t n)

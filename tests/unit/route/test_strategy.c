@@ -213,6 +213,10 @@ static void test_the_ill_stand_behind(void **unused)
         assert_true(got[1] > 2200);
         c[1].seen.error_rate = 0.4;
     }
+    c[1].seen.n = 1, c[1].seen.error_rate = 0.5; /* its first call failed, and that was one */
+    shares(CONF_STRATEGY_LOWEST_COST, c, N, 1000, got);
+    assert_int_equal(got[1], 1000);
+    c[1].seen.n = 30, c[1].seen.error_rate = 0.4;
     for (uint32_t i = 0; i < N; i++) /* where all fail alike, nobody is */
         c[i].seen = c[1].seen;
     shares(CONF_STRATEGY_LOWEST_COST, c, N, 1000, got);
