@@ -369,6 +369,25 @@ def stalls(seconds=30.0):
     return answer
 
 
+class Door:
+    """Answers that wait until the test opens it (`open`); how many were inside together. What a test
+    sets up behind it takes as long as the machine needs."""
+
+    def __init__(self, then, seconds=60.0):
+        self.then, self.seconds, self.open = then, seconds, threading.Event()
+        self.inside = self.most = 0
+        self.lock = threading.Lock()
+
+    def __call__(self, x):
+        with self.lock:
+            self.inside += 1
+            self.most = max(self.most, self.inside)
+        self.open.wait(self.seconds)
+        with self.lock:
+            self.inside -= 1
+        self.then(x)
+
+
 class Upstream:
     """A provider of one dialect, of those that turns.whole() knows. `script` answers go first, one
     each."""

@@ -12,7 +12,7 @@ import pytest
 from fronts import CHAT, MESSAGES, assert_served
 from gateway import until
 from turns import Turn
-from upstream import refuses, says
+from upstream import Door, refuses, says
 
 A, B = Turn(text="This is a."), Turn(text="This is b.")
 
@@ -204,31 +204,13 @@ def test_concurrency_of_the_file(weir, upstream):
 # ---- waiting for room
 
 
-class Door:
-    """Answers that wait until the test opens; how many were inside together."""
-
-    def __init__(self, turn=A):
-        self.turn, self.open = turn, threading.Event()
-        self.inside = self.most = 0
-        self.lock = threading.Lock()
-
-    def __call__(self, x):
-        with self.lock:
-            self.inside += 1
-            self.most = max(self.most, self.inside)
-        self.open.wait(20)
-        with self.lock:
-            self.inside -= 1
-        says(self.turn)(x)
-
-
 def waited(w):
     text = http1.call(w.port, "GET", "/metrics").body.decode()
     return int(text.split("\nweir_calls_waited_total ")[1].split("\n")[0])
 
 
-def asking(w, answers):
-    t = threading.Thread(target=lambda: answers.append(CHAT.ask(w.port)))
+def asking(w, answers, text="hi"):
+    t = threading.Thread(target=lambda: answers.append(CHAT.ask(w.port, text)))
     t.start()
     return t
 
@@ -238,28 +220,45 @@ def lone(up, wait, limit=1):
     return text + f"routing: {{ wait: {wait} }}\n"
 
 
+def prepared(attempt):
+    """What two calls wait for must happen within the two seconds that a call may wait at most. Where
+    the machine was too slow for that, and one was refused, nothing is proven: once more."""
+    for _ in range(8):
+        if attempt():
+            return
+    pytest.fail("never were both calls served within their wait")
+
+
 def test_a_call_waits_for_room(weir, upstream):
     """Nobody else could serve it, and one call may be under way: it is the next, not refused."""
-    door, answers = Door(), []
-    a = upstream(default=door)
+    a = upstream()
     w = weir(lone(a, "2s"))
-    threads = [asking(w, answers)]
-    until(lambda: a.hits == 1, 5)
-    threads += [asking(w, answers) for _ in range(2)]
-    until(lambda: waited(w) == 2, 1.5, "two wait")
-    assert a.hits == 1
-    door.open.set()
-    for t in threads:
-        t.join()
-    assert [r.status for r in answers] == [200] * 3 and door.most == 1
-    records = [w.access(r.get("x-weir-request-id")) for r in answers]
-    assert sorted("waited_ms" in x for x in records) == [False, True, True]
+
+    def attempt():
+        a.default, answers = (door := Door(says(A))), []
+        hits, others = a.hits, waited(w)
+        threads = [asking(w, answers)]
+        until(lambda: a.hits == hits + 1, 30)
+        threads += [asking(w, answers) for _ in range(2)]
+        until(lambda: waited(w) == others + 2, 30, "two wait")
+        assert a.hits == hits + 1
+        door.open.set()
+        for t in threads:
+            t.join()
+        assert door.most == 1
+        if [r.status for r in answers] != [200] * 3:
+            return False
+        records = [w.access(r.get("x-weir-request-id")) for r in answers]
+        assert sorted("waited_ms" in x for x in records) == [False, True, True]
+        return True
+
+    prepared(attempt)
 
 
 def test_room_is_not_waited_for_forever(weir, upstream):
     """It gets the 429 that it would have had at first; with `wait: 0` it has it at first."""
     for wait, least in (("200ms", 0.19), ("0", 0)):
-        door = Door()
+        door = Door(says(A))
         a = upstream(default=door)
         w = weir(lone(a, wait))
         first = asking(w, [])
@@ -277,33 +276,38 @@ def test_room_is_not_waited_for_forever(weir, upstream):
 def test_the_newest_goes_first_under_overload(weir, upstream):
     """Once the oldest has waited for half of what it may, who came last is served first: its client
     is still there."""
-    door = Door()
-    a = upstream(default=door)
+    a = upstream()
     w = weir(lone(a, "2s"))
-    first = asking(w, [])
-    until(lambda: a.hits == 1, 5)
-    threads = []
-    for i, word in enumerate(("old", "new")):
-        threads.append(threading.Thread(target=lambda word=word: CHAT.ask(w.port, word)))
-        threads[-1].start()
-        until(lambda i=i: waited(w) == i + 1, 5)
-        time.sleep(1.1 if word == "old" else 0)
-    door.open.set()
-    for t in [first, *threads]:
-        t.join()
-    # On a machine that is slow enough the older one was refused by then: so it is not asked for.
-    assert a.requests[1].json["messages"][0]["content"] == "new"
+
+    def attempt():
+        a.default = door = Door(says(A))
+        hits, others, answers = a.hits, waited(w), []
+        threads = [asking(w, answers)]
+        until(lambda: a.hits == hits + 1, 30)
+        for i, word in enumerate(("old", "new")):
+            threads.append(asking(w, answers, word))
+            until(lambda i=i: waited(w) == others + i + 1, 30)
+            time.sleep(1.1 if word == "old" else 0)
+        door.open.set()
+        for t in threads:
+            t.join()
+        if [r.status for r in answers] != [200] * 3:
+            return False
+        assert a.requests[hits + 1].json["messages"][0]["content"] == "new"
+        return True
+
+    prepared(attempt)
 
 
 def test_D2_who_leaves_while_waiting_is_never_sent(weir, upstream):
-    door, answers = Door(), []
+    door, answers = Door(says(A)), []
     a = upstream(default=door)
     w = weir(lone(a, "2s"))
     first = asking(w, answers)
     until(lambda: a.hits == 1, 5)
     with http1.Conn(w.port) as conn:
         conn.send(http1.format_request("POST", CHAT.path, CHAT.body()))
-        until(lambda: waited(w) == 1, 1.5)
+        until(lambda: waited(w) == 1, 5)
     until(lambda: b"weir_client_gone_total 1" in http1.call(w.port, "GET", "/metrics").body, 5)
     door.open.set()
     first.join()

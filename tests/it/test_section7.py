@@ -21,7 +21,7 @@ from fronts import (
 )
 from gateway import one_model
 from turns import Turn
-from upstream import refuses, says
+from upstream import Door, refuses, says
 
 A = Turn(text="This is a.")
 LONG = Turn(text="one two three four five six seven eight nine ten", pieces=4)
@@ -248,16 +248,18 @@ def test_S7_no_room_to_replay(weir, upstream):
 
 
 def test_S7_the_room_to_replay_is_one_for_all_workers(weir, upstream):
-    """Two calls wait at a provider that hangs, on whatever worker: the second finds it full."""
-    a = upstream(default=slow(1.5, refuses(503)))
+    """Four calls wait at a provider that hangs, on whatever worker: the second finds it full."""
+    a = upstream(default=(door := Door(refuses(503))))
     b = upstream(default=says(A))
     text = one_model(a, b, strategy="priority", extra="limits: { replay: 250KiB }\n")
+    text = text.replace("firstByte: 5s", "firstByte: 60s")
     w = weir(text.replace("workers: 1", "workers: 2"))
     body = CHAT.body("long " * 30_000)
     conns = [http1.Conn(w.port) for _ in range(4)]
     for i, conn in enumerate(conns):
         conn.request("POST", CHAT.path, body)
-        gateway.until(lambda n=i: a.hits == n + 1, 5, "it waits")
+        gateway.until(lambda n=i: a.hits == n + 1, 20, "it waits")
+    door.open.set()
     answers = [conn.response() for conn in conns]
     assert [r.status for r in answers] == [200, 503, 503, 503], answers
     assert b.hits == 1
@@ -318,14 +320,23 @@ def test_S7_drained_before_it_began_and_not_streamed(weir, upstream, front):
         assert log["usage"]["output_tokens"] == 77
 
 
+def goes_on_for_long(x):
+    """The beginning of an answer, and half a minute in which only its reader can end it."""
+    x.head(200, (), "chunked", turns.stream_type(x.dialect))
+    for one in turns.stream(x.dialect, SAID, "up", True)[:4]:
+        x.data(one)
+    x.pause(30)
+
+
 def test_S7_cancelled_by_default(weir, upstream, front):
-    """The connection is closed within a second, and what came is counted. Where the provider is
+    """The connection is closed at once, and what came is counted. Where the provider is
     known to bill all of it anyway, the record says that."""
     for name, bills_on in (("a", None), ("groq", True)):
-        up = upstream(default=says(SAID, gap=0.5))
-        w = weir(one_model(up).replace("name: a,", f"name: {name},").replace("a/up", f"{name}/up"))
+        up = upstream(default=goes_on_for_long)
+        text = one_model(up).replace("name: a,", f"name: {name},").replace("a/up", f"{name}/up")
+        w = weir(text.replace("idle: 5s", "idle: 60s"))
         leaves(w, front, after=b"one").close()
-        gateway.until(lambda u=up: u.connections[0].closed, 1, "the provider's connection is closed")
+        gateway.until(lambda u=up: u.connections[0].closed, 8, "the provider's connection is closed")
         log = gone(w)
         assert "drained" not in log and log.get("billed_on") == bills_on, log
         assert log["usage"]["source"] in ("estimated", "counted") and log["usage"]["output_tokens"]
