@@ -214,12 +214,15 @@ void health_success(struct health *h, msec now)
     h->failures = h->unreached = 0;
 }
 
+unsigned health_openings(unsigned openings, msec closed_at, msec now)
+{
+    const msec calm = closed_at && now > closed_at ? (now - closed_at) / HEALTH_CALM_MS : 0;
+    return openings > calm ? openings - (unsigned)calm : 0;
+}
+
 static void open(struct health *h, msec now)
 {
-    const msec calm =
-        h->closed_at && now > h->closed_at ? (now - h->closed_at) / HEALTH_CALM_MS : 0;
-    h->openings = h->openings > calm ? h->openings - (unsigned)calm : 0;
-    h->openings++;
+    h->openings = health_openings(h->openings, h->closed_at, now) + 1;
     h->table->opened++;
     const struct health_limits *l = &h->table->limits;
     const msec ms = l->open_ms * h->openings;

@@ -95,6 +95,9 @@ enum health_state {
 };
 
 enum health_state health_state(const struct health *h, msec now);
+/* What is left by now of the openings of a breaker that closed then (0: it is open): health since
+ * takes them back one by one. */
+unsigned health_openings(unsigned openings, msec closed_at, msec now);
 /* When the record may serve again; 0: now. */
 msec health_ready_at(const struct health *h, msec now);
 

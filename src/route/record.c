@@ -78,7 +78,8 @@ void record_add(struct record *r, const struct health *h, msec now)
     r->open_until = latest(r->open_until, h->open_until);
     r->refused_until = latest(r->refused_until, h->refused_until);
     r->ejected_until = latest(r->ejected_until, h->outlier.ejected_until);
-    r->openings = most(r->openings, h->openings);
+    r->openings = most(r->openings, health_openings(h->openings, h->closed_at, now));
+    r->closed_at = r->open_until ? 0 : now;
     r->ejections = most(r->ejections, h->outlier.ejections);
     r->workers++;
     r->out += health_state(h, now) > HEALTH_HALF_OPEN;
@@ -119,7 +120,8 @@ void record_merge(struct record *to, const struct record *from, msec now)
     to->open_until = latest(to->open_until, from->open_until);
     to->refused_until = latest(to->refused_until, from->refused_until);
     to->ejected_until = latest(to->ejected_until, from->ejected_until);
-    to->openings = most(to->openings, from->openings);
+    to->openings = most(to->openings, health_openings(from->openings, from->closed_at, now));
+    to->closed_at = to->open_until ? 0 : now;
     to->ejections = most(to->ejections, from->ejections);
     to->workers = most(to->workers, from->workers);
     to->out = most(to->out, from->out);
@@ -168,6 +170,7 @@ void record_restore(const struct record *r, struct health *h)
     h->open_until = r->open_until;
     h->refused_until = r->refused_until;
     h->openings = r->openings;
+    h->closed_at = r->closed_at;
     h->outlier.ejected_until = r->ejected_until;
     h->outlier.ejections = r->ejections;
     if (r->said_at)

@@ -18,8 +18,9 @@
  *
  * What comes back is less sure than it was: sums count for FIGURES_REMEMBERED calls at most and
  * have faded by the time that went by; a breaker that was open is open for the rest of its time,
- * and afterwards half-open, so that one call finds out whether the target recovered meanwhile; a
- * key cools and a target stays ejected for the rest of theirs. Windows are not kept: they say
+ * and afterwards half-open, so that one call finds out whether the target recovered meanwhile; its
+ * openings of before have become fewer, as they do while a process runs; a key cools and a target
+ * stays ejected for the rest of theirs. Windows are not kept: they say
  * nothing after a minute.
  *
  * Pure: clocks come as arguments. records_take allocates; all of a set is freed by records_fini.
@@ -44,6 +45,7 @@ struct record {
     msec heard;             /* … and when it was */
     msec cool_until, open_until, refused_until, ejected_until;
     unsigned openings, ejections;
+    msec closed_at;        /* since when health takes back openings; 0: the breaker is not closed */
     unsigned workers, out; /* who know of it, and those of them that keep it out now */
     unsigned targets;      /* that were merged into this one */
 };

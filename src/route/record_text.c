@@ -107,13 +107,35 @@ static void write_faults(const struct figures *f, struct json_writer *w)
     json_end(w);
 }
 
-static void write_said(const struct quota_said *s, struct json_writer *w)
+/* So much later, of what a bucket lets flow back. */
+static uint64_t refilled(uint64_t limit, uint64_t left, uint64_t reset_ms, uint64_t age)
 {
+    if (age >= reset_ms)
+        return limit;
+    return left + (uint64_t)((double)(limit - left) * (double)age / (double)reset_ms);
+}
+
+/* What was said of one slot, as it is so much later. */
+static void said_later(struct quota_said *s, unsigned i, uint64_t ms)
+{
+    const uint64_t limit = s->of[i].limit, reset = s->of[i].reset_ms;
+    const uint64_t left = s->of[i].left < limit ? s->of[i].left : limit;
+    if (s->refills >> i & 1 || ms >= reset)
+        s->of[i].left = refilled(limit, left, reset, ms);
+    s->of[i].reset_ms = reset > ms ? reset - ms : 0;
+}
+
+/* As it is now: a record that nobody has used since the start is as old as the process, and would
+ * begin its wait anew with each restart. */
+static void write_said(struct quota_said said, uint64_t age, struct json_writer *w)
+{
+    const struct quota_said *s = &said;
     json_key(w, "quota");
     json_begin_array(w);
     for (unsigned i = 0; i < QUOTA_SLOTS; i++) {
         if (!(s->left >> i & 1))
             continue;
+        said_later(&said, i, age);
         json_begin_object(w);
         json_key(w, "slot");
         json_put_str(w, slots[i]);
@@ -144,7 +166,7 @@ static void write_spans(struct record *r, msec now, struct json_writer *w)
         json_key_str(w, spans[i].name);
         json_put_u64(w, until > now ? until - now : 0);
     }
-    put_count(w, STR("openings"), r->openings);
+    put_count(w, STR("openings"), health_openings(r->openings, r->closed_at, now));
     put_count(w, STR("ejections"), r->ejections);
 }
 
@@ -181,7 +203,7 @@ static void write_record(struct record *r, msec now, struct json_writer *w)
     write_faults(&r->figures, w);
     write_spans(r, now, w);
     if (r->said_at)
-        write_said(&r->said, w);
+        write_said(r->said, now > r->said_at ? now - r->said_at : 0, w);
     json_end(w);
 }
 
@@ -238,16 +260,14 @@ static void read_spans(struct record *r, jval v, msec now, uint64_t age)
             continue;
         *until_of(r, &spans[i]) = ms > age ? now + (ms - age) : now; /* never 0: that is never */
     }
-    r->openings = (unsigned)read_count(v, STR("openings"), 1000);
+    /* A breaker that was open was due so long ago; nobody has seen since how its target does, but
+     * what broke last week must not make today's first opening a long one. */
+    const uint64_t open = read_count(v, STR("open_ms"), SPAN_MOST);
+    const uint64_t calm = age > open ? (age - open) / HEALTH_CALM_MS : 0;
+    const uint64_t openings = read_count(v, STR("openings"), 1000);
+    r->openings = (unsigned)(openings > calm ? openings - calm : 0);
+    r->closed_at = r->open_until ? 0 : now;
     r->ejections = (unsigned)read_count(v, STR("ejections"), 1000);
-}
-
-/* So much later, of what a bucket lets flow back. */
-static uint64_t refilled(uint64_t limit, uint64_t left, uint64_t reset_ms, uint64_t age)
-{
-    if (age >= reset_ms)
-        return limit;
-    return left + (uint64_t)((double)(limit - left) * (double)age / (double)reset_ms);
 }
 
 static void read_slot(struct quota_said *s, unsigned i, jval v, uint64_t age)
@@ -260,10 +280,12 @@ static void read_slot(struct quota_said *s, unsigned i, jval v, uint64_t age)
         return;
     const uint8_t bit = (uint8_t)(1u << i);
     s->of[i].limit = limit;
-    s->of[i].left = refills || age >= reset ? refilled(limit, left, reset, age) : left;
-    s->of[i].reset_ms = s->of[i].window_ms = reset > age ? reset - age : 0;
+    s->of[i].left = left;
+    s->of[i].reset_ms = reset;
     s->limit |= bit, s->left |= bit, s->reset |= bit;
     s->refills |= refills ? bit : 0;
+    said_later(s, i, age);
+    s->of[i].window_ms = s->of[i].reset_ms;
 }
 
 static void read_said(struct record *r, jval v, msec now, uint64_t age)

@@ -158,6 +158,7 @@ static void test_p5_a_restart_remembers(void **unused)
     h2 = target(&next, ID);
     record_restore(records_find(&kept, ID), h2);
     assert_int_equal(health_state(h2, 701), HEALTH_HALF_OPEN);
+    assert_int_equal(h2->openings, 0);
     assert_true(figures_read(&h2->figures, 700).error_rate < 0.001);
     NEAR(h2->figures.usual_ms, 250, 1);
     assert_int_equal(quota_ready_at(&h2->quota, &(struct quota_need){100, 1}, 700), 0);
@@ -170,6 +171,84 @@ static void test_p5_a_restart_remembers(void **unused)
     records_fini(&all);
     health_fini(&t);
     health_fini(&next);
+}
+
+/* What broke often last week has as much credit today as it would have without a restart. */
+static void test_openings_become_fewer(void **unused)
+{
+    (void)unused;
+    static const struct {
+        msec closed;  /* so long before the file was written; 0: half-open */
+        uint64_t age; /* of the file */
+        unsigned openings;
+    } rows[] = {
+        {1, 0, 4},       {1, 25000, 2},   {15000, 5000, 3}, {15000, 25000, 1},
+        {1, 3600000, 0}, {3600000, 0, 0}, {0, 0, 4}, /* nobody has found out yet */
+        {0, 15000, 3},
+    };
+    const msec now = 5000000, then = 700;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct health_table t, next;
+        struct records all, kept;
+        health_init(&t, key);
+        health_init(&next, key);
+        records_init(&all, key);
+        struct health *h = target(&t, ID);
+        serve(h, now - 10, 1, 2, 1);
+        h->openings = 4;
+        h->closed_at = rows[i].closed ? now - rows[i].closed : 0;
+        h->open_until = rows[i].closed ? 0 : now - 1;
+        records_add_table(&all, &t, now);
+        restart(&all, now, then, rows[i].age, &kept);
+        h = target(&next, ID);
+        record_restore(records_find(&kept, ID), h);
+        assert_int_equal(h->openings, rows[i].openings);
+        assert_int_equal(h->closed_at, rows[i].closed ? then : 0);
+        const msec at = then + HEALTH_CALM_MS - 1; /* one second more, and it had one less */
+        for (unsigned n = 0; n < HEALTH_FAIL_MAX && !(h->open_until > at); n++)
+            health_failure(h, false, at);
+        assert_int_equal(h->open_until, at + (rows[i].openings + 1) * (msec)HEALTH_OPEN_MS);
+        records_fini(&kept);
+        records_fini(&all);
+        health_fini(&t);
+        health_fini(&next);
+    }
+}
+
+/* A limit of the day that is full in ten hours is full in six when four have gone by, however often
+ * the process was started meanwhile and whether the target was called or not. */
+static void test_limits_end_in_their_time(void **unused)
+{
+    (void)unused;
+    enum { HOUR = 3600000 };
+    struct records said, kept, next, last;
+    records_init(&said, key);
+    struct record *r = records_take(&said, ID);
+    r->said = (struct quota_said){
+        .limit = 6,
+        .left = 6,
+        .reset = 6,
+        .refills = 1 << QUOTA_INPUT,
+        .of = {[QUOTA_TOKENS] = {.limit = 1000, .left = 10, .reset_ms = 10 * HOUR},
+               [QUOTA_INPUT] = {.limit = 1000, .left = 0, .reset_ms = 10 * HOUR}}};
+    r->said_at = r->heard = 5;
+    restart(&said, 5, 700, HOUR, &kept); /* an hour between the two */
+    records_init(&next, key);
+    records_inherit(&next, &kept, 700 + 3 * HOUR); /* three hours in which nobody called it */
+    restart(&next, 700 + 3 * HOUR, 900, 0, &last);
+    assert_non_null(r = records_find(&last, ID));
+    assert_int_equal(r->said.of[QUOTA_TOKENS].reset_ms, 6 * HOUR);
+    assert_int_equal(r->said.of[QUOTA_TOKENS].left, 10);
+    assert_int_equal(r->said.of[QUOTA_INPUT].reset_ms, 6 * HOUR);
+    assert_in_range(r->said.of[QUOTA_INPUT].left, 395, 405); /* a bucket fills all the time */
+    records_fini(&last);
+    restart(&next, 700 + 12 * HOUR, 900, 0, &last);
+    assert_non_null(r = records_find(&last, ID));
+    assert_int_equal(r->said.of[QUOTA_TOKENS].left, 1000);
+    records_fini(&last);
+    records_fini(&next);
+    records_fini(&kept);
+    records_fini(&said);
 }
 
 /* Who was not called since the start stays remembered; who was is known anew. */
@@ -252,6 +331,8 @@ int main(void)
         cmocka_unit_test(test_names),
         cmocka_unit_test(test_workers_add_up),
         cmocka_unit_test(test_p5_a_restart_remembers),
+        cmocka_unit_test(test_openings_become_fewer),
+        cmocka_unit_test(test_limits_end_in_their_time),
         cmocka_unit_test(test_untouched_ones_are_carried_on),
         cmocka_unit_test(test_nonsense_is_left_out),
     };
