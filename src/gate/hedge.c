@@ -100,7 +100,6 @@ static void empty_hands(struct call *s)
     s->whole = BUF_INIT(GATE_ANSWER_MAX);
     s->collect = NULL;
     s->gather = NULL;
-    s->ear = NULL;
     s->rescue = NULL;
     s->chain = NULL;
     s->run = s->first_events = STR_NONE;

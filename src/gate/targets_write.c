@@ -235,17 +235,41 @@ static const struct conf_provider *place_of(const struct snapshot *s, const stru
     return p && str_eq(p->origin.text, ret->origin) ? p : NULL;
 }
 
-/* Of how many prompts its provider's cache holds a beginning. */
-static uint64_t warm_at(const struct records *all, uint64_t place)
+/* Of how many prompts the cache at a place holds a beginning: counted once for all targets, for
+ * there may be thousands of both, and all of it is one callback. */
+struct tally {
+    struct map at;
+    bool failed; /* no memory: nobody's is known */
+};
+
+static str key_of(const uint64_t *place)
 {
-    uint64_t n = 0;
-    for (unsigned i = 0; i < all->nwarm; i++)
-        n += all->warm[i].place == place && all->warm[i].share > 0;
-    return n;
+    return str_of((const char *)place, sizeof(*place));
 }
 
-static void write_target(struct call *c, const struct records *all, const struct record *r,
-                         struct json_writer *w)
+static void tally_warm(struct tally *t, const struct records *all)
+{
+    t->failed = false;
+    map_init(&t->at, all->map.key);
+    for (unsigned i = 0; i < all->nwarm && !t->failed; i++) {
+        const struct warm_note *note = &all->warm[i];
+        const uintptr_t n = (uintptr_t)map_get(&t->at, key_of(&note->place));
+        if (note->share > 0)
+            t->failed = map_put(&t->at, key_of(&note->place), (void *)(n + 1), NULL) != RC_OK;
+    }
+}
+
+static void write_warm(const struct tally *t, uint64_t place, struct json_writer *w)
+{
+    json_key(w, "warm_prefixes");
+    if (t->failed)
+        json_put_null(w);
+    else
+        json_put_u64(w, (uintptr_t)map_get(&t->at, key_of(&place)));
+}
+
+static void write_target(struct call *c, const struct records *all, const struct tally *warm,
+                         const struct record *r, struct json_writer *w)
 {
     const msec now = loop_now(c->gate->loop);
     struct record_name n;
@@ -259,7 +283,7 @@ static void write_target(struct call *c, const struct records *all, const struct
     write_state(all, r, n.model, now, w);
     write_figures(r, now, w);
     const struct conf_target place = {.provider = p->index, .model = n.model};
-    key_count(w, "warm_prefixes", warm_at(all, plan_place(c->gen->snap, &place)));
+    write_warm(warm, plan_place(c->gen->snap, &place), w);
     write_limits(r, now, w);
     write_price(c, p, n.model, r, now, w);
     json_end(w);
@@ -299,9 +323,11 @@ void targets_write(struct call *c, const struct records *all, unsigned workers,
     const msec now = loop_now(c->gate->loop);
     struct records providers, regions;
     struct record_name n;
+    struct tally warm;
     unsigned shown = 0, left_out = 0;
     records_init(&providers, all->map.key);
     records_init(&regions, all->map.key);
+    tally_warm(&warm, all);
     json_begin_object(w);
     key_count(w, "workers", workers);
     json_key(w, "targets");
@@ -315,7 +341,7 @@ void targets_write(struct call *c, const struct records *all, unsigned workers,
         add_to(&providers, p->name, r, now);
         add_to(&regions, p->region, r, now);
         if (shown < TARGETS_MOST)
-            write_target(c, all, r, w);
+            write_target(c, all, &warm, r, w);
         shown < TARGETS_MOST ? shown++ : left_out++;
     }
     json_end(w);
@@ -325,4 +351,5 @@ void targets_write(struct call *c, const struct records *all, unsigned workers,
     json_end(w);
     records_fini(&providers);
     records_fini(&regions);
+    map_fini(&warm.at);
 }
