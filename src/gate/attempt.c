@@ -57,7 +57,7 @@ void attempt_content(struct call *c)
     if (!c->record_open || c->attempt_content)
         return;
     c->attempt_content = now;
-    health_first(c->cand->health, now, c->attempt_began);
+    figures_first(&c->cand->health->figures, now, c->attempt_began);
 }
 
 static void retry_over(struct call *c)

@@ -61,17 +61,17 @@ static void count_charge(struct call *c, const struct attempt_record *t, struct 
 static void bill(struct call *c, const struct attempt_record *t)
 {
     const struct usage *u = &c->usage;
-    if (!c->cand)
+    const bool is_short = c->req->body.n < WARM_LEAST; /* nobody caches it, so it says nothing */
+    if (!c->cand || (is_short && c->charge.source == PRICE_BY_NOBODY))
         return;
     const bool known = c->charge.source != PRICE_BY_NOBODY && !c->charge.cost.missing;
-    figures_bill(&c->cand->health->figures,
-                 &(struct figures_bill){
-                     .usd = known ? (double)c->charge.cost.usd : -1,
-                     .prompt = (double)usage_prompt(u),
-                     .cached = (double)u->cache_read,
-                     .expected = c->req->body.n < WARM_LEAST || warmth_is_expected(c),
-                     .in_vain = t->broke,
-                 });
+    figures_bill(&c->cand->health->figures, &(struct figures_bill){
+                                                .usd = known ? (double)c->charge.cost.usd : -1,
+                                                .prompt = (double)usage_prompt(u),
+                                                .cached = (double)u->cache_read,
+                                                .expected = is_short || warmth_is_expected(c),
+                                                .in_vain = t->broke,
+                                            });
 }
 
 void settle_waste(struct call *c)

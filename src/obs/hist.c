@@ -15,15 +15,6 @@
 
 #include "base/check.h"
 
-unsigned hist_bucket(uint64_t v)
-{
-    if (v < 4)
-        return (unsigned)v;
-    unsigned top = 63 - (unsigned)__builtin_clzll(v); /* v has top+1 bits */
-    unsigned i = (top - 1) * 4 + (unsigned)((v >> (top - 2)) & 3);
-    return i < HIST_BUCKETS ? i : HIST_BUCKETS - 1;
-}
-
 static uint64_t lower(unsigned i)
 {
     ASSERT(i <= HIST_BUCKETS);

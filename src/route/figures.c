@@ -24,8 +24,13 @@ static void scale(struct figures *f, double k)
     f->n *= k, f->failed *= k;
     f->firsts *= k, f->first_ms *= k;
     f->tokens *= k, f->tokens_ms *= k, f->answers *= k, f->output *= k;
-    f->answer_ms *= k, f->prompt *= k, f->cached *= k, f->cold *= k, f->chance *= k;
-    f->bills *= k, f->paid *= k, f->wasted *= k;
+    f->answer_ms *= k;
+    if (f->billed) {
+        f->prompt *= k, f->cached *= k, f->cold *= k, f->chance *= k;
+        f->bills *= k, f->paid *= k, f->wasted *= k;
+    }
+    if (!f->faulted) /* most never are, and this is done at the end of each call */
+        return;
     for (unsigned i = 0; i < FIGURES_FAULTS; i++)
         f->fault[i] *= (float)k;
 }
@@ -177,9 +182,12 @@ void figures_add(struct figures *sum, const struct figures *f, msec now)
     sum->tokens += f->tokens * k, sum->tokens_ms += f->tokens_ms * k;
     sum->answers += f->answers * k, sum->output += f->output * k;
     sum->answer_ms += f->answer_ms * k;
-    sum->prompt += f->prompt * k, sum->cached += f->cached * k;
-    sum->cold += f->cold * k, sum->chance += f->chance * k;
-    sum->bills += f->bills * k, sum->paid += f->paid * k, sum->wasted += f->wasted * k;
+    if (f->billed) {
+        sum->prompt += f->prompt * k, sum->cached += f->cached * k;
+        sum->cold += f->cold * k, sum->chance += f->chance * k;
+        sum->bills += f->bills * k, sum->paid += f->paid * k, sum->wasted += f->wasted * k;
+        sum->billed = true;
+    }
     if (f->usual_n) {
         sum->usual_n += f->usual_n;
         sum->usual_ms += (f->usual_ms - sum->usual_ms) * f->usual_n / sum->usual_n;
@@ -198,6 +206,9 @@ void figures_add(struct figures *sum, const struct figures *f, msec now)
 
 void figures_age(struct figures *f, double ms)
 {
+    f->billed = f->prompt > 0 || f->bills > 0;
+    for (unsigned i = 0; i < FAULT_COUNT; i++)
+        f->faulted |= f->fault[i] > 0;
     scale(f, ms > 0 ? exp(-ms / FIGURES_FADE_MS) : 1);
 }
 
@@ -229,6 +240,7 @@ void figures_bill(struct figures *f, const struct figures_bill *b)
         f->paid += b->in_vain ? 0 : b->usd;
         f->wasted += b->in_vain ? b->usd : 0;
     }
+    f->billed = true;
     f->prompt += b->prompt, f->cached += b->cached;
     if (!b->expected)
         f->cold += b->prompt, f->chance += b->cached;
@@ -267,6 +279,7 @@ void figures_fault(struct figures *f, msec now, enum fault how)
     if (f->fault[how] > FIGURES_SAMPLES - 1)
         f->fault[how] = FIGURES_SAMPLES - 1;
     f->fault[how] += 1;
+    f->faulted = true;
 }
 
 void figures_faults(const struct figures *f, msec now, double ret[FAULT_COUNT])
@@ -285,6 +298,7 @@ void figures_add_faults(struct figures *sum, const struct figures *f, msec now)
     const double k = fade_of(f, now);
     for (unsigned i = 0; i < FAULT_COUNT; i++)
         sum->fault[i] += (float)((double)f->fault[i] * k);
+    sum->faulted |= f->faulted;
 }
 
 /* What waits already longer than the average is a sample of at least that: a target that hangs

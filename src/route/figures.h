@@ -48,6 +48,7 @@ struct figures {
     double slow_ms;           /* that 19 of 20 answers begin within, estimated */
     double usual_ms;          /* to the first token, of its last FIGURES_USUAL answers */
     uint32_t usual_n;         /* … or of so many, until then */
+    bool billed, faulted;     /* there is something in the sums of bills, of faults */
     uint32_t in_flight;       /* attempts under way … */
     uint32_t waiting;         /* … and those of them whose answer has not begun */
     msec waiting_since;       /* sum of the times at which those were sent */

@@ -143,20 +143,18 @@ void health_probe_end(struct health *h)
 
 /* ---- figures */
 
-void health_first(struct health *h, msec now, msec began)
-{
-    figures_first(&h->figures, now, began);
-    if (h->window)
-        window_first(h->window, now, now - began);
-}
-
 void health_end(struct health *h, msec now, msec began, msec first, enum figures_end how,
                 uint64_t tokens)
 {
-    const bool paced = first && tokens > 1;
     figures_end(&h->figures, now, began, first, how, tokens);
-    if (h->window && how == FIGURES_SERVED)
-        window_served(h->window, now, now - began, paced ? tokens - 1 : 0, paced ? now - first : 0);
+    if (!h->window || how != FIGURES_SERVED)
+        return;
+    window_served(h->window, now,
+                  &(struct window_answer){.ms = now - began,
+                                          .first = first > 0,
+                                          .first_ms = first - began,
+                                          .tokens = tokens ? tokens - 1 : 0,
+                                          .tokens_ms = tokens > 1 ? now - first : 0});
 }
 
 void health_fault(struct health *h, msec now, enum fault how)

@@ -110,9 +110,8 @@ void health_seems_well(struct health *h, msec now);
 /* … or found that nobody is there: its breaker opens, though no call has failed. */
 void health_seems_down(struct health *h, msec now);
 
-/* Figures and window together: an attempt's answer begins; it is over; it failed in this way. As
- * figures_first, figures_end and figures_fault. */
-void health_first(struct health *h, msec now, msec began);
+/* Figures and window together: an attempt is over; it failed in this way. As figures_end and
+ * figures_fault. */
 void health_end(struct health *h, msec now, msec began, msec first, enum figures_end how,
                 uint64_t tokens);
 void health_fault(struct health *h, msec now, enum fault how);

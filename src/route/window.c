@@ -8,6 +8,8 @@
 #include "obs/hist.h"
 
 _Static_assert(WINDOW_BUCKETS <= HIST_BUCKETS, "its buckets are a histogram's");
+_Static_assert(WINDOW_BUCKETS == (20 - 1) * 4 && WINDOW_MOST_MS == 1 << 20,
+               "the last one ends where no more is told apart: four a power of two from 4 on");
 
 /* From one on, so that a zeroed slice is of no time. */
 static uint32_t number_at(msec now)
@@ -33,24 +35,21 @@ static void bump(uint16_t *cell)
 
 static unsigned bucket_of(msec ms)
 {
-    const unsigned i = hist_bucket(ms);
-    return i < WINDOW_BUCKETS ? i : WINDOW_BUCKETS - 1;
+    return hist_bucket(ms < WINDOW_MOST_MS ? ms : WINDOW_MOST_MS - 1);
 }
 
-void window_first(struct window *w, msec now, msec ms)
-{
-    bump(&slot_at(w, now)->first[bucket_of(ms)]);
-}
-
-void window_served(struct window *w, msec now, msec ms, uint64_t tokens, msec tokens_ms)
+void window_served(struct window *w, msec now, const struct window_answer *a)
 {
     struct window_slot *s = slot_at(w, now);
     s->served++;
-    bump(&s->answer[bucket_of(ms)]);
-    if (tokens < UINT32_MAX - s->tokens && tokens_ms < UINT32_MAX - s->tokens_ms) {
-        s->tokens += (uint32_t)tokens;
-        s->tokens_ms += (uint32_t)tokens_ms;
-    }
+    bump(&s->answer[bucket_of(a->ms)]);
+    if (!a->first)
+        return;
+    bump(&s->first[bucket_of(a->first_ms)]);
+    if ((a->tokens | a->tokens_ms) >> 32) /* absurd: a provider's word */
+        return;
+    s->tokens += a->tokens;
+    s->tokens_ms += a->tokens_ms;
 }
 
 void window_fault(struct window *w, msec now, enum fault how)
@@ -90,8 +89,8 @@ void window_add(struct window *sum, const struct window *w, msec now)
             continue;
         }
         to->served = sum32(to->served, from->served);
-        to->tokens = sum32(to->tokens, from->tokens);
-        to->tokens_ms = sum32(to->tokens_ms, from->tokens_ms);
+        to->tokens += from->tokens;
+        to->tokens_ms += from->tokens_ms;
         for (unsigned k = 0; k < FAULT_COUNT; k++)
             to->fault[k] = sum16(to->fault[k], from->fault[k]);
         for (unsigned k = 0; k < WINDOW_BUCKETS; k++) {
@@ -127,7 +126,7 @@ struct window_reading window_read(const struct window *w, msec now)
         if (!is_recent(s, now))
             continue;
         r.served += s->served;
-        tokens += s->tokens, tokens_ms += s->tokens_ms;
+        tokens += (double)s->tokens, tokens_ms += (double)s->tokens_ms;
         for (unsigned k = 0; k < FAULT_COUNT; k++)
             r.fault[k] += s->fault[k];
         for (unsigned k = 0; k < WINDOW_BUCKETS; k++)

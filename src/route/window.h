@@ -10,7 +10,7 @@
  *
  * A ring of WINDOW_SLOTS slices; the one whose turn comes again is begun anew by the first count
  * that falls into it, so nothing has to tick. What is read covers the slice under way and the ones
- * before it: 45 to 60 seconds. Times are counted in a histogram's buckets (obs/hist.h), four a
+ * before it: 49 to 65 seconds. Times are counted in a histogram's buckets (obs/hist.h), four a
  * power of two, in sixteen bits each: what overflows stays at its most.
  *
  * Windows of several keys, targets or workers add up, slice by slice: so a provider's percentile is
@@ -23,13 +23,14 @@
 #include "obs/fault.h"
 
 #define WINDOW_SLOTS   4
-#define WINDOW_SLOT_MS 15000
-#define WINDOW_BUCKETS 76 /* up to 17 minutes; what is longer counts as that */
+#define WINDOW_SLOT_MS 16384     /* a shift instead of a division, at each answer */
+#define WINDOW_MOST_MS (1 << 20) /* 17 minutes; what is longer counts as that */
+#define WINDOW_BUCKETS 76
 
 struct window_slot {
     uint32_t number; /* of the slice: time / WINDOW_SLOT_MS */
     uint32_t served;
-    uint32_t tokens, tokens_ms; /* behind the first one, and the time they took */
+    uint64_t tokens, tokens_ms; /* behind the first one, and the time they took */
     uint16_t fault[FAULT_COUNT];
     uint16_t answer[WINDOW_BUCKETS]; /* whole answers: from sending to the end */
     uint16_t first[WINDOW_BUCKETS];  /* … and to the first content */
@@ -39,10 +40,15 @@ struct window {
     struct window_slot slot[WINDOW_SLOTS];
 }; /* zeroed: nothing was counted */
 
-/* An answer's first content came after so long. */
-void window_first(struct window *w, msec now, msec ms);
-/* An answer is over. `tokens`: behind the first, in `tokens_ms`; 0: not known. */
-void window_served(struct window *w, msec now, msec ms, uint64_t tokens, msec tokens_ms);
+/* An answer that served. All of it is counted at its end: one look for its slice. */
+struct window_answer {
+    msec ms;         /* from sending to the end */
+    msec first_ms;   /* … and to the first content, where `first` … */
+    bool first;      /* … that came before the end */
+    uint64_t tokens; /* behind the first, in `tokens_ms`; 0: not known */
+    msec tokens_ms;
+};
+void window_served(struct window *w, msec now, const struct window_answer *a);
 void window_fault(struct window *w, msec now, enum fault how);
 /* Add what is not older than the window. */
 void window_add(struct window *sum, const struct window *w, msec now);

@@ -28,7 +28,7 @@ static struct health *target(struct health_table *t, str id)
 static void serve(struct health *h, msec at, msec first, msec whole, unsigned tokens)
 {
     figures_begin(&h->figures, at);
-    health_first(h, at + first, at);
+    figures_first(&h->figures, at + first, at);
     health_end(h, at + whole, at, at + first, FIGURES_SERVED, tokens);
 }
 

@@ -6,6 +6,16 @@
 
 #define NEAR(a, b, by) assert_true((a) > (b) - (by) && (a) < (b) + (by))
 
+static void serve(struct window *w, msec now, msec first, msec ms, uint64_t tokens, msec tokens_ms)
+{
+    window_served(w, now,
+                  &(struct window_answer){.ms = ms,
+                                          .first = first > 0,
+                                          .first_ms = first,
+                                          .tokens = tokens,
+                                          .tokens_ms = tokens_ms});
+}
+
 static void test_nothing_counted(void **unused)
 {
     (void)unused;
@@ -20,8 +30,7 @@ static void test_percentiles_and_pace(void **unused)
     (void)unused;
     struct window w = {0};
     for (unsigned i = 0; i < 100; i++) {
-        window_first(&w, 1000 + i, 100 + i);
-        window_served(&w, 1000 + i, i < 90 ? 1000 : 9000, 50, 1000);
+        serve(&w, 1000 + i, 100 + i, i < 90 ? 1000 : 9000, 50, 1000);
     }
     window_fault(&w, 1200, FAULT_TIMEOUT);
     window_fault(&w, 1200, FAULT_LIMITED);
@@ -43,10 +52,10 @@ static void test_it_slides(void **unused)
     struct window w = {0};
     const msec t = 10 * WINDOW_SLOTS * WINDOW_SLOT_MS;
     for (unsigned i = 0; i < WINDOW_SLOTS; i++)
-        window_served(&w, t + i * WINDOW_SLOT_MS, 10, 0, 0);
+        serve(&w, t + i * WINDOW_SLOT_MS, 0, 10, 0, 0);
     assert_int_equal(window_read(&w, t + (WINDOW_SLOTS - 1) * WINDOW_SLOT_MS).served, WINDOW_SLOTS);
     assert_int_equal(window_read(&w, t + WINDOW_SLOTS * WINDOW_SLOT_MS).served, WINDOW_SLOTS - 1);
-    window_served(&w, t + WINDOW_SLOTS * WINDOW_SLOT_MS, 10, 0, 0);
+    serve(&w, t + WINDOW_SLOTS * WINDOW_SLOT_MS, 0, 10, 0, 0);
     assert_int_equal(window_read(&w, t + WINDOW_SLOTS * WINDOW_SLOT_MS).served, WINDOW_SLOTS);
     assert_int_equal(window_read(&w, t + 3 * WINDOW_SLOTS * WINDOW_SLOT_MS).served, 0);
     assert_int_equal(window_read(&w, t - 1).served, 0); /* nor does it tell of times to come */
@@ -57,10 +66,10 @@ static void test_they_add_up(void **unused)
     (void)unused;
     struct window a = {0}, b = {0}, sum = {0};
     for (unsigned i = 0; i < 10; i++)
-        window_served(&a, 1000, 100, 10, 100);
+        serve(&a, 1000, 10, 100, 10, 100);
     for (unsigned i = 0; i < 30; i++)
-        window_served(&b, 1000 + WINDOW_SLOT_MS, 3000, 10, 100);
-    window_served(&b, 1000, 3000, 10, 100);
+        serve(&b, 1000 + WINDOW_SLOT_MS, 10, 3000, 10, 100);
+    serve(&b, 1000, 10, 3000, 10, 100);
     window_add(&sum, &a, 1000 + WINDOW_SLOT_MS);
     window_add(&sum, &b, 1000 + WINDOW_SLOT_MS);
     const struct window_reading r = window_read(&sum, 1000 + WINDOW_SLOT_MS);
@@ -75,7 +84,7 @@ static void test_counts_do_not_wrap(void **unused)
     struct window w = {0}, sum = {0};
     for (unsigned i = 0; i < 70000; i++)
         window_fault(&w, 1000, FAULT_SERVER);
-    window_served(&w, 1000, UINT64_MAX / 2, UINT64_MAX / 2, 1); /* absurd, and counted once */
+    serve(&w, 1000, 1, UINT64_MAX / 2, UINT64_MAX / 2, 1); /* absurd, and counted once */
     window_add(&sum, &w, 1000);
     window_add(&sum, &w, 1000);
     const struct window_reading r = window_read(&sum, 1000);
