@@ -133,7 +133,11 @@ static void write_figures(const struct explain *e, const struct trace_target *t,
     write_faults(&t->faults, loop_now(e->call->gate->loop), w);
     key_known(w, "ttft_ms", c->seen.first_ms, 0);
     key_known(w, "ms_per_token", c->seen.token_ms, 2);
+    key_known(w, "tokens_per_s", c->seen.token_ms > 0 ? 1000 / c->seen.token_ms : -1, 1);
     key_known(w, "output_tokens", c->seen.tokens, 0);
+    key_known(w, "response_ms", figures_answer_ms(&t->faults), 0);
+    key_known(w, "cached_share", figures_cached(&t->faults), 4);
+    key_known(w, "wasted_share", t->faults.bills > 0 ? c->seen.waste / (1 + c->seen.waste) : -1, 4);
     json_key(w, "in_flight");
     json_put_u64(w, c->in_flight);
     json_key(w, "troubled");

@@ -15,6 +15,8 @@
 struct local_endpoint {
     str path; /* with a slash at its end: whatever stands below, as one name */
     void (*serve)(struct call *c);
+    /* Behind targets_ask, which serve called: what all workers know. */
+    void (*figures)(struct call *c, const struct records *all, unsigned workers);
     bool admins; /* figures of everyone's calls: where there is an admin key, for its holder */
     bool api;    /* and where there is none, for callers on this machine */
     bool posts;  /* takes a body */
@@ -218,7 +220,8 @@ static void put_error(struct json_writer *w, const char *key, const char *text)
     json_put_str(w, str_c(text));
 }
 
-static void serve_health(struct call *c)
+/* `all` NULL: nobody asked for the figures of targets. */
+static void answer_health(struct call *c, const struct records *all, unsigned workers)
 {
     struct gate_world *world = c->gate->set.world;
     const struct snapshot *s = c->gen->snap;
@@ -252,10 +255,23 @@ static void serve_health(struct call *c)
         put_error(&w, "config_error", atomic_load(&world->reload_error));
         put_error(&w, "catalogue_error", atomic_load(&world->models_error));
         put_error(&w, "certificate_error", atomic_load(&world->tls_error));
+        if (all) {
+            json_key(&w, "figures"); /* as /api/v1/targets */
+            targets_write(c, all, workers, &w);
+        }
     }
     json_end(&w);
     local_answer_json(c, unhealthy ? 503 : 200, &r); /* `r` may refer to what is in `inner` */
     rope_fini(&inner);
+}
+
+/* A probe must be answered whatever the other workers do: they are asked only for who wants it. */
+static void serve_health(struct call *c)
+{
+    if (may_see(c) && str_eq(c->req->head->query, STR("targets")))
+        targets_ask(c);
+    else
+        answer_health(c, NULL, 0);
 }
 
 /* ---- /metrics */
@@ -287,8 +303,8 @@ static const struct local_endpoint endpoints[] = {
     {STR("/api/tags"), models_serve},
     {STR("/api/v1/alerts"), alerts_serve, .admins = true, .api = true},
     {STR("/api/v1/explain"), explain_serve, .admins = true, .api = true, .posts = true},
-    {STR("/api/v1/targets"), targets_serve, .admins = true, .api = true},
-    {STR("/health"), serve_health},
+    {STR("/api/v1/targets"), targets_ask, targets_answer, .admins = true, .api = true},
+    {STR("/health"), serve_health, answer_health},
     {STR("/livez"), serve_livez},
     {STR("/metrics"), serve_metrics, .admins = true},
     {STR("/models"), models_serve},
@@ -334,6 +350,12 @@ bool local_is_api(const struct local_endpoint *e)
 bool local_takes_body(const struct local_endpoint *e)
 {
     return e->posts;
+}
+
+void local_figures(struct call *c, const struct records *all, unsigned workers)
+{
+    CHECK(c->local && c->local->figures && !c->answered);
+    c->local->figures(c, all, workers);
 }
 
 void local_serve(struct call *c)

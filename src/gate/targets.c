@@ -5,8 +5,6 @@
 #include "gate/census.h"
 #include "gate/past.h"
 
-#define ANSWER_MAX (4u << 20)
-
 _Static_assert(PAST_ID <= CENSUS_ASKER, "an id fits");
 
 /* Who was known before the start and was not called since is in no worker's table yet. */
@@ -15,11 +13,7 @@ static void answer(struct call *c, struct records *all, unsigned workers)
     const struct records *before = c->gate->set.world->remembered;
     if (before)
         records_inherit(all, before, loop_now(c->gate->loop));
-    struct rope r = ROPE_INIT(ANSWER_MAX);
-    struct json_writer w;
-    json_writer_init(&w, &r);
-    targets_write(c, all, workers, &w);
-    local_answer_json(c, 200, &r);
+    local_figures(c, all, workers);
 }
 
 /* It may have left, or have been answered with less, for it was tired of waiting. */
@@ -61,7 +55,7 @@ static void on_tired(struct alarm *a)
 }
 
 /* While the process ends, workers do so one after the other, and whom to ask is not sure. */
-void targets_serve(struct call *c)
+void targets_ask(struct call *c)
 {
     struct gate *g = c->gate;
     struct gate_world *w = g->set.world;

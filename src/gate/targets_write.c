@@ -11,8 +11,8 @@
 #include "base/fmt.h"
 #include "gate/targets.h"
 
-#define THOUSAND \
-    1000 /* tokens that a price is asked for: no prompt that falls into a higher tier */
+#define ANSWER_MAX (4u << 20)
+#define THOUSAND   1000 /* tokens that a price is asked for: they fall into no higher tier */
 
 /* ---- small things */
 
@@ -352,4 +352,13 @@ void targets_write(struct call *c, const struct records *all, unsigned workers,
     records_fini(&providers);
     records_fini(&regions);
     map_fini(&warm.at);
+}
+
+void targets_answer(struct call *c, const struct records *all, unsigned workers)
+{
+    struct rope r = ROPE_INIT(ANSWER_MAX);
+    struct json_writer w;
+    json_writer_init(&w, &r);
+    targets_write(c, all, workers, &w);
+    local_answer_json(c, 200, &r);
 }

@@ -81,6 +81,14 @@ def test_figures_of_targets_providers_and_regions(weir, upstream):
         parts = [of(seen["providers"], provider=p)["window"][figure] for p in "ab"]
         assert east["window"][figure] == sum(parts)
     assert "provider-secret" not in json.dumps(seen)
+    health = http1.call(w.port, "GET", "/health?targets").json
+    assert health["figures"].keys() == seen.keys() and health["providers"].keys() == set("abc")
+    assert "figures" not in http1.call(w.port, "GET", "/health").json
+    question = json.dumps({"model": "m", "tokens": 10}).encode()
+    explained = http1.call(
+        w.port, "POST", "/api/v1/explain", question, [("content-type", "application/json")]
+    ).json["candidates"]
+    assert all({"tokens_per_s", "response_ms", "errors_by_class"} <= c["figures"].keys() for c in explained)
 
 
 def test_who_may_see_figures(weir, upstream):
