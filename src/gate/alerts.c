@@ -88,10 +88,13 @@ static void add_part(struct gen *gen, const struct board_order *o)
     a->parts[a->nparts++] = p;
 }
 
-void alerts_bind(struct gen *gen, const struct board *b)
+void alerts_bind(struct gen *gen, struct board *b)
 {
     const struct snapshot *s = gen->snap;
     struct gen_alerts *a = &gen->alerts;
+    struct board *old = a->board;
+    a->board = board_ref(b); /* the names of its parts are slices of it */
+    board_unref(old);
     mem_free(a->parts);
     a->provider = a->route = NULL;
     a->parts = NULL;
@@ -116,6 +119,7 @@ void alerts_unbind(struct gen *gen)
 {
     mem_free(gen->alerts.parts);
     mem_free(gen->alerts.places);
+    board_unref(gen->alerts.board);
     arena_fini(&gen->alerts.names);
 }
 

@@ -33,12 +33,13 @@ struct gen_alerts {
     uint32_t nparts;
     struct alert_place *places; /* nplaces; NULL: no alert watches any */
     uint32_t nplaces;
-    struct arena names; /* of places and parts */
+    struct arena names;  /* of places */
+    struct board *board; /* those of parts stand in it; NULL: none yet */
 };
 
-enum rc alerts_new_places(struct gen *gen) MUST_CHECK;    /* once, for what the file has */
-void alerts_bind(struct gen *gen, const struct board *b); /* b may be NULL */
-void alerts_unbind(struct gen *gen);                      /* also of one that was made by half */
+enum rc alerts_new_places(struct gen *gen) MUST_CHECK; /* once, for what the file has */
+void alerts_bind(struct gen *gen, struct board *b);    /* b may be NULL; one reference more */
+void alerts_unbind(struct gen *gen);                   /* also of one that was made by half */
 /* Do they want this call at fallback models, if it has any? */
 bool alerts_degrade(struct call *c);
 void alerts_serve(struct call *c);

@@ -127,17 +127,30 @@ static msec least(msec a, msec b)
 
 /* What each stage of the exchange may take: the provider's, or the model's own, within the call's
  * deadline; and a silence no longer than the client bears. */
+/* How long the provider may be silent, whatever the client says: before the answer, and in it. */
+static msec first_limit(const struct call *c)
+{
+    const msec own = c->route->timeouts.first_byte;
+    return own ? own : c->cand->provider->timeouts.first_byte;
+}
+
+static msec idle_limit(const struct call *c)
+{
+    const msec own = c->route->timeouts.idle;
+    return own ? own : c->cand->provider->timeouts.idle;
+}
+
 static void limit_exchange(struct call *c)
 {
-    const struct conf_timeouts *t = &c->cand->provider->timeouts, *own = &c->route->timeouts;
+    const struct conf_timeouts *t = &c->cand->provider->timeouts;
     const msec silence = c->silence ? c->silence : (msec)-1;
     const msec total = loop_now(c->gate->loop) + t->total;
     const bool flows = c->committed && !attempt_is_bounded(c); /* it is rescued */
     c->x.limits = (struct exchange_limits){
         .connect_ms = t->connect,
         .tls_ms = t->tls,
-        .first_byte_ms = least(own->first_byte ? own->first_byte : t->first_byte, silence),
-        .idle_ms = least(own->idle ? own->idle : t->idle, silence),
+        .first_byte_ms = least(first_limit(c), silence),
+        .idle_ms = least(idle_limit(c), silence),
         .deadline = flows ? total : least(total, c->deadline),
     };
 }
@@ -349,7 +362,7 @@ static enum step start_elsewhere(struct call *c)
     ir_lossy_print(&c->lossy, &names);
     str lost = arena_dup(&c->req->arena, buf_str(&names));
     buf_fini(&names);
-    if (attempt_next(c))
+    if (!c->mirror && attempt_next(c)) /* a copy has one target, or none */
         return start(c);
     struct fail f = {.kind = ERR_UNSUPPORTED, .code = STR("unsupported_parameter")};
     f.message = arena_strf(&c->req->arena,
@@ -556,7 +569,9 @@ bool attempt_cut_by_client(const struct call *c, enum err kind, bool connecting)
         return false;
     if (c->impatient && loop_now(c->gate->loop) >= c->deadline)
         return true;
-    return !connecting && c->silence && limit == c->silence;
+    /* a silence that the provider's own limit forbids as well is the provider's fault */
+    const msec allowed = c->phase == CALL_ANSWER ? idle_limit(c) : first_limit(c);
+    return !connecting && c->silence && limit == c->silence && c->silence < allowed;
 }
 
 void attempt_answers(struct call *c)

@@ -11,7 +11,9 @@
  *
  * The key is left alone for a while, others of the provider and other targets serve. Only the
  * operator can mend it, so he is told: the built-in alert `key_refused` (app/alert_keys.c) fires
- * with the first refusal that this worker meets, and ends with the first call that the key serves.
+ * with the first refusal, and ends with the first call that the key serves. Each refusal is sent to
+ * it: what this worker remembers may be older than the process, and another worker may have been
+ * served meanwhile.
  * A reload with another key in its place is a new record (route/candidate.c): it is asked at once.
  * One that keeps the key changes nothing, for nothing says that it was mended.
  *
@@ -42,12 +44,10 @@ static void tell(struct call *c, const struct attempt_failure *f)
 void refusal(struct call *c, const struct attempt_failure *f)
 {
     struct health *key = c->cand->credential;
-    const bool is_known = key->refused_until != 0;
     CHECK(retry_is_refusal(f));
     metric_add(&c->bind->metric->counter[METRIC_P_REFUSED], 1);
     health_refuse(key, loop_now(c->gate->loop));
-    if (!is_known)
-        tell(c, f);
+    tell(c, f);
 }
 
 void refusal_over(struct call *c)

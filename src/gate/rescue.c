@@ -426,8 +426,10 @@ bool rescue_try(struct call *c, bool cut)
     if (r->barred || !(r->open || r->between) || !rescue_trim(buf_str(&r->text)).n ||
         !attempt_may_follow(c))
         return false;
+    c->retrying = true; /* the call may be over in there, and gives back what it holds */
     if (!stream_flush(c))
         return true;
+    c->retrying = false;
     pay(c);
     c->failed = false;
     if (go_on(c))

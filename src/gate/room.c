@@ -104,12 +104,12 @@ bool room_wait(struct call *c)
     if (!c->room.since) {
         c->room.since = now;
         c->room.until = now + most < c->deadline ? now + most : c->deadline;
-        if (g->room.n < ROOM_MAX && now < c->room.until)
-            metric_count(g->set.metrics, WAITED);
     }
     if (!c->crowded || c->attempts || now >= c->room.until || g->room.n >= ROOM_MAX)
         return false;
     enqueue(g, c);
+    if (!c->room.ended)
+        metric_count(g->set.metrics, WAITED);
     if (g->room.n == 1)
         look_again(g);
     own_time_stop(c);

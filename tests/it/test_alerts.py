@@ -416,6 +416,29 @@ def test_U18_a_probe_brings_a_refused_key_back(weir, upstream):
     assert [x["state"] for x in alerts(w)["history"]] == ["ok", "firing"]
 
 
+def test_U18_a_key_that_is_refused_still_after_a_restart(weir, upstream):
+    """What is kept of it keeps it from being asked; the alert is there again when it is."""
+
+    def knows_the_key_and_refuses(x):
+        if x.request.method == "GET":
+            return x.reply(200, {"data": []})
+        return refuses(403)(x)
+
+    a, b = upstream(default=knows_the_key_and_refuses), upstream(default=says(B))
+    text = two_targets(a, b).replace(
+        "apiKey: provider-secret-a", "apiKey: provider-secret-a, probe: { every: 1s, path: /models }"
+    )
+    w = weir(text)
+    assert_served(CHAT, CHAT.ask(w.port), B.text, "b")
+    until(lambda: alerts(w)["data"], 5, "the alert")
+    w.stop()
+    before = sum(x.method == "POST" for x in a.requests)
+    w = weir(text, again=w)
+    assert_served(CHAT, CHAT.ask(w.port), B.text, "b")
+    assert sum(x.method == "POST" for x in a.requests) == before
+    until(lambda: CHAT.ask(w.port).status == 200 and alerts(w)["data"], 15, "a probe, and a call")
+
+
 def test_the_original_snippet(weir, upstream):
     """The words of the first description as they stand: 5 % of errors switch the provider, five
     seconds without an answer fall back."""

@@ -271,6 +271,11 @@ def test_room_is_not_waited_for_forever(weir, upstream):
         door.open.set()
         first.join()
         assert a.hits == 1
+    a = upstream(default=refuses(500))
+    w = weir(lone(a, "1s"))
+    for _ in range(8):
+        assert CHAT.ask(w.port).status >= 500
+    assert waited(w) == 0  # it is broken: that is nothing to wait for
 
 
 def test_the_newest_goes_first_under_overload(weir, upstream):

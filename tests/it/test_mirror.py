@@ -75,6 +75,19 @@ def test_a_copy_in_any_language_is_alike(pair, front, stream, back):
     assert a.requests[0].streamed == b.requests[0].streamed == stream
 
 
+def test_a_copy_has_one_target_or_none(weir, upstream):
+    """The caller wants nobody who would not be told all of his request, and the copy's target has no
+    place for a container: nobody is asked for a copy, and none of its model's fallbacks is."""
+    a, b = upstream("anthropic", default=says(ANSWER)), upstream("openai", default=says(ANSWER))
+    text = config(a, b).replace("targets: [ b/up ]", "targets: [ b/up ], fallback: [ m ]")
+    w = weir(text)
+    r = MESSAGES.ask(w.port, container="box", provider={"require_parameters": True})
+    assert_served(MESSAGES, r, ANSWER.text)
+    line = record(w, r)
+    assert line["outcome"] == "failed" and line["copy"]["error"] == "unsupported", line
+    assert (a.hits, b.hits) == (1, 0)
+
+
 def test_who_only_asks_is_told_and_nothing_is_copied(pair):
     w, a, b = pair(says(ANSWER), says(ANSWER))
     got = http1.call(w.port, "POST", "/api/v1/explain", {"model": "m"}).json["resolved"]

@@ -24,6 +24,7 @@ from turns import Turn
 from upstream import Door, refuses, says
 
 A = Turn(text="This is a.")
+B = Turn(text="This is b.")
 LONG = Turn(text="one two three four five six seven eight nine ten", pieces=4)
 
 
@@ -66,6 +67,21 @@ def test_S7_read_timeout_of_the_sdks_caps_silence(weir, upstream, front):
     answer = front.read(front.ask(w.port, stream=True, headers=hurry))
     assert_stream_error(front, answer, "timeout")
     assert time.monotonic() - began < 4
+
+
+def test_S7_a_silence_that_nobody_bears_is_the_providers(weir, upstream, front):
+    """Where the SDK says what the gateway says too (60 s are the default of both), a hang is the
+    provider's: somebody else is asked, and it counts."""
+    a, b = upstream(default=slow(5, says(A))), upstream(default=says(B))
+    text = one_model(a, b, strategy="priority").replace("firstByte: 5s", "firstByte: 1s")
+    w = weir(text)
+    same = [("x-stainless-read-timeout", "1.0")]
+    r = front.ask(w.port, headers=same)
+    assert_served(front, r, B.text)
+    assert [t.get("error") for t in w.access(r.get("x-weir-request-id"))["attempts"]] == [
+        "timeout",
+        None,
+    ]
 
 
 def test_S7_read_timeout_is_not_the_total(weir, upstream, front):
