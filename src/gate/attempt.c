@@ -120,46 +120,11 @@ static bool somebody_left(const struct call *c)
            (c->plan.next < c->plan.n || c->last_resort || fallback_left(c));
 }
 
-static msec least(msec a, msec b)
-{
-    return a < b ? a : b;
-}
-
-/* What each stage of the exchange may take: the provider's, or the model's own, within the call's
- * deadline; and a silence no longer than the client bears. */
-/* How long the provider may be silent, whatever the client says: before the answer, and in it. */
-static msec first_limit(const struct call *c)
-{
-    const msec own = c->route->timeouts.first_byte;
-    return own ? own : c->cand->provider->timeouts.first_byte;
-}
-
-static msec idle_limit(const struct call *c)
-{
-    const msec own = c->route->timeouts.idle;
-    return own ? own : c->cand->provider->timeouts.idle;
-}
-
-static void limit_exchange(struct call *c)
-{
-    const struct conf_timeouts *t = &c->cand->provider->timeouts;
-    const msec silence = c->silence ? c->silence : (msec)-1;
-    const msec total = loop_now(c->gate->loop) + t->total;
-    const bool flows = c->committed && !attempt_is_bounded(c); /* it is rescued */
-    c->x.limits = (struct exchange_limits){
-        .connect_ms = t->connect,
-        .tls_ms = t->tls,
-        .first_byte_ms = least(first_limit(c), silence),
-        .idle_ms = least(idle_limit(c), silence),
-        .deadline = flows ? total : least(total, c->deadline),
-    };
-}
-
 static void send_request(struct call *c)
 {
     c->x.ops = &gate_exchange_ops;
     c->x.origin = c->bind->origin;
-    limit_exchange(c);
+    attempt_limit(c);
     replay_hold(c);
     c->x.once = c->sent_once;
     if (call_passes(c))
@@ -443,19 +408,11 @@ static void on_wait_over(struct alarm *a)
     start(c);
 }
 
-static bool enough_time(const struct call *c, msec now)
-{
-    msec all = c->deadline - c->req->began;
-    if (c->committed && !attempt_is_bounded(c))
-        return true; /* a stream that flows has no end, and who goes on with it has a new one */
-    return now < c->deadline && (c->deadline - now) * 4 >= all; /* a quarter must remain */
-}
-
 bool attempt_may_follow(struct call *c)
 {
     const msec now = loop_now(c->gate->loop);
     return !out_of_attempts(c) && !c->sent_once && c->gen->snap->routing.fallback &&
-           enough_time(c, now) && retry_budget_take(call_budget(c), c->plan.panic, now);
+           attempt_has_time(c, now) && retry_budget_take(call_budget(c), c->plan.panic, now);
 }
 
 static bool try_elsewhere(struct call *c)
@@ -498,7 +455,7 @@ static bool may_retry(const struct call *c, enum retry_where where, const struct
     bool final = fail->stop_retry && fail->kind != ERR_UPSTREAM_AUTH && fail->kind != ERR_BUDGET &&
                  fail->kind != ERR_CONTEXT_LENGTH;
     return where != RETRY_NOWHERE && !final && c->gen->snap->routing.fallback &&
-           enough_time(c, loop_now(c->gate->loop));
+           attempt_has_time(c, loop_now(c->gate->loop));
 }
 
 /* U12: that the provider's account is empty is no matter of the client's budget, and nothing that
@@ -557,21 +514,6 @@ void attempt_failed(struct call *c, const struct attempt_failure *f, const struc
         return;
     }
     call_fail(c, &c->fail);
-}
-
-/* The client's own deadline has come, or it bears no longer silence: that is nobody's fault, or
- * anybody could close a provider to all others by giving it a millisecond. */
-bool attempt_cut_by_client(const struct call *c, enum err kind, bool connecting)
-{
-    const struct exchange_limits *l = &c->x.limits;
-    const msec limit = c->phase == CALL_ANSWER ? l->idle_ms : l->first_byte_ms;
-    if (kind != ERR_TIMEOUT)
-        return false;
-    if (c->impatient && loop_now(c->gate->loop) >= c->deadline)
-        return true;
-    /* a silence that the provider's own limit forbids as well is the provider's fault */
-    const msec allowed = c->phase == CALL_ANSWER ? idle_limit(c) : first_limit(c);
-    return !connecting && c->silence && limit == c->silence && c->silence < allowed;
 }
 
 void attempt_answers(struct call *c)

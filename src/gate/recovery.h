@@ -33,7 +33,11 @@ static inline void attempt_gave_up(struct call *c)
     CHECK(!c->retrying);
     retry_budget_return(call_budget(c));
 }
-/* It failed: health is told, and the record ends. */
+/* patience.c: c->x.limits of an attempt at c->cand; is what is left of the deadline, a quarter of
+ * it at least, enough for one more? */
+void attempt_limit(struct call *c);
+bool attempt_has_time(const struct call *c, msec now);
+/* attempt.c: it failed; health is told, and the record ends. */
 void attempt_learn(struct call *c, const struct attempt_failure *f);
 
 /* refusal.c: a key of the provider's is no good */
