@@ -89,4 +89,4 @@ void mirror_record(struct mirror *m); /* metrics and the log line; m->outcome is
 
 /* settle.c, for those */
 void settle_usage(struct call *c); /* what the provider did not report is counted or estimated */
-void settle_log(struct call *c, struct buf *line);
+void settle_log(struct call *c, struct buf *b); /* a line */
