@@ -76,8 +76,8 @@ void mirror_hear(struct call *c, const struct ir_event *ev); /* of a call that l
 void mirror_settle(struct call *c, unsigned status, bool gone);
 
 /* Of a call that is a copy: it is over, and must not be touched. */
-void mirror_served(struct call *c); /* c->collect holds the answer */
-void mirror_failed(struct call *c, const struct fail *f);
+void mirror_served(struct call *k); /* k->collect holds the answer */
+void mirror_failed(struct call *k, const struct fail *f);
 
 void mirrors_stop(struct gate *g); /* those under way are cut off; idempotent */
 void mirrors_free(struct gate *g);

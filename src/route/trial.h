@@ -44,8 +44,8 @@ struct trials {
 };
 
 /* Found or made, from any thread. NULL: the table is full, or there is no memory. */
-struct trial *trial_of(struct trials *t, str rule, str model, msec now);
-void trials_free(struct trials *t); /* nobody uses it any more */
+struct trial *trial_of(struct trials *all, str rule, str model, msec now);
+void trials_free(struct trials *all); /* nobody uses it any more */
 
 /* State and step as one number: what a call remembers of when it was chosen. */
 static inline uint32_t trial_place(const struct trial *t)
