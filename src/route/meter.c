@@ -86,28 +86,33 @@ static msec ready_at(const struct meter_minute *w, uint64_t most, uint64_t want,
 
 /* ---- meters */
 
-/* Held for some hundred loads, when a configuration changes. */
-static void lock(struct meters *all)
+/* Identity and holders are one word, so that a place changes hands in one step. */
+#define HOLDER_BITS 16
+#define HOLDERS_MAX ((UINT64_C(1) << HOLDER_BITS) - 1)
+
+static uint64_t id_of(uint64_t owner)
 {
-    while (atomic_exchange_explicit(&all->busy, true, memory_order_acquire))
-        ;
+    return owner >> HOLDER_BITS;
 }
 
-static void unlock(struct meters *all)
+static uint64_t holders_of(uint64_t owner)
 {
-    atomic_store_explicit(&all->busy, false, memory_order_release);
+    return owner & HOLDERS_MAX;
 }
 
-/* Its own place; else one that was never anybody's, else one that nobody holds. */
-static struct meter *place_for(struct meters *all, uint64_t id)
+/* Its own place; else one that was never anybody's, else one that nobody holds. NULL: none. */
+static struct meter *place_for(struct meters *all, uint64_t id, uint64_t *ret_owner)
 {
     struct meter *idle = NULL;
     for (unsigned i = 0; i < METERS_MAX; i++) {
         struct meter *m = &all->m[(id + i) % METERS_MAX];
-        if (m->id == id)
-            return m;
-        if (!m->held && (!idle || (idle->id && !m->id)))
-            idle = m;
+        const uint64_t owner = atomic_load(&m->owner);
+        if (id_of(owner) != id && (holders_of(owner) || (idle && (!*ret_owner || owner))))
+            continue;
+        idle = m;
+        *ret_owner = owner;
+        if (id_of(owner) == id)
+            break;
     }
     return idle;
 }
@@ -118,31 +123,66 @@ static void clear(struct meter_minute *w)
         atomic_store_explicit(&w->slice[i], 0, memory_order_relaxed);
 }
 
-struct meter *meter_take(struct meters *all, uint64_t id)
+/* One holder more, if the place is still as it was seen. */
+static bool hold(struct meter *m, uint64_t id, uint64_t seen)
 {
-    id += id == 0;
-    lock(all);
-    struct meter *m = place_for(all, id);
-    if (m && m->id != id) {
-        ASSERT(!m->held && atomic_load(&m->in_flight) == 0);
+    const bool own = id_of(seen) == id;
+    const uint64_t new = id << HOLDER_BITS | ((own ? holders_of(seen) : 0) + 1);
+    if (!atomic_compare_exchange_strong(&m->owner, &seen, new))
+        return false;
+    if (!own) { /* who finds it in this moment, and counts already, loses a call of its minute */
         clear(&m->requests);
         clear(&m->tokens);
-        m->id = id;
     }
-    if (m)
-        m->held++;
-    unlock(all);
-    return m;
+    return true;
+}
+
+/* `forget`: the last one leaves nothing behind. */
+static void let_go(struct meter *m, bool forget)
+{
+    uint64_t old = atomic_load(&m->owner), new;
+    do {
+        CHECK(holders_of(old) > 0);
+        new = forget &&holders_of(old) == 1 ? 0 : old - 1;
+    } while (!atomic_compare_exchange_weak(&m->owner, &old, new));
+}
+
+/* Two that look for the same new identity may each have found a place idle that the other saw
+ * taken. All these steps have one order (they are sequentially consistent): whoever held its place
+ * last sees the other's here, so of two at most one stays. */
+static bool is_the_only_one(struct meters *all, const struct meter *m, uint64_t id)
+{
+    for (unsigned i = 0; i < METERS_MAX; i++) {
+        const uint64_t owner = atomic_load(&all->m[i].owner);
+        if (&all->m[i] != m && id_of(owner) == id && holders_of(owner))
+            return false;
+    }
+    return true;
+}
+
+struct meter *meter_take(struct meters *all, uint64_t id)
+{
+    id = id << HOLDER_BITS >> HOLDER_BITS; /* of a hash, 48 bits do as well */
+    id += id == 0;
+    for (;;) { /* once more only where another has moved meanwhile: nobody is waited for */
+        uint64_t seen = 0;
+        struct meter *m = place_for(all, id, &seen);
+        if (!m || holders_of(seen) == HOLDERS_MAX)
+            return NULL;
+        if (!hold(m, id, seen))
+            continue;
+        if (is_the_only_one(all, m, id))
+            return m;
+        let_go(m, true);
+    }
 }
 
 void meter_give(struct meters *all, struct meter *m)
 {
     if (!m)
         return;
-    lock(all);
-    CHECK(m >= all->m && m < all->m + METERS_MAX && m->held > 0);
-    m->held--;
-    unlock(all);
+    CHECK(m >= all->m && m < all->m + METERS_MAX);
+    let_go(m, false);
 }
 
 void meter_begin(struct meter *m, uint64_t tokens, msec now, struct meter_share *ret)

@@ -17,8 +17,8 @@
  * of its providers, and the next one holds them before the last lets go. What nobody holds keeps
  * its counts until its place is wanted, so a provider that was taken out and put back within a
  * minute has used up what it has. METERS_MAX are held at once; one that finds no place is not
- * metered. Holding and letting go is done at a reload, and there one waits for the other: no call
- * does.
+ * metered. Holding and letting go is done at a reload, by all workers at once, and takes no lock
+ * either: a place's identity and its holders are one word as well.
  *
  * Pure: the clock comes as an argument. No allocation.
  */
@@ -36,14 +36,12 @@ struct meter_minute {
 };
 
 struct meter {
-    uint64_t id;   /* 0: it was never anybody's */
-    uint32_t held; /* generations; both only with `busy` held */
+    _Atomic uint64_t owner; /* identity << 16 | generations that hold it; 0: it is nobody's */
     _Atomic uint64_t in_flight;
     struct meter_minute requests, tokens;
 };
 
 struct meters {
-    atomic_bool busy; /* somebody takes or gives one back */
     struct meter m[METERS_MAX];
 }; /* zeroed */
 

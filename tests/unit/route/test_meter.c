@@ -2,6 +2,8 @@
 /* The configured limits of a provider: never more than so many in any minute, and none lost. */
 #include "../unit.h"
 
+#include <pthread.h>
+
 #include "route/meter.h"
 
 #define START UINT64_C(1000003) /* in the middle of a slice */
@@ -129,6 +131,57 @@ static void test_found_by_identity(void **unused)
     meter_give(&all, NULL);
 }
 
+/* ---- workers that hold and let go at once */
+
+enum { RACERS = 4, NAMES = 6, ROUNDS = 20000 };
+
+struct racer {
+    pthread_t thread;
+    unsigned n, doubles;
+    _Atomic(struct meter *) holds[NAMES];
+};
+
+static struct racer racers[RACERS];
+
+/* Nearly all places are taken, so the same few change hands all the time. */
+static void *race(void *arg)
+{
+    struct racer *r = arg;
+    for (unsigned i = 0; i < ROUNDS; i++) {
+        const unsigned name = (i * 7 + r->n * (i / 64)) % NAMES;
+        struct meter *mine = meter_take(&all, 5000 + name);
+        if (!mine)
+            continue;
+        atomic_store(&r->holds[name], mine);
+        for (unsigned k = 0; k < RACERS; k++) {
+            const struct meter *theirs = atomic_load(&racers[k].holds[name]);
+            r->doubles += theirs && theirs != mine;
+        }
+        atomic_store(&r->holds[name], NULL);
+        meter_give(&all, mine);
+    }
+    return NULL;
+}
+
+static void test_one_meter_for_all(void **unused)
+{
+    (void)unused;
+    for (unsigned i = 0; i + 1 + RACERS < METERS_MAX; i++)
+        assert_non_null(meter_take(&all, 1000 + i));
+    for (unsigned i = 0; i < RACERS; i++) {
+        racers[i].n = i;
+        assert_int_equal(pthread_create(&racers[i].thread, NULL, race, &racers[i]), 0);
+    }
+    for (unsigned i = 0; i < RACERS; i++) {
+        pthread_join(racers[i].thread, NULL);
+        assert_int_equal(racers[i].doubles, 0);
+    }
+    /* None was lost: so many can be held, and no more. */
+    for (unsigned i = 0; i < RACERS; i++)
+        assert_non_null(meter_take(&all, 9000 + i));
+    assert_null(meter_take(&all, 10000));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -137,6 +190,7 @@ int main(void)
         cmocka_unit_test_setup(test_what_is_over_is_not_touched, setup),
         cmocka_unit_test_setup(test_concurrency, setup),
         cmocka_unit_test_setup(test_found_by_identity, setup),
+        cmocka_unit_test_setup(test_one_meter_for_all, setup),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
