@@ -22,8 +22,10 @@
  *   every worker sees before its first call.
  * Sections whose name is not in the table (a newer weir's) are dropped.
  *
- * Nothing in it is a secret: keys of providers are hashes there, made with a random key that is
- * kept beside them, so that they are the same identities after a restart (route/record.h).
+ * No key, prompt or answer stands in it: keys of providers, and beginnings of prompts that are
+ * warm, are hashes there, made with a random key that is kept beside them, so that they are the
+ * same identities after a restart (route/record.h, route/warm.h). So whoever can read the file can
+ * find out whether a prompt that he guesses word for word was sent; it is its owner's alone (0600).
  *
  * A file that is damaged or no state of this version is set aside as state.kept.bad, said, and the
  * gateway starts without it. A place that cannot be written costs the memory over restarts and
