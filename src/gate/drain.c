@@ -5,22 +5,24 @@
  *
  * Closing the connection stops the bill at most providers, and that is what is done by default.
  * Some bill all of the answer whoever reads it; there the close saves nothing, and the call's usage
- * would be a guess. `onDisconnect: drain` of a provider reads on: nothing is encoded and nothing is
- * kept, only the usage is looked for, and the call is settled with what the provider reported. It
- * is an option and no preset's default, for it holds a connection and waits for an answer that
- * nobody gets; and a provider that stops billing would be made to finish.
+ * would be a guess. `onDisconnect: drain` of a provider reads on: nothing is encoded, only the
+ * usage is looked for, and the call is settled with what the provider reported. Of a stream nothing
+ * is kept; a body is gathered, for its usage may stand anywhere in it. It is an option and no
+ * preset's default, for it holds a connection and waits for an answer that nobody gets; and a
+ * provider that stops billing would be made to finish.
  *
  * The call goes on as it is, but for its exchange, which answers to the functions below: they tell
  * nobody. Its request is kept by the server without a connection (request_keep), for all of the
- * call lies in the request's arena. Bounded: DRAINS_MAX of a worker at once, DRAIN_MS each, and
- * none once the process is to end. Behind the terminal event only the message's end is waited for,
- * for a second.
+ * call lies in the request's arena. Bounded: DRAINS_MAX of a worker at once, DRAIN_MS each, bodies
+ * of DRAIN_BODY_MAX (the usual answer has a hundredth of it; more is closed), and none once the
+ * process is to end. Behind the terminal event only the message's end is waited for, for a second.
  */
 #include "gate/recovery.h"
 
-#define DRAINS_MAX    64
-#define DRAIN_MS      60000
-#define DRAIN_LAST_MS 1000
+#define DRAINS_MAX     64
+#define DRAIN_MS       60000
+#define DRAIN_LAST_MS  1000
+#define DRAIN_BODY_MAX (1u << 20)
 
 /* ---- the end */
 
@@ -101,6 +103,12 @@ static bool hear_events(struct call *c, str in)
     return !c->failed;
 }
 
+/* False: it is longer than its usage is worth. */
+static bool gather(struct call *c, const char *p, size_t n)
+{
+    return n <= DRAIN_BODY_MAX && buf_size(&c->whole) <= DRAIN_BODY_MAX - n && body_bytes(c, p, n);
+}
+
 static void hear_body(struct call *c)
 {
     struct json_doc doc;
@@ -128,7 +136,7 @@ static void on_body(struct exchange *x, char *p, size_t n)
 {
     struct call *c = call_of_exchange(x);
     c->bytes_answer += n;
-    if (c->mode == ANSWER_STREAM ? !hear_events(c, str_of(p, n)) : !body_bytes(c, p, n))
+    if (c->mode == ANSWER_STREAM ? !hear_events(c, str_of(p, n)) : !gather(c, p, n))
         finish(c);
 }
 
@@ -171,7 +179,8 @@ static bool is_worth_it(const struct call *c)
         return false;
     if (c->phase == CALL_SENDING) /* what did not leave whole is not answered */
         return exchange_waits(&c->x);
-    return c->mode == ANSWER_STREAM || c->mode == ANSWER_BODY;
+    return c->mode == ANSWER_STREAM ||
+           (c->mode == ANSWER_BODY && buf_size(&c->whole) <= DRAIN_BODY_MAX);
 }
 
 bool drain_begin(struct call *c)
