@@ -117,8 +117,9 @@ static const struct option limits_rows[] = {
     {"images", OPTION_BYTES, 0, AT(images), "32MiB", 1024, 64ull << 20,
      .help = "all that are fetched for one call"},
     {"replay", OPTION_BYTES, 0, AT(replay), "256MiB", 0, 1ull << 40,
-     .help = "memory, of all workers, in which requests are kept to be sent again until their "
-             "answers begin; what does not fit is sent once, and never retried"},
+     .help =
+         "bytes of requests, of all workers, that may be waiting for their answers to begin and "
+         "are sent again if need be; what does not fit is sent once, and never retried"},
 };
 #undef AT
 

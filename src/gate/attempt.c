@@ -126,7 +126,7 @@ static void send_request(struct call *c)
     c->x.origin = c->bind->origin;
     attempt_limit(c);
     replay_hold(c);
-    c->x.once = c->sent_once;
+    c->x.once = false;
     if (call_passes(c))
         pass_limit_exchange(c);
     else if (somebody_left(c))

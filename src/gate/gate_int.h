@@ -233,7 +233,7 @@ struct call {
     bool record_open;               /* the last of `tried` has not ended */
     bool retrying;                  /* it counts as a retry of its route (route/budget.h) */
     bool draining, drained;         /* its client is gone, its answer is, or was, read: drain.c */
-    bool sent_once;                 /* there is no room to keep the request for another attempt */
+    bool sent_once;                 /* there is no room for it among those that may be sent again */
     uint64_t replay;                /* bytes that it holds of that room (replay.c) */
     struct demo *demo;
 

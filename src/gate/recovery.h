@@ -47,7 +47,7 @@ void refusal_over(struct call *c); /* … and serves again: before its record is
 /* again.c: true: the same target is asked anew, with a request it will like better */
 bool again_otherwise(struct call *c, const struct attempt_failure *f, const struct fail *fail);
 
-/* replay.c: the request is kept until its answer begins, so that it can be sent again */
+/* replay.c: the request may be sent again until its answer begins, if there is room for it */
 void replay_hold(struct call *c);    /* before c->wire is sent */
 void replay_release(struct call *c); /* it will not be again; idempotent */
 /* May it be sent again after an attempt that ended so? */

@@ -1,13 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * replay - how much memory may lie there only because a request might have to be sent again.
+ * replay - how much may be waiting to be sent again, perhaps.
  *
  * A retry needs the request once more, so all of it is kept until the answer begins to reach the
- * client. Ten thousand clients with prompts of a megabyte, in front of a provider that hangs, would
- * fill the machine with copies for retries that never come. So there is one pool for the whole
- * process (limits.replay), of which each body that is not small takes its size while it waits. What
- * does not fit, or is larger than REPLAY_BODY_MAX by itself, is sent all the same, once: HAProxy's
- * rule for requests that exceed its buffer. When its answer begins its buffers go at once.
+ * client. When a provider hangs or fails in front of ten thousand clients with prompts of a
+ * megabyte, all of them would be sent once more, to the others at the same time. So there is one
+ * pool for the whole process (limits.replay), of which each body that is not small takes its size
+ * while it waits. What does not fit, or is larger than REPLAY_BODY_MAX by itself, is sent all the
+ * same, once: HAProxy's rule for requests that exceed its buffer. When the head of its answer is
+ * there its buffers go at once, not with the first byte for its client.
+ *
+ * That is less than a bound of memory. While a provider hangs, the bytes of a request that is sent
+ * once lie there as well: the client's own body, for the decoded request is slices of it
+ * (ARCHITECTURE.md, Memory), and what was made of it for the wire, for a kept connection may turn
+ * out to have been closed (U5), which is no retry and is repeated for all. What bounds memory is
+ * limits.connections times limits.body, and how long a silent provider is waited for (firstByte).
  *
  * Small bodies are not counted: as many as there may be connections are still little, and nearly
  * every call would have to touch a cache line that all workers write.

@@ -21,7 +21,7 @@ from fronts import (
 )
 from gateway import one_model
 from turns import Turn
-from upstream import Door, refuses, says
+from upstream import RST, Door, raw, refuses, says
 
 A = Turn(text="This is a.")
 B = Turn(text="This is b.")
@@ -263,6 +263,15 @@ def test_S7_no_room_to_replay(weir, upstream):
     assert_served(CHAT, CHAT.ask(w.port, big), A.text, "b")
 
 
+def test_S7_no_room_is_no_matter_in_an_idle_race(weir, upstream):
+    """U5 is no retry: the bytes are there until an answer's head is, whatever their size."""
+    a = upstream("openai", says(A), raw(RST), default=says(A))
+    w = weir(one_model(a, extra="limits: { replay: 100KiB }\n"))
+    for _ in range(2):
+        assert_served(CHAT, CHAT.ask(w.port, "long " * 30_000), A.text, "a")
+    assert [r.connection for r in a.requests] == [0, 0, 1]
+
+
 def test_S7_the_room_to_replay_is_one_for_all_workers(weir, upstream):
     """Four calls wait at a provider that hangs, on whatever worker: the second finds it full."""
     a = upstream(default=(door := Door(refuses(503))))
@@ -334,6 +343,23 @@ def test_S7_drained_before_it_began_and_not_streamed(weir, upstream, front):
         log = gone(w)
         assert log["drained"] is True and log["usage"]["source"] == "reported"
         assert log["usage"]["output_tokens"] == 77
+
+
+def test_S7_a_long_body_is_not_drained(weir, upstream):
+    """It would be gathered in memory, for nobody: its connection is closed. A stream is not."""
+
+    def answer(x):
+        x.head(200, (), 8 << 20)
+        x.data(b" " * (3 << 19))
+        x.pause(30)
+
+    up = upstream(default=answer)
+    w = weir(one_model(up, of_provider="onDisconnect: drain").replace("idle: 5s", "idle: 60s"))
+    conn = leaves(w, CHAT)
+    gateway.until(lambda: up.hits == 1, 5, "the request is there")
+    conn.close()
+    gateway.until(lambda: up.connections[0].closed, 10, "the provider's connection is closed")
+    assert gone(w)["usage"]["source"] != "reported"
 
 
 def goes_on_for_long(x):
