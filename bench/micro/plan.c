@@ -24,7 +24,7 @@ static struct snapshot snap = {
 static double usd_of(void *unused, const struct conf_target *t, double tokens, double cached)
 {
     (void)unused;
-    return 1e5 + 1e4 * t->provider + 100 * tokens;
+    return (1e5 + 1e4 * t->provider) * (1 - 0.9 * cached) + 100 * tokens;
 }
 
 static void world(void)
