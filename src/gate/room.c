@@ -34,24 +34,29 @@ static void go(struct call *c)
     call_resume(c, STAGE_plan);
 }
 
-/* Each once, in the order that serves most; who finds no room stands in line again. */
+void room_order(struct list *calls, msec now, struct list *ret)
+{
+    list_init(ret);
+    if (list_is_empty(calls))
+        return;
+    const struct room_place *oldest = list_entry(calls->next, struct room_place, link);
+    ASSERT(now >= oldest->since && oldest->until >= oldest->since);
+    const bool late = now - oldest->since >= (oldest->until - oldest->since) / 2;
+    while (!list_is_empty(calls)) {
+        struct list *l = calls->next;
+        list_remove(l);
+        if (late)
+            list_push_front(ret, l);
+        else
+            list_push_back(ret, l);
+    }
+}
+
+/* Each once; who finds no room stands in line again. */
 static void look(struct gate *g)
 {
     struct list now;
-    const msec at = loop_now(g->loop);
-    list_init(&now);
-    if (list_is_empty(&g->room.calls))
-        return;
-    const struct room_place *oldest = &call_at(g->room.calls.next)->room;
-    const bool late = at - oldest->since >= (oldest->until - oldest->since) / 2;
-    while (!list_is_empty(&g->room.calls)) {
-        struct list *l = g->room.calls.next;
-        list_remove(l);
-        if (late)
-            list_push_front(&now, l);
-        else
-            list_push_back(&now, l);
-    }
+    room_order(&g->room.calls, loop_now(g->loop), &now);
     while (!list_is_empty(&now)) /* a call that ends takes itself out, wherever it stands */
         go(call_at(now.next));
 }

@@ -43,6 +43,10 @@ struct room_place {
     bool waiting;
 };
 
+/* All of `calls`, the oldest first, in the order in which they are served; `calls` is empty then.
+ */
+void room_order(struct list *calls, msec now, struct list *ret);
+
 void room_init(struct gate *g);
 void room_fini(struct gate *g); /* nobody waits any more; idempotent */
 /* Nobody had room for it. True: it waits, and is planned again or refused later. */
