@@ -252,6 +252,15 @@ static void read_figures(struct figures *f, jval v, msec now, uint64_t age)
     f->begun = now > idle ? now - idle : 1;
 }
 
+/* A breaker that was open, or a target that was ejected, was due so long before now; nobody has
+ * seen since how it does, but what broke last week must not make today's first time a long one. */
+static unsigned fewer(jval v, str times, str still, uint64_t age, uint64_t each_ms)
+{
+    const uint64_t left = read_count(v, still, SPAN_MOST);
+    const uint64_t calm = age > left ? (age - left) / each_ms : 0, n = read_count(v, times, 1000);
+    return (unsigned)(n > calm ? n - calm : 0);
+}
+
 static void read_spans(struct record *r, jval v, msec now, uint64_t age)
 {
     for (size_t i = 0; i < ARRAY_LEN(spans); i++) {
@@ -260,14 +269,9 @@ static void read_spans(struct record *r, jval v, msec now, uint64_t age)
             continue;
         *until_of(r, &spans[i]) = ms > age ? now + (ms - age) : now; /* never 0: that is never */
     }
-    /* A breaker that was open was due so long ago; nobody has seen since how its target does, but
-     * what broke last week must not make today's first opening a long one. */
-    const uint64_t open = read_count(v, STR("open_ms"), SPAN_MOST);
-    const uint64_t calm = age > open ? (age - open) / HEALTH_CALM_MS : 0;
-    const uint64_t openings = read_count(v, STR("openings"), 1000);
-    r->openings = (unsigned)(openings > calm ? openings - calm : 0);
+    r->openings = fewer(v, STR("openings"), STR("open_ms"), age, HEALTH_CALM_MS);
     r->closed_at = r->open_until ? 0 : now;
-    r->ejections = (unsigned)read_count(v, STR("ejections"), 1000);
+    r->ejections = fewer(v, STR("ejections"), STR("ejected_ms"), age, OUTLIER_INTERVAL_MS);
 }
 
 static void read_slot(struct quota_said *s, unsigned i, jval v, uint64_t age)

@@ -125,6 +125,7 @@ static void test_p5_a_restart_remembers(void **unused)
     figures_bill(&h->figures, &(struct figures_bill){.usd = 3e6, .prompt = 100, .cached = 40});
     h->open_until = now + 20000;
     h->openings = 3;
+    h->outlier.ejections = 4;
     h->cool_until = now + 3000;
     h->outlier.ejected_until = now - 1; /* is over, and no matter */
     quota_learn(&h->quota, &said, now);
@@ -145,6 +146,7 @@ static void test_p5_a_restart_remembers(void **unused)
     assert_int_equal(health_state(h2, 700), HEALTH_OPEN);
     assert_int_equal(health_state(h2, 16000), HEALTH_HALF_OPEN); /* and then one call finds out */
     assert_int_equal(h2->openings, 3);
+    assert_int_equal(h2->outlier.ejections, 4);
     assert_true(h2->cool_until <= 700);
     assert_int_equal(h2->outlier.ejected_until, 0);
     assert_int_equal(quota_ready_at(&h2->quota, &(struct quota_need){100, 1}, 700), 700 + 35000);
@@ -159,6 +161,7 @@ static void test_p5_a_restart_remembers(void **unused)
     record_restore(records_find(&kept, ID), h2);
     assert_int_equal(health_state(h2, 701), HEALTH_HALF_OPEN);
     assert_int_equal(h2->openings, 0);
+    assert_int_equal(h2->outlier.ejections, 0);
     assert_true(figures_read(&h2->figures, 700).error_rate < 0.001);
     NEAR(h2->figures.usual_ms, 250, 1);
     assert_int_equal(quota_ready_at(&h2->quota, &(struct quota_need){100, 1}, 700), 0);
