@@ -21,9 +21,16 @@ struct attempt_record *attempt_record_of(struct call *c)
     return &c->tried[c->attempts - 1];
 }
 
+static unsigned attempts_left(const struct call *c)
+{
+    const unsigned most = c->gen->snap->routing.attempts;
+    const unsigned max = most < GATE_ATTEMPTS_MAX ? most : GATE_ATTEMPTS_MAX;
+    return c->attempts < max ? max - c->attempts : 0;
+}
+
 static bool out_of_attempts(const struct call *c)
 {
-    return c->attempts >= c->gen->snap->routing.attempts || c->attempts >= GATE_ATTEMPTS_MAX;
+    return attempts_left(c) == 0;
 }
 
 void attempt_begin(struct call *c)
@@ -297,6 +304,12 @@ static bool next_route(struct call *c)
     return r != NULL;
 }
 
+/* A canary's last attempt is not its own. */
+static bool is_turn_of_usual(const struct call *c)
+{
+    return c->attempts && attempts_left(c) == 1 && rules_owe_usual(c);
+}
+
 bool attempt_next(struct call *c)
 {
     const struct conf_route *was = c->route;
@@ -304,7 +317,7 @@ bool attempt_next(struct call *c)
     if (c->second) /* the plan is the other one's, until that is gone */
         return false;
     do {
-        next = c->op ? op_plan_next(c) : ask_plan_next(c);
+        next = is_turn_of_usual(c) ? NULL : c->op ? op_plan_next(c) : ask_plan_next(c);
     } while (!next && next_route(c));
     if (!next) {
         c->route = was;
@@ -454,8 +467,8 @@ static bool may_retry(const struct call *c, enum retry_where where, const struct
     /* A provider's "do not retry" is about this credential, where it is about the credential. */
     bool final = fail->stop_retry && fail->kind != ERR_UPSTREAM_AUTH && fail->kind != ERR_BUDGET &&
                  fail->kind != ERR_CONTEXT_LENGTH;
-    return where != RETRY_NOWHERE && !final && c->gen->snap->routing.fallback &&
-           attempt_has_time(c, loop_now(c->gate->loop));
+    return where != RETRY_NOWHERE && (!final || rules_owe_usual(c)) &&
+           c->gen->snap->routing.fallback && attempt_has_time(c, loop_now(c->gate->loop));
 }
 
 /* U12: that the provider's account is empty is no matter of the client's budget, and nothing that
@@ -472,7 +485,22 @@ static enum retry_where where_after(struct call *c, const struct attempt_failure
 {
     if ((call_passes(c) && !pass_may_repeat(c, f)) || !replay_is_possible(c, f->end))
         return RETRY_NOWHERE;
+    if (rules_owe_usual(c) && (f->end == ATTEMPT_STATUS || f->end == ATTEMPT_PRELUDE))
+        return RETRY_ELSEWHERE; /* what a canary refuses may be the canary's fault */
     return ask_move_up(c, f) ? RETRY_ELSEWHERE : where; /* U17: whoever has more room for it */
+}
+
+/* The budget keeps an outage from being doubled. Who leaves a canary goes where all went before the
+ * trial: that is no more load than without one. */
+static bool may_afford(struct call *c)
+{
+    const msec now = loop_now(c->gate->loop);
+    if (retry_budget_take(call_budget(c), c->plan.panic, now))
+        return true;
+    if (!rules_owe_usual(c))
+        return false;
+    retry_budget_owe(call_budget(c), now);
+    return true;
 }
 
 void attempt_failed(struct call *c, const struct attempt_failure *f, const struct fail *fail)
@@ -502,8 +530,7 @@ void attempt_failed(struct call *c, const struct attempt_failure *f, const struc
         c->fail.retry_after_ms = c->retry_after_ms;
     fail_for_client(&c->fail);
     rule.where = where_after(c, f, rule.where);
-    if (may_retry(c, rule.where, fail) &&
-        retry_budget_take(call_budget(c), c->plan.panic, loop_now(g->loop))) {
+    if (may_retry(c, rule.where, fail) && may_afford(c)) {
         c->phase = CALL_SENDING;
         if (try_more(c, &rule))
             return;

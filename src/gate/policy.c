@@ -141,11 +141,15 @@ static bool price(struct call *c, const struct conf_target *t, uint64_t *ret_pro
     return true;
 }
 
+/* Behind a canary stands what the caller would have got without it, and then what stands behind
+ * that; also for one that wants no fallback, for it is what was asked for. */
 const struct conf_route *policy_fallback(const struct call *c, unsigned i)
 {
-    const struct conf_route *r = c->found.route;
+    const struct conf_route *usual = rules_usual(c), *r = usual ? usual : c->found.route;
     if (!c->gen->snap->routing.fallback)
         return NULL; /* the operator wants none: not for callers to say */
+    if (usual && i-- == 0)
+        return usual;
     if (c->own_fallback)
         return i < c->policy->fallback.n ? c->own_fallback[i] : NULL;
     if (c->policy && c->policy->no_fallbacks)

@@ -180,6 +180,26 @@ static void deny(struct call *c, const struct conf_deny *d)
                    STR("refused_by_rule"));
 }
 
+/* Where the call would go if nothing were on trial: the rule's `use`, or what its model's name says
+ * (which is asked of the very function that would have been). */
+static const struct conf_route *find_usual(struct call *c, const struct conf_rule *trial)
+{
+    const struct conf_route *usual = trial->use;
+    if (!usual && scenario_resolve(c))
+        usual = c->found.route;
+    return usual && conf_key_allows(c->key, usual) ? usual : NULL;
+}
+
+const struct conf_route *rules_usual(const struct call *c)
+{
+    return c->rules ? c->rules->usual : NULL;
+}
+
+bool rules_owe_usual(const struct call *c)
+{
+    return c->next_fallback == 0 && rules_usual(c);
+}
+
 bool rules_resolve(struct call *c)
 {
     const struct conf_rules *rules = &c->gen->snap->routing.rules;
@@ -204,6 +224,8 @@ bool rules_resolve(struct call *c)
         out->trial = NULL;
         out->by = out->deny ? out->by : NULL;
     }
+    if (out->trial && out->is_canary && !out->deny)
+        c->rules->usual = find_usual(c, out->trial);
     if (out->by)
         c->routed_by = (struct routed){ROUTED_BY_RULE, out->by->name};
     if (out->deny) {
@@ -349,6 +371,8 @@ void rules_settle(struct call *c, unsigned status, bool gone, uint64_t ms)
     const bool theirs = status >= 500 || status == 429;
     if (!t || gone || (status >= 400 && !theirs))
         return; /* what a client did wrong says nothing of a model */
+    if (c->unfit_route == c->found.route && c->route != c->found.route)
+        return; /* nor does a request that it was not asked, for it cannot serve such */
     const bool failed = theirs || c->route != c->found.route; /* a fallback had to serve it */
     enum canary_fault fault = CANARY_NO_FAULT;
     const enum canary_event event =

@@ -30,9 +30,10 @@ struct gen_rules {
 /* What one call has met. */
 struct call_rules {
     struct rule_outcome out;
-    struct trial *trial;  /* of out.trial's canary; or NULL */
-    uint32_t trial_place; /* where that was when the call was sent on its way */
-    str trial_news;       /* what its end decided about a canary, for the log; usually absent */
+    const struct conf_route *usual; /* where a canary's call had gone without it; NULL: no such */
+    struct trial *trial;            /* of out.trial's canary; or NULL */
+    uint32_t trial_place;           /* where that was when the call was sent on its way */
+    str trial_news; /* what its end decided about a canary, for the log; usually absent */
 };
 
 enum rc rules_bind(struct gate *g, struct gen *gen) MUST_CHECK; /* RC_NOMEM */
@@ -41,6 +42,11 @@ void rules_unbind(struct gen *gen);
 /* Sets c->rules, and c->found where one chooses the model. False: a rule refuses the call, and it
  * was answered. */
 bool rules_resolve(struct call *c);
+/* A canary's call goes there when the canary fails: a trial is no caller's loss. NULL: it is
+ * none's. */
+const struct conf_route *rules_usual(const struct call *c);
+/* … and it has not been there yet. */
+bool rules_owe_usual(const struct call *c);
 /* The call is over; `status` as the client got it. */
 void rules_settle(struct call *c, unsigned status, bool gone, uint64_t ms);
 

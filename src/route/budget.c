@@ -43,9 +43,15 @@ bool retry_budget_take(struct retry_budget *b, bool panic, msec now)
     if (!few && sliding(b->retries, b->retries_before, now) >=
                     sliding(b->calls, b->calls_before, now) / RETRY_SHARE)
         return false;
+    retry_budget_owe(b, now);
+    return true;
+}
+
+void retry_budget_owe(struct retry_budget *b, msec now)
+{
+    roll(b, now);
     b->retries++;
     b->active++;
-    return true;
 }
 
 void retry_budget_over(struct retry_budget *b)

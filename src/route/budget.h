@@ -43,6 +43,8 @@ void retry_budget_call(struct retry_budget *b, msec now);
 /* True: one more may be sent, and each ends by one of the two below. `panic`: all that could serve
  * are broken, so that it would hardly help. */
 bool retry_budget_take(struct retry_budget *b, bool panic, msec now);
+/* One that is sent whatever the share: it counts, and ends, as all others do. */
+void retry_budget_owe(struct retry_budget *b, msec now);
 void retry_budget_return(struct retry_budget *b); /* it was not sent: nobody was left to try */
 void retry_budget_over(struct retry_budget *b);   /* it has ended, however */
 

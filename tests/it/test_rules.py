@@ -254,10 +254,11 @@ def test_canary_is_promoted(pair):
 def test_canary_is_taken_back(weir, upstream):
     a, b = upstream(default=says(A)), upstream(default=refuses(500))
     w = weir(config(a, b, f"{{ name: trial, {CANARY} }}"))
-    with http1.Conn(w.port) as conn:
-        for _ in range(40):
-            conn.call("POST", CHAT.path, CHAT.body())
+    with http1.Conn(w.port) as conn:  # what it fails at, the model asked for serves
+        got = [conn.call("POST", CHAT.path, CHAT.body()) for _ in range(40)]
+    assert [r.status for r in got] == [200] * 40
     hits = b.hits
+    assert [r.get("x-weir-fallback") for r in got].count("m") >= hits
     assert 0 < hits < 30
     with http1.Conn(w.port) as conn:
         for _ in range(20):
@@ -304,7 +305,24 @@ def test_canary_that_nobody_can_serve_is_taken_back(weir, upstream):
     w = weir(config(a, b, "{ name: trial, " + CANARY.replace("minCalls: 10", "minCalls: 40") + " }"))
     with http1.Conn(w.port) as conn:
         got = [conn.call("POST", CHAT.path, CHAT.body()).status for _ in range(60)]
-    assert got.count(200) < 60 and got[-20:] == [200] * 20
+    assert got == [200] * 60
+    gateway.until(lambda: news(w) == ["rolled back: it failed too often"])
+
+
+@pytest.mark.parametrize("status", [400, 404])
+def test_what_a_canary_refuses_the_usual_model_serves(weir, upstream, status):
+    """What both refuse is the caller's fault, and no news of the canary."""
+    a, b = upstream(default=says(A)), upstream(default=refuses(status))
+    rule = "{ name: trial, use: m, " + CANARY.replace("percent: 50", "percent: 90") + " }"
+    w = weir(config(a, b, rule, extra="  attempts: 2\n"))
+    a.default = refuses(status)
+    assert [asks(CHAT, w).status for _ in range(8)] == [status] * 8 and b.hits
+    a.default = says(A)
+    asked = http1.call(w.port, "POST", "/api/v1/explain", {"model": "m"}).json
+    assert asked["plan"][-1]["provider"] == "a"
+    with http1.Conn(w.port) as conn:
+        got = [conn.call("POST", CHAT.path, CHAT.body()).status for _ in range(20)]
+    assert got == [200] * 20
     gateway.until(lambda: news(w) == ["rolled back: it failed too often"])
 
 

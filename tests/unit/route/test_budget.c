@@ -74,6 +74,11 @@ static void test_u15_a_few_at_one_time(void **unused)
     assert_false(retry_budget_take(&b, true, 5000)); /* all are broken: it would hardly help */
     assert_true(retry_budget_take(&b, false, 5000));
     assert_false(retry_budget_take(&b, false, 5000));
+    retry_budget_owe(&b, 5000); /* … but what is owed goes, and counts */
+    assert_int_equal(b.active, RETRY_FLOOR + 1);
+    for (int i = 0; i <= RETRY_FLOOR; i++)
+        retry_budget_over(&b);
+    assert_int_equal(b.active, 0);
 }
 
 /* The window slides: what was spent and what was earned before it leave it together, evenly. */
