@@ -96,6 +96,7 @@ static uint64_t clock_of(const struct call *c, const struct h1_head *h)
 /* What it says of its rate limits. Most providers say something in each answer. */
 static void hear_limits(struct call *c, const struct h1_head *h)
 {
+    struct quota *q = &c->cand->health->quota;
     struct quota_said said = {0};
     uint64_t unix_ms = 0;
     for (unsigned i = 0; i < h->nheaders; i++) {
@@ -104,7 +105,9 @@ static void hear_limits(struct call *c, const struct h1_head *h)
         unix_ms = unix_ms ? unix_ms : clock_of(c, h);
         quota_header(&said, h->headers[i].name, h->headers[i].value, unix_ms);
     }
-    quota_learn(&c->cand->health->quota, &said, loop_now(c->gate->loop));
+    quota_learn(q, &said, loop_now(c->gate->loop));
+    if (h->status / 100 == 2 && !(c->op && c->op->row->kind == OP_COUNT))
+        quota_good(q, &said, c->attempt_began, loop_now(c->gate->loop));
 }
 
 static void on_head(struct exchange *x, const struct h1_head *h)

@@ -350,6 +350,7 @@ static void keep(struct quota *q, unsigned slot, const struct quota_said *s, mse
             ms = (uint64_t)((double)ms * (double)(w->limit - w->left) / (double)w->limit);
     }
     w->reset_at = now + ms;
+    q->silent[slot] = 0;
     q->refills = (uint8_t)((q->refills & ~bit) | (s->refills & bit));
     if (w->limit)
         q->known |= bit;
@@ -396,6 +397,24 @@ void quota_learn(struct quota *q, const struct quota_said *s, msec now)
     rotate(q, now);
     q->since = q->lately[0];
     add(&q->since, &q->lately[1]);
+    q->low = quota_room(q, now) < LOW;
+    set_calm(q);
+}
+
+void quota_good(struct quota *q, const struct quota_said *s, msec began, msec now)
+{
+    uint8_t over = 0;
+    for (unsigned i = 0; i < QUOTA_SLOTS; i++) {
+        const uint8_t bit = (uint8_t)(1u << i);
+        if (!(q->known & bit) || s->left & bit || began <= q->of[i].seen)
+            continue;
+        ASSERT(q->silent[i] < QUOTA_SILENT); /* else it would be forgotten by now */
+        if (++q->silent[i] == QUOTA_SILENT)
+            over |= bit;
+    }
+    if (!over)
+        return;
+    q->known = (uint8_t)(q->known & ~over);
     q->low = quota_room(q, now) < LOW;
     set_calm(q);
 }

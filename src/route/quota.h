@@ -21,7 +21,12 @@
  * errs on the side of one call too few.
  *
  * Nobody is kept waiting for long by an old word: after QUOTA_BELIEVED_MS without a new one a limit
- * that was used up is doubted, and the next call asks.
+ * that was used up is doubted, and the next call asks. And a limit ends as it began, by what
+ * answers say: when QUOTA_SILENT good ones in a row, to attempts that began behind its last word,
+ * do not name it, it is in force no more. Who was called before may have been answered by a machine
+ * that did not know yet, so those do not count. (An operator lifts a limit and the headers go with
+ * it; Anthropic's name whichever limit is the nearest.) To wait for the minute instead would keep a
+ * provider that is free again from its callers for all of it.
  *
  * Kept in a health record (credential and model). A provider that says nothing costs one test.
  *
@@ -37,6 +42,7 @@
 #define QUOTA_LAG_MS      500
 #define QUOTA_HEAR_MS     100 /* where there is plenty, an answer in so many is heard */
 #define QUOTA_BELIEVED_MS 60000
+#define QUOTA_SILENT      2
 #define QUOTA_MOST        (UINT64_C(1) << 50) /* a greater limit is none */
 
 enum quota_slot {
@@ -99,6 +105,7 @@ struct quota {
     /* So much may go out whatever comes back meanwhile: the least that was left of any limit. */
     struct quota_spent calm;
     struct quota_spent since, lately[2];
+    uint8_t silent[QUOTA_SLOTS]; /* good answers in a row that did not name it */
     struct quota_window of[QUOTA_SLOTS];
 };
 
@@ -118,6 +125,10 @@ void quota_begin(struct quota *q, const struct quota_need *need, msec now);
 void quota_answered(struct quota *q, const struct quota_need *need, msec began);
 /* … and said so, if anything. */
 void quota_learn(struct quota *q, const struct quota_said *s, msec now);
+/* … and it was a good answer (2xx) to an attempt that began then: ends what it does not name, see
+ * above. Behind quota_learn(), with the same `s`. An answer that never names limits (a count of
+ * tokens) is none of these. */
+void quota_good(struct quota *q, const struct quota_said *s, msec began, msec now);
 /* What is known of it at a time, in the words it was learned in; `ret` zeroed before. */
 void quota_tell(const struct quota *q, msec now, struct quota_said *ret);
 /* The share that is free of the limit that is nearest to its end, 0 to 1; 1: none is known. */

@@ -263,7 +263,7 @@ void run_first(struct run *r, struct run_call *c)
         twin_won(r, c);
     c->attempt_first = r->now;
     c->first = r->now;
-    limits_head(r, c, false);
+    limits_head(r, c, OUTCOME_SERVED);
     figures_first(&c->cand.health->figures, r->now, c->attempt_began);
     candidate_probe_over(&c->cand);
     health_answers(c->cand.health, r->now);
@@ -366,7 +366,7 @@ void run_learn(struct run *r, struct run_call *c, const struct attempt_failure *
 {
     const bool bad = retry_is_failure(f), limited = f->kind == ERR_RATE_LIMITED;
     if (f->status) /* it has a head */
-        limits_head(r, c, limited);
+        limits_head(r, c, limited ? OUTCOME_LIMITED : OUTCOME_FAILED);
     if (bad || limited)
         watch_attempt(r, c, limited ? OUTCOME_LIMITED : OUTCOME_FAILED, -1);
     run_end_record(r, c, bad ? FIGURES_FAILED : FIGURES_VOID);

@@ -71,16 +71,20 @@ static void say(struct quota_said *to, const char *what, const struct world_says
     (void)quota_header(to, str_c(name), str_c(value), 0);
 }
 
-void limits_head(struct run *r, struct run_call *c, bool limited)
+void limits_head(struct run *r, struct run_call *c, enum outcome_end how)
 {
     struct quota *q = &c->cand.health->quota;
     struct quota_said said = {0};
     quota_answered(q, &c->need, c->attempt_began);
-    if (c->at->now.tells <= 0 || !(limited || quota_is_due(q, r->now)))
+    if (how != OUTCOME_LIMITED && !quota_is_due(q, r->now))
         return;
-    const struct world_says requests = world_says(c->at, WORLD_REQUESTS, r->now),
-                            tokens = world_says(c->at, WORLD_TOKENS, r->now);
-    say(&said, "requests", &requests);
-    say(&said, "tokens", &tokens);
+    if (c->at->now.tells > 0) {
+        const struct world_says requests = world_says(c->at, WORLD_REQUESTS, r->now),
+                                tokens = world_says(c->at, WORLD_TOKENS, r->now);
+        say(&said, "requests", &requests);
+        say(&said, "tokens", &tokens);
+    }
     quota_learn(q, &said, r->now);
+    if (how == OUTCOME_SERVED)
+        quota_good(q, &said, c->attempt_began, r->now);
 }

@@ -125,7 +125,7 @@ enum rc limits_init(struct run *r) MUST_CHECK;
 void limits_fini(struct run *r);
 struct quota_need limits_need(const struct sim_usage *u);
 void limits_begin(struct run *r, struct run_call *c);
-void limits_head(struct run *r, struct run_call *c, bool limited); /* of an answer, also a 429 */
+void limits_head(struct run *r, struct run_call *c, enum outcome_end how); /* of an answer */
 void limits_end(struct run_call *c, bool served);
 
 /* watch.c: alerts */

@@ -148,6 +148,34 @@ def test_a_wrong_word_refuses_nobody(weir, upstream):
     assert ask_often(w.port, 6) == [200] * 6
 
 
+def test_silence_ends_a_limit(weir, upstream):
+    """A provider whose limit was used up, and that tells none any more, is not held back for a
+    minute: after a few good answers it has its callers again, and more of them than it ever let
+    through."""
+    told = refuses(
+        429,
+        headers=[
+            ("x-ratelimit-limit-requests", 5),
+            ("x-ratelimit-remaining-requests", 0),
+            ("x-ratelimit-reset-requests", "100ms"),
+            ("retry-after-ms", 100),
+        ],
+    )
+    a, b = upstream("openai", told, default=says(A)), upstream(default=says(B))
+    w = weir(pool([a, b], "priority"))
+    assert CHAT.ask(w.port).status == 200
+    assert (a.hits, b.hits) == (1, 1)
+
+    def is_back():
+        CHAT.ask(w.port)
+        return a.hits > 1
+
+    until(is_back, what="calls at a")
+    elsewhere = b.hits
+    assert ask_often(w.port, 20) == [200] * 20
+    assert b.hits == elsewhere
+
+
 def test_silence_is_no_limit(weir, upstream):
     a, b = upstream(default=says(A)), upstream(default=says(B))
     assert ask_often(weir(pool([a, b])).port, 20) == [200] * 20

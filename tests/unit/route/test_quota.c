@@ -218,6 +218,68 @@ static void test_an_old_word_is_doubted(void **unused)
     assert_int_equal(quota_ready_at(&q, &small, 1000 + QUOTA_BELIEVED_MS), 0);
 }
 
+/* An attempt, and a good answer that says nothing. */
+static void answer_silently(msec began, msec now)
+{
+    quota_begin(&q, &small, began);
+    said = (struct quota_said){0};
+    quota_answered(&q, &small, began);
+    quota_learn(&q, &said, now);
+    quota_good(&q, &said, began, now);
+}
+
+/* A provider's limit is lifted, and it tells none any more: nobody is held back for the minute. */
+static void test_silence_ends_a_limit(void **unused)
+{
+    (void)unused;
+    learn(5, 0, "1s", 1000, 1000);
+    for (int i = 0; i < QUOTA_SILENT - 1; i++)
+        answer_silently(2100, 2200);
+    assert_true(quota_room(&q, 2200) < 1.0);
+    learn(5, 3, "1s", 2200, 2300); /* it was chance: the count begins anew */
+    for (int i = 0; i < QUOTA_SILENT - 1; i++)
+        answer_silently(2400, 2500);
+    assert_true(quota_room(&q, 2500) < 1.0);
+    answer_silently(2400, 2500);
+    assert_true(quota_room(&q, 2500) == 1.0);
+    for (int i = 0; i < 100; i++) { /* twenty a second for five: more than it ever let through */
+        const msec now = 2600 + (msec)i * 50;
+        assert_int_equal(quota_ready_at(&q, &small, now), 0);
+        answer_silently(now, now + 20);
+    }
+    learn(5, 0, "30s", 8000, 8000); /* and it is believed again */
+    assert_true(quota_ready_at(&q, &small, 8001) > 8001);
+}
+
+/* Calls that were under way when the word came know nothing of it, nor do failures. */
+static void test_old_answers_end_no_limit(void **unused)
+{
+    (void)unused;
+    learn(100, 0, "30s", 1000, 1000);
+    for (int i = 0; i < 10; i++) {
+        said = (struct quota_said){0};
+        quota_good(&q, &said, 900, 1100);
+        quota_learn(&q, &said, 1100); /* a 500 */
+    }
+    assert_true(quota_ready_at(&q, &small, 1200) > 1200);
+}
+
+/* Of two limits the one that is named on stays, whatever became of the other. */
+static void test_each_limit_ends_by_itself(void **unused)
+{
+    (void)unused;
+    assert_true(say("x-ratelimit-limit-tokens", "1000"));
+    assert_true(say("x-ratelimit-remaining-tokens", "0"));
+    assert_true(say("x-ratelimit-reset-tokens", "40s"));
+    quota_learn(&q, &said, 1000);
+    for (msec now = 2000; now < 2000 + QUOTA_SILENT * 1000; now += 1000) {
+        learn(100, 90, "6s", now, now + 10);
+        quota_good(&q, &said, now, now + 10);
+    }
+    assert_int_equal(quota_ready_at(&q, &small, 6000), 0); /* of tokens there is no word now … */
+    assert_true(quota_room(&q, 5010) < 0.95);              /* … but of requests */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -231,6 +293,9 @@ int main(void)
         cmocka_unit_test_setup(test_tokens_ask_for_their_size, fresh),
         cmocka_unit_test_setup(test_calls_under_way_count, fresh),
         cmocka_unit_test_setup(test_an_old_word_is_doubted, fresh),
+        cmocka_unit_test_setup(test_silence_ends_a_limit, fresh),
+        cmocka_unit_test_setup(test_old_answers_end_no_limit, fresh),
+        cmocka_unit_test_setup(test_each_limit_ends_by_itself, fresh),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -166,6 +166,14 @@ static void test_what_providers_say(void **unused)
     assert_true(told.parts[0].attempts > 40 && told.parts[0].attempts < 80);
     assert_true(told.parts[0].failed <= 5);
     sim_result_fini(&told);
+    /* A limit that ends, and with it all words of it: the callers are back
+     * when two have been answered, of those that the limit had let through one a second. */
+    told = run_with(TWO(""), "duration: 60s\nrate: 20\ntargets: [ { } ]\n"
+                             "events: [ { from: 10s, until: 30s, target: 1, rpm: 60 } ]\n");
+    assert_true(sim_attempts(&told, 0, 15000, 30000) < 30);
+    assert_true(sim_attempts(&told, 0, 34000, 60000) > 400);
+    assert_int_equal(sim_attempts(&told, 1, 34000, 60000), 0);
+    sim_result_fini(&told);
 }
 
 /* What the configuration allows a provider is never exceeded; who finds nobody with room is told
