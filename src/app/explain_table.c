@@ -45,6 +45,16 @@ static struct cell target_of(jval row)
     return c;
 }
 
+/* People count a pool's keys from one, as alerts and the log do. */
+static struct cell key_number(jval key)
+{
+    struct cell c = {"?"};
+    uint64_t i;
+    if (json_u64(json_get_lit(key, "key"), &i) == RC_OK)
+        snprintf(c.text, sizeof(c.text), "%llu", (unsigned long long)i + 1);
+    return c;
+}
+
 static bool is_true(jval v)
 {
     bool is = false;
@@ -119,12 +129,37 @@ static void print_left_out(jval candidates)
     struct json_iter it = json_iter(candidates);
     bool first = true;
     while (json_next(&it)) {
-        if (is_true(json_get_lit(it.val, "eligible")))
+        if (is_true(json_get_lit(it.val, "eligible")) ||
+            is_true(json_get_lit(it.val, "last_resort"))) /* the plan says why */
             continue;
         printf("%s    %-40s %s: %s\n", first ? "\nleft out\n" : "", target_of(it.val).text,
                text_of(json_get_lit(it.val, "reason")).text,
                text_of(json_get_lit(it.val, "why")).text);
         first = false;
+    }
+}
+
+/* Of a pool: those of its keys that are not at hand. A key that is the only one is its target,
+ * which is left out then. */
+static void print_keys(jval candidates)
+{
+    struct json_iter it = json_iter(candidates);
+    bool first = true;
+    while (json_next(&it)) {
+        jval keys = json_get_lit(it.val, "keys");
+        struct json_iter k = json_iter(keys);
+        while (json_len(keys) > 1 && json_next(&k)) {
+            jval ready = json_get_lit(k.val, "ready_in_ms");
+            if (json_str_is(json_get_lit(k.val, "reason"), STR("fits")))
+                continue;
+            printf("%s    %-40s key %s of %u: %s", first ? "\nkeys not at hand\n" : "",
+                   target_of(it.val).text, key_number(k.val).text, (unsigned)json_len(keys),
+                   text_of(json_get_lit(k.val, "reason")).text);
+            if (json_has(ready))
+                printf(", for %s ms", number(ready, 0).text);
+            printf("\n");
+            first = false;
+        }
     }
 }
 
@@ -151,6 +186,7 @@ bool explain_print(str json)
     print_attempts(root);
     print_plan(json_get_lit(root, "plan"));
     print_left_out(json_get_lit(root, "candidates"));
+    print_keys(json_get_lit(root, "candidates"));
     print_candidates(json_get_lit(root, "candidates"));
     return json_has(json_get_lit(root, "request"));
 }

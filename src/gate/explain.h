@@ -3,6 +3,7 @@
  * explain - where a request would go, and why, without sending anything.
  *
  *     explain_ask.c     the question: a request as a client would send it, or flags of one
+ *     explain_make.c    … of which a request is made up
  *     explain.c         a shadow of a call takes the first steps of the real ones
  *     explain_write.c   the answer
  *
@@ -28,6 +29,18 @@ struct explain_ask {
  * brought it, which may say `path` or `front` beside a bare body. */
 enum rc explain_read(struct arena *a, str question, str query, struct explain_ask *ret,
                      struct fail *f) MUST_CHECK;
+
+/* What a request that is made up is to be like. */
+struct explain_flags {
+    str front, model;
+    uint64_t tokens, output; /* 0: hardly any; as many as it likes */
+    bool tools, image, document, web_search, thinking, structured, stream;
+};
+
+/* Its body, in the words of a front. RC_NOTFOUND: there is no such front; RC_LIMIT: the prompt
+ * would be too long; RC_NOMEM. */
+enum rc explain_make(struct arena *a, str front, const struct explain_flags *q,
+                     str *ret) MUST_CHECK;
 
 /* A plan of one route, and how it came about. */
 struct explain_route {

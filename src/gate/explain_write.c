@@ -164,6 +164,15 @@ static void write_score(const struct trace_target *t, struct json_writer *w)
     json_end(w);
 }
 
+/* Something speaks against it, and as nobody else can serve it is asked all the same. */
+static bool is_after_all(const struct trace_target *t)
+{
+    for (uint32_t i = 0; i < t->nkeys; i++)
+        if (t->why != REASON_FITS && t->keys[i].place != TRACE_NOWHERE)
+            return true;
+    return false;
+}
+
 static void write_candidate(const struct explain *e, const struct explain_route *r, uint32_t i,
                             struct json_writer *w)
 {
@@ -178,6 +187,8 @@ static void write_candidate(const struct explain *e, const struct explain_route 
     json_put_bool(w, t->why == REASON_FITS);
     key_text(w, "reason", reason_name(t->why));
     key_text(w, "why", reason_help(t->why));
+    json_key(w, "last_resort"); /* … and stands in the plan all the same */
+    json_put_bool(w, is_after_all(t));
     if (t->rank != TRACE_NOWHERE)
         write_score(t, w);
     json_key(w, "expected");
@@ -200,6 +211,9 @@ static str why_first(const struct explain_route *r, const struct trace_target *t
     unsigned ranked = 0;
     for (uint32_t i = 0; i < r->trace.n; i++)
         ranked += r->trace.targets[i].rank != TRACE_NOWHERE;
+    if (is_after_all(t))
+        return arena_strf(a, "a last resort, as nobody else can serve: " STR_FMT,
+                          STR_ARG(reason_help(t->why)));
     if (ranked < 2)
         return r->trace.n > 1 ? STR("the only one that can serve now")
                               : STR("the only target of its route");

@@ -85,6 +85,63 @@ def test_what_was_learned_is_told(weir, upstream):
     assert said.returncode == 0 and "left out" in said.stdout and "cooling" in said.stdout
 
 
+TRAITS = {
+    "tools": "tools",
+    "image": "images",
+    "documents": "documents",
+    "web_search": "webSearch",
+    "thinking": "thinking",
+    "structured": "structured",
+    "stream": "stream",
+}
+
+
+def test_flags_in_every_language(weir, upstream):
+    """What is made up of flags is understood by the front: a rule for each gives it a tag."""
+    ups = [upstream() for _ in range(3)]
+    rules = [f"{{ when: {{ {t}: true }}, tag: {f}, continue: true }}" for f, t in TRAITS.items()]
+    w = weir(two_and_a_reserve(*ups) + f"routing: {{ rules: [ {', '.join(rules)} ] }}\n")
+
+    def tags(front, *flags):
+        q = {"model": "m", "front": front, "tokens": 500, "max_tokens": 2000}
+        r = ask(w, q | dict.fromkeys(flags, True))
+        assert r.status == 200 and "error" not in r.json and r.json["plan"], (front, flags, r.body)
+        return r.json["resolved"].get("tags", [])
+
+    for front in ("openai", "anthropic", "responses", "gemini", "bedrock"):
+        for flag in TRAITS:
+            if (front, flag) == ("bedrock", "web_search"):
+                continue  # Nova's grounding is known as a tool of Amazon's own, not as a search
+            assert {flag} | {"tools"} >= set(tags(front, flag)) >= {flag}, (front, flag)
+        assert set(tags(front, *TRAITS)) | {"web_search"} == set(TRAITS), front
+    assert ask(w, {"model": "m", "front": "ollama"}).status == 400
+
+
+def test_keys_and_last_resorts(weir, upstream):
+    """A key of a pool that refuses is told of; who is asked for want of others isn't left out, too."""
+
+    def one_bad_key(x):
+        bad = "key-one" in (x.request.get("authorization") or "")
+        (refuses(401) if bad else says(A))(x)
+
+    full = [("x-ratelimit-limit", 2), ("x-ratelimit-remaining", 0), ("x-ratelimit-reset", 30)]
+    a, b = upstream(default=one_bad_key), upstream()
+    text = two_and_a_reserve(a, b, upstream(default=says(C, headers=full)))
+    w = weir(text.replace("apiKey: provider-secret-a", "apiKey: [ key-one, key-two ]"))
+    for _ in range(3):
+        assert http1.call(w.port, "POST", CHAT.path, CHAT.body()).status == 200
+    keys = ask(w, {"model": "m"}).json["candidates"][0]["keys"]
+    assert [k["reason"] for k in keys] == ["refused", "fits"]
+    said = run(w, "--model", "m").stdout
+    assert "keys not at hand" in said and "a/up" in said and "key 1 of 2: refused" in said
+    assert http1.call(w.port, "POST", CHAT.path, CHAT.body(model="n")).status == 200
+    r = ask(w, {"model": "n"})
+    assert [(c["reason"], c["last_resort"]) for c in r.json["candidates"]] == [("limited", True)]
+    assert r.json["plan"][0]["why"].startswith("a last resort") and "rate limit" in r.text
+    said = run(w, "--model", "n").stdout
+    assert "left out" not in said and "a last resort, as nobody else" in said
+
+
 def test_asking_takes_no_turn(weir, upstream):
     """What is told is what the next call does, however often it is asked."""
     ups = [upstream(default=says(t)) for t in (A, B, C)]
