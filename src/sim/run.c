@@ -81,7 +81,7 @@ static const struct sim_traffic *draw_traffic(struct run *r, uint32_t *ret_base)
     uint32_t base = 0;
     for (uint32_t i = 0; i < s->ntraffic; i++)
         all += s->traffic[i].share;
-    double x = world_chance(&r->world) * all;
+    double x = world_chance(&r->callers) * all;
     for (uint32_t i = 0; i < s->ntraffic; i++) {
         *ret_base = base;
         x -= s->traffic[i].share;
@@ -96,13 +96,13 @@ static void fill_from_traffic(struct run *r, struct run_call *c, str *ret_model)
 {
     uint32_t base = 0;
     const struct sim_traffic *t = draw_traffic(r, &base);
-    c->usage.prompt = world_around(&r->world, t->prompt, t->spread);
-    c->usage.output = fmax(1, world_around(&r->world, t->output, t->spread));
+    c->usage.prompt = world_around(&r->callers, t->prompt, t->spread);
+    c->usage.output = fmax(1, world_around(&r->callers, t->output, t->spread));
     *ret_model = t->model;
     if (t->sessions < 1)
         return;
     struct run_session *s =
-        &r->sessions[base + (uint32_t)rand_below(&r->world.dice, (uint64_t)t->sessions)];
+        &r->sessions[base + (uint32_t)rand_below(&r->callers, (uint64_t)t->sessions)];
     if (!s->id || s->turns >= t->turns)
         *s = (struct run_session){.id = ++r->next_session * UINT64_C(0x9e3779b97f4a7c15),
                                   .prompt = c->usage.prompt};
@@ -167,7 +167,7 @@ static void push_arrival(struct run *r)
             run_push(r, WORLD_START + s->calls[r->next_recorded].at, HAPPENS_ARRIVAL, NULL);
         return;
     }
-    r->arrives -= log(world_chance(&r->world)) * 1000 / r->world.rate;
+    r->arrives -= log(world_chance(&r->callers)) * 1000 / r->world.rate;
     if (r->arrives < (double)s->duration)
         run_push(r, WORLD_START + (msec)r->arrives, HAPPENS_ARRIVAL, NULL);
 }
@@ -393,6 +393,7 @@ static enum rc prepare(struct run *r)
 {
     const uint64_t seed = r->set->scenario->seed;
     rand_init(&r->dice, seed * 2);
+    rand_init(&r->callers, ~seed);
     TRY(route_state_init(&r->state, (struct hash_key){seed, ~seed}));
     TRY(world_init(&r->world, r->set->snap, r->set->scenario));
     TRY(bind_budgets(r));

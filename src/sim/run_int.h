@@ -72,6 +72,9 @@ struct run {
     struct world world;
     struct route_state state;
     struct rand dice; /* the router's own */
+    /* When calls arrive, of whom and how large. Not those of the world: lines that are compared get
+     * the same calls, however differently these were answered. */
+    struct rand callers;
     msec now;
     struct conf_route *routes;     /* copies with another strategy, by index; NULL: as they are */
     struct retry_budget **budgets; /* by index of models, then of providers */

@@ -15,16 +15,17 @@
 
 /* ---- chance */
 
-double world_chance(struct world *w)
+double world_chance(struct rand *dice)
 {
-    return (double)((rand_u64(&w->dice) >> 11) + 1) * 0x1p-53;
+    return (double)((rand_u64(dice) >> 11) + 1) * 0x1p-53;
 }
 
 /* Times of answers are skewed: log-normal, by Box and Muller. Bounded, whatever a scenario says, so
  * that sums of them stay numbers. */
-double world_around(struct world *w, double median, double sigma)
+double world_around(struct rand *dice, double median, double sigma)
 {
-    const double z = sqrt(-2 * log(world_chance(w))) * cos(6.283185307179586 * world_chance(w));
+    const double z =
+        sqrt(-2 * log(world_chance(dice))) * cos(6.283185307179586 * world_chance(dice));
     return fmin(median * exp(fmin(sigma * z, EXPONENT_MOST)), DRAWN_MOST);
 }
 
@@ -289,7 +290,7 @@ double world_ms(const struct server *s, const struct sim_usage *u, double cached
 static struct outcome_of failure(struct world *w, const struct server *s, enum sim_fault how,
                                  msec patience)
 {
-    const double first = world_around(w, s->now.first_ms, s->now.spread);
+    const double first = world_around(&w->dice, s->now.first_ms, s->now.spread);
     struct outcome_of o = {.end = WORLD_FAILS, .fault = how, .first_ms = first};
     switch (how) {
     case SIM_ERROR:
@@ -321,16 +322,16 @@ struct outcome_of world_attempt(struct world *w, struct server *s, const struct 
     if (full || over_limit(s, u, now))
         return failure(w, s, SIM_LIMIT, patience);
     struct outcome_of o = {.end = WORLD_SERVES};
-    if (world_chance(w) <= n->errors) {
+    if (world_chance(&w->dice) <= n->errors) {
         o = failure(w, s, (enum sim_fault)n->fault, patience);
         if (o.end == WORLD_FAILS)
             return o;
     }
     o.cached = cached < u->prompt ? cached : u->prompt;
-    o.first_ms =
-        (world_around(w, n->first_ms, n->spread) + n->prefill_ms * (u->prompt - o.cached) / 1000) *
-        crowd(s);
-    o.rest_ms = world_around(w, n->token_ms * u->output, n->spread / 2) * crowd(s);
+    o.first_ms = (world_around(&w->dice, n->first_ms, n->spread) +
+                  n->prefill_ms * (u->prompt - o.cached) / 1000) *
+                 crowd(s);
+    o.rest_ms = world_around(&w->dice, n->token_ms * u->output, n->spread / 2) * crowd(s);
     if (patience > 0 && o.first_ms > (double)patience)
         return failure(w, s, SIM_HANG, patience);
     if (o.end == WORLD_CUTS)

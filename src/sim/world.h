@@ -40,7 +40,7 @@ struct world {
     str first_region;
     msec valid_until; /* natures are those of now, until then */
     double rate;      /* of arrivals */
-    struct rand dice;
+    struct rand dice; /* of answers only */
 };
 
 /* All targets that the configuration names, each once. RC_CONFIG: none. RC_NOMEM. */
@@ -50,8 +50,8 @@ void world_fini(struct world *w);
 struct server *world_server(struct world *w, const struct conf_target *t); /* NULL: none */
 void world_turn(struct world *w, msec now); /* events begin and end */
 
-double world_chance(struct world *w);                              /* uniform in (0, 1] */
-double world_around(struct world *w, double median, double sigma); /* log-normal */
+double world_chance(struct rand *dice);                              /* uniform in (0, 1] */
+double world_around(struct rand *dice, double median, double sigma); /* log-normal */
 
 /* How an attempt goes that begins now. */
 enum fate_end { WORLD_SERVES, WORLD_CUTS, WORLD_FAILS };

@@ -3,6 +3,8 @@
  * it does in the world. */
 #include "world.h"
 
+#include <math.h>
+
 #include "base/mem.h"
 
 #define CONFIG                                                                                   \
@@ -76,6 +78,30 @@ static void test_it_repeats(void **unused)
     assert_int_equal(a.attempts, b.attempts);
     assert_true(a.usd == b.usd && a.all.p99 == b.all.p99);
     assert_int_equal(a.attempts, a.served + a.wasted);
+    sim_result_fini(&a);
+    sim_result_fini(&b);
+}
+
+/* What is compared is asked the same: at the same times, by the same conversations, as much. */
+static void test_lines_get_the_same_calls(void **unused)
+{
+    (void)unused;
+    static const char text[] =
+        "duration: 60s\nrate: 50\n"
+        "traffic: [ { prompt: 1000, output: 50, sessions: 9, grows: 100, turns: 5 }, { } ]\n"
+        "targets: [ { } ]\nevents: [ { from: 20s, until: 30s, rate: 200 } ]\n";
+    /* What the second does to its calls takes dice: answers that fail, and as many again. */
+    static const char bad[] =
+        "duration: 60s\nrate: 50\n"
+        "traffic: [ { prompt: 1000, output: 50, sessions: 9, grows: 100, turns: 5 }, { } ]\n"
+        "targets: [ { errors: 0.01 }, { ttft: 9s } ]\n"
+        "events: [ { from: 20s, until: 30s, rate: 200 } ]\n";
+    struct sim_result a = run_text(text, RC_OK), b = run_text(bad, RC_OK);
+    assert_int_equal(a.calls, a.served);
+    assert_int_equal(b.calls, b.served);
+    assert_true(b.wasted > 0);
+    assert_int_equal(a.calls, b.calls);
+    assert_true(fabs(a.prompt - b.prompt) < 1);
     sim_result_fini(&a);
     sim_result_fini(&b);
 }
@@ -306,6 +332,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_it_repeats),
+        cmocka_unit_test(test_lines_get_the_same_calls),
         cmocka_unit_test(test_faults),
         cmocka_unit_test(test_limits),
         cmocka_unit_test(test_sessions_are_cached),
