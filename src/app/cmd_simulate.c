@@ -123,14 +123,41 @@ static int take(struct job *j, char **argv)
 
 /* ---- configurations */
 
-static bool load(struct world_conf *w, const struct options *given, const char *path)
+/* Where nothing is configured: the demo stands at no address, so all calls of a simulation would
+ * fail there. These are the four targets of docs/routing.md, so that its figures are repeated. */
+#define BUILT_IN(name, region)                                      \
+    "  - { name: " name ", dialect: openai, baseURL: 'http://" name \
+    ".invalid/v1', region: " region                                 \
+    ", models: [ { name: m, price: { input: 1, output: 10, cacheRead: 0.1 } } ] }\n"
+static const char built_in[] = "providers:\n" BUILT_IN("a", "x") BUILT_IN("b", "x")
+    BUILT_IN("c", "y") BUILT_IN("d", "y") "models: [ { name: m, targets: [ { use: a/m }, { use: "
+                                          "b/m }, { use: c/m }, { use: d/m } ] } ]\n";
+
+static bool take_built_in(struct world_conf *w, const struct job *j)
 {
-    struct options o = *given;
+    if (j->replay) {
+        fprintf(stderr, "weir simulate: no provider is configured that recorded calls could go to: "
+                        "name a file with --config\n");
+        return false;
+    }
+    fprintf(stderr, "No provider is configured: four made-up ones stand in, of one price, in two "
+                    "regions; --config names a file.\n");
+    snapshot_unref(w->snap);
+    w->snap = config_load_built_in(built_in);
+    w->name = "four targets";
+    return w->snap;
+}
+
+static bool load(struct world_conf *w, const struct job *j, const char *path)
+{
+    struct options o = j->options;
     o.config = path;
     arena_init(&w->arena, 64u << 20);
     w->snap = config_load(&o, true);
-    w->models = w->snap ? models_need(w->snap) : NULL;
     w->name = path ? path : "the configuration";
+    if (w->snap && w->snap->demo && !take_built_in(w, j))
+        return false;
+    w->models = w->snap ? models_need(w->snap) : NULL;
     w->unix_ms = 0;
     return w->models &&
            pricing_init(&w->prices, w->models, w->snap, (struct hash_key){1, 2}) == RC_OK;
@@ -340,7 +367,7 @@ static int simulate(struct job *j, struct arena *a)
     bool ok = true;
     size_t loaded = 0;
     for (; ok && loaded < j->nconfigs; loaded++)
-        ok = load(&confs[loaded], &j->options, j->configs[loaded]);
+        ok = load(&confs[loaded], j, j->configs[loaded]);
     const int status = ok ? run_all(j, confs, scenarios, n) : EXIT_USAGE;
     for (size_t i = 0; i < loaded; i++)
         unload(&confs[i]);
@@ -379,7 +406,9 @@ const struct command command_simulate = {
     .help =
         "The real router chooses among made-up providers under a made-up clock. Each configuration "
         "is a line,\nso that two can be compared; the same seed gives the same figures.\n\n"
-        "  --config FILE     may be given more than once\n"
+        "  --config FILE     may be given more than once; where nothing is configured, four "
+        "made-up "
+        "targets\n                    stand in\n"
         "  --scenario NAME   one that weir has, or a file (docs/routing.md): steady slow-provider "
         "error-burst\n                    brownout fast-with-errors rate-limit-storm "
         "regional-outage price-change flash-crowd\n                    cache-heavy; all\n"

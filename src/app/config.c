@@ -17,8 +17,9 @@
 #define BACKS_MAX  32
 #define REPORT_MAX (256u << 10)
 
-enum rc config_load_report(const struct options *o, struct conf_report *report,
-                           struct snapshot **ret)
+/* `src` has all but the names. */
+static enum rc load_with_names(struct conf_source *src, struct conf_report *report,
+                               struct snapshot **ret)
 {
     const char *backs[BACKS_MAX + 1], *params[PARAM_COUNT + 1];
     size_t n = 0;
@@ -33,12 +34,17 @@ enum rc config_load_report(const struct options *o, struct conf_report *report,
     for (size_t i = 0; i <= PARAM_COUNT; i++)
         params[i] = quirk_param_name(i);
     ASSERT(!params[PARAM_COUNT]); /* the list's end */
-    struct conf_source src = {.path = o->config,
-                              .data_dir = o->data_dir,
-                              .backs = backs,
-                              .params = params,
-                              .env = (const char *const *)environ};
-    return conf_load(&src, report, ret);
+    src->backs = backs;
+    src->params = params;
+    return conf_load(src, report, ret);
+}
+
+enum rc config_load_report(const struct options *o, struct conf_report *report,
+                           struct snapshot **ret)
+{
+    struct conf_source src = {
+        .path = o->config, .data_dir = o->data_dir, .env = (const char *const *)environ};
+    return load_with_names(&src, report, ret);
 }
 
 static void print_report(const struct conf_report *r)
@@ -60,6 +66,19 @@ struct snapshot *config_load(const struct options *o, bool quiet)
     if (rc == RC_NOMEM)
         fprintf(stderr, "weir: out of memory\n");
     return rc == RC_OK ? s : NULL;
+}
+
+struct snapshot *config_load_built_in(const char *text)
+{
+    AUTO(conf_report_fini) struct conf_report report;
+    struct conf_source src = {.path = "built-in", .text = str_c(text)};
+    struct snapshot *s = NULL;
+    conf_report_init(&report);
+    const enum rc rc = load_with_names(&src, &report, &s);
+    CHECK(rc == RC_OK || rc == RC_NOMEM); /* nobody but us wrote it */
+    if (rc == RC_NOMEM)
+        fprintf(stderr, "weir: out of memory\n");
+    return s;
 }
 
 void config_base_url(const struct snapshot *s, struct buf *to)

@@ -53,6 +53,16 @@ def test_two_configurations(tmp_path):
     assert "balanced.yaml" in table and "priority.yaml" in table and "p95 ms" in table
 
 
+def test_without_a_configuration(tmp_path):
+    """There is nobody to ask: four targets of the program's own stand in, and that is said."""
+    (tmp_path / "short.yaml").write_text(SHORT)
+    done = simulate(tmp_path, "--scenario", "short.yaml", "--strategy", "balanced,oracle", "--json")
+    assert done.returncode == 0 and "four made-up" in done.stderr, done.stderr
+    for run in json.loads(done.stdout)["runs"]:
+        assert run["served"] == run["calls"] > 300 and run["cost_usd"] > 0
+        assert run["config"] == "four targets"
+
+
 def test_scenarios_by_name(tmp_path):
     write(tmp_path)
     conf = ["--config", "balanced.yaml"]
@@ -84,5 +94,9 @@ def test_recorded_calls(weir, upstream, tmp_path):
         tmp_path, "--config", str(w.conf), "--replay", str(log), "--script", "out.yaml", "--json"
     )
     assert json.loads(done.stdout)["runs"][0]["served"] == 0, done.stderr
+    nowhere = tmp_path / "nowhere"
+    nowhere.mkdir()
+    done = simulate(nowhere, "--replay", str(log))
+    assert done.returncode == 2 and "--config" in done.stderr and not done.stdout
     done = simulate(tmp_path, "--config", str(w.conf), "--replay", "-", stdin="nothing\n")
     assert done.returncode == 2 and "access log" in done.stderr
