@@ -260,8 +260,13 @@ bool scenario_resolve(struct call *c)
     const bool known = conf_resolve(snap, c->key, c->peek.model, &c->found) == RC_OK;
     const struct conf_route *slots[CONF_SCENARIO_COUNT];
     struct scenario_facts facts;
-    if (!(snap->routing.needs & ROUTING_NEEDS_SCENARIO) || c->op)
+    if (!(snap->routing.needs & ROUTING_NEEDS_SCENARIO))
         return known;
+    if (c->op) { /* no chat, so no other scenario is meant for it */
+        if (known && c->found.how == CONF_BY_DEFAULT)
+            go_by(c, c->found.route, ROUTED_BY_SCENARIO, conf_scenario_name(CONF_SCENARIO_DEFAULT));
+        return known;
+    }
     const struct conf_project *project = project_of(c);
     slots_for(c, project, slots);
     const struct conf_found *tagged = find_tagged(c);

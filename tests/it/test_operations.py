@@ -72,12 +72,16 @@ def test_embeddings(served):
 def test_embeddings_in_the_form_asked_for(weir, upstream):
     """Servers that ignore encoding_format: the floats they send become the base64 asked for."""
     up = upstream(default=serves(ignores_base64=True))
-    w = weir(up)
+    w = weir(up, extra="routing: { scenarios: { default: m } }\n")
     r = post(w, "/v1/embeddings", {"model": "m", "input": ["a"], "encoding_format": "base64"})
     assert unpack(r.json["data"][0]["embedding"]) == vector("a")
     assert r.json["usage"]["prompt_tokens"] == 7 and r.json["data"][0]["index"] == 0
     r = post(w, "/v1/embeddings", {"model": "m", "input": ["a"], "encoding_format": "float"})
     assert r.json["data"][0]["embedding"] == vector("a")
+    assert r.get("x-weir-route") is None
+    r = post(w, "/v1/embeddings", {"model": "nobody-knows", "input": ["a"]})
+    assert r.status == 200 and r.get("x-weir-route") == "scenario:default"
+    assert w.access(r.get("x-weir-request-id"))["routed_by"] == "scenario:default"
 
 
 def test_base64_where_floats_were_asked_for(weir, upstream):
