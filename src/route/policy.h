@@ -64,7 +64,7 @@ enum rc policy_object(struct route_policy *p, jval object, struct arena *a,
                       struct fail *f) MUST_CHECK;
 /* Is each name one of a provider here? A slip in `ignore` must not send a prompt where it was not
  * to go. */
-enum rc policy_check(const struct route_policy *p, const struct snapshot *s, struct arena *a,
+enum rc policy_check(struct route_policy *p, const struct snapshot *s, struct arena *a,
                      struct fail *f) MUST_CHECK;
 
 /* What the test of one target looks at. */

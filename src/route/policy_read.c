@@ -382,9 +382,10 @@ static bool is_known(const struct snapshot *s, str name, struct nearest *near)
     return false;
 }
 
-static enum rc check_names(const struct policy_names *list, str what, const struct snapshot *s,
-                           struct arena *a, struct fail *f)
+static enum rc check_names(const struct reading_of *x, const struct snapshot *s)
 {
+    const struct policy_names *list = (const void *)((const char *)x->p + x->row->offset);
+    struct arena *a = x->arena;
     for (uint32_t i = 0; i < list->n; i++) {
         struct nearest near;
         nearest_init(&near, list->v[i]);
@@ -397,16 +398,20 @@ static enum rc check_names(const struct policy_names *list, str what, const stru
                       a, "No provider is named \"" STR_FMT "\" here. Did you mean \"" STR_FMT "\"?",
                       STR_ARG(shown), STR_ARG(near.best))
                 : arena_strf(a, "No provider is named \"" STR_FMT "\" here.", STR_ARG(shown));
-        return text.p ? fail_set(f, ERR_BAD_REQUEST, text, what, STR("unknown_provider"))
-                      : RC_NOMEM;
+        return text.p
+                   ? fail_set(x->fail, ERR_BAD_REQUEST, text, param_of(x), STR("unknown_provider"))
+                   : RC_NOMEM;
     }
     return RC_OK;
 }
 
-enum rc policy_check(const struct route_policy *p, const struct snapshot *s, struct arena *a,
+enum rc policy_check(struct route_policy *p, const struct snapshot *s, struct arena *a,
                      struct fail *f)
 {
-    TRY(check_names(&p->order, STR(POLICY_MEMBER ".order"), s, a, f));
-    TRY(check_names(&p->only, STR(POLICY_MEMBER ".only"), s, a, f));
-    return check_names(&p->ignore, STR(POLICY_MEMBER ".ignore"), s, a, f);
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        const bool by_header = p->said >> i & 1;
+        if (rows[i].kind == NAMES && !rows[i].header_only) /* that one has names of models */
+            TRY(check_names(&(struct reading_of){p, &rows[i], a, f, by_header}, s));
+    }
+    return RC_OK;
 }

@@ -64,6 +64,8 @@ def test_wrong_values_are_refused_in_the_callers_words(weir, upstream, any_front
         assert b"rovider" in r.body  # it says where
     r = asks(any_front, w, headers=[("x-weir-max-ttft", "soon")])
     assert r.status == 400 and b"x-weir-max-ttft must be a duration" in r.body
+    r = asks(CHAT, w, headers=[("x-weir-only", "aa")])
+    assert r.status == 400 and r.json["error"]["param"] == "x-weir-only"
     r = CHAT.ask(w.port, provider={"ingore": ["a"]})
     assert r.json["error"]["param"] == "provider.ingore"
     assert "Did you mean" in r.json["error"]["message"]
