@@ -229,7 +229,8 @@ struct call {
     struct call *twin;              /* hedge.c: the other attempt's; NULL: there is one */
     bool second, hedged;            /* this is the one that joined; there was one already */
     uint64_t hedge_tokens;          /* asked of targets whose answer nobody read */
-    nanousd hedge_usd;              /* … and what they cost, as far as prices are known */
+    nanousd hedge_usd;              /* … and what they cost, … */
+    bool hedge_unpriced;            /* … which of one of them nobody knows */
     bool record_open;               /* the last of `tried` has not ended */
     bool retrying;                  /* it counts as a retry of its route (route/budget.h) */
     bool draining, drained;         /* its client is gone, its answer is, or was, read: drain.c */

@@ -241,6 +241,7 @@ static void alone(struct call *c)
         c->retry_after_ms = other->retry_after_ms;
     c->hedge_tokens += other->hedge_tokens;
     c->hedge_usd = usd_add(c->hedge_usd, other->hedge_usd);
+    c->hedge_unpriced |= other->hedge_unpriced;
     share_decoded(c, other);
     if (c->second)
         step_forward(c, other);
@@ -267,6 +268,7 @@ static void book_waste(struct call *loser)
     struct metric_model *m = k ? k->series : NULL;
     loser->hedge_tokens += tokens;
     loser->hedge_usd = usd_add(loser->hedge_usd, ch.cost.usd);
+    loser->hedge_unpriced |= ch.source == PRICE_BY_NOBODY || ch.cost.missing;
     metric_add(&loser->gate->set.metrics->counter[METRIC_HEDGE_TOKENS], tokens);
     if (!m)
         m = metric_model(loser->gate->set.metrics, t->provider->name, t->model);

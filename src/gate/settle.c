@@ -394,7 +394,7 @@ static void log_hedge(const struct call *c, struct buf *b)
     char usd[FMT_USD_MAX];
     U64(b, ",\"hedge_tokens\":", c->hedge_tokens);
     buf_lit(b, ",\"hedge_usd\":");
-    buf_add(b, str_of(usd, fmt_usd(usd, c->hedge_usd)));
+    buf_add(b, c->hedge_unpriced ? STR("null") : str_of(usd, fmt_usd(usd, c->hedge_usd)));
 }
 
 /* The client left: was the answer read on, or is it billed although nobody did? */

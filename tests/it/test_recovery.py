@@ -133,6 +133,7 @@ def test_U28_the_hedge_wins(weir, upstream, front, back, stream):
     assert [t["provider"] for t in log["attempts"]] == ["a", "b"]
     assert log["attempts"][0].get("lost") is True and "lost" not in log["attempts"][1]
     assert log["hedge_tokens"] > 0 and log["provider"] == "b"
+    assert log["hedge_usd"] is None and log["cost_usd"] is None  # of a model without a price
 
 
 def test_U28_a_stream_that_begins_and_says_nothing(weir, upstream, front, back):
