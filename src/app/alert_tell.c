@@ -112,7 +112,7 @@ static void say_figures(struct buf *b, const struct watched *x)
 }
 
 /* "alert error_rate of provider openai fires: 23 % is above 5 %; other targets come first" */
-static void say(struct buf *b, const struct watched *x)
+static void say(struct buf *b, const struct watched *x, enum alert_state was)
 {
     const struct conf_alert *rule = x->w.rule;
     buf_addf(b, "alert " STR_FMT, STR_ARG(rule->name));
@@ -123,7 +123,7 @@ static void say(struct buf *b, const struct watched *x)
                  STR_ARG(x->subject));
     switch (x->w.state) {
     case ALERT_FIRING:
-        buf_lit(b, " fires: ");
+        buf_add(b, was == ALERT_RECOVERING ? STR(" fires again: ") : STR(" fires: "));
         if (x->why.n)
             buf_add(b, x->why);
         else
@@ -184,7 +184,7 @@ void watched_tell(struct alerts *a, const struct watched *x, enum alert_state wa
     AUTO(buf_fini) struct buf text = BUF_INIT(ALERT_LINE_MAX);
     if (x->w.state == ALERT_PENDING || (was == ALERT_PENDING && x->w.state == ALERT_OK))
         return;
-    say(&text, x);
+    say(&text, x, was);
     fprintf(stderr, "weir: " STR_FMT "\n", STR_ARG(buf_str(&text)));
     remember(a, x);
     if (x->w.state != ALERT_RECOVERING)
