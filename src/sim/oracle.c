@@ -21,7 +21,7 @@ static double truth(struct run *r, const struct run_call *c, const struct candid
     const struct conf_routing *w = &r->set->snap->routing;
     const struct server *s = world_server(&r->world, k->target);
     const double ms = s ? world_ms(s, &c->usage, world_cached(s, c->session, r->now)) : 1e9;
-    double score = s && world_is_well(s, r->now) ? 0 : 100;
+    double score = s && world_serves(s, r->now) ? 0 : 100;
     score += w->weight_response_time * (ms > best_ms ? 1 - best_ms / ms : 0);
     score += s ? w->weight_error_rate * 10 * s->now.errors : 0;
     score += w->weight_cost * (usd > best_usd && best_usd >= 0 ? 1 - best_usd / usd : 0);
@@ -34,7 +34,7 @@ void oracle_order(struct run *r, struct run_call *c, double *usd)
     double ms = HUGE_VAL, least = -1, score[PLAN_MAX];
     for (unsigned i = 0; i < p->n; i++) {
         const struct server *s = world_server(&r->world, p->c[i].target);
-        if (!s || !world_is_well(s, r->now))
+        if (!s || !world_serves(s, r->now))
             continue;
         ms = fmin(ms, world_ms(s, &c->usage, world_cached(s, c->session, r->now)));
         least = usd[i] >= 0 && (least < 0 || usd[i] < least) ? usd[i] : least;

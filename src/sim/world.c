@@ -339,9 +339,14 @@ struct outcome_of world_attempt(struct world *w, struct server *s, const struct 
     return o;
 }
 
-bool world_is_well(const struct server *s, msec now)
+bool world_serves(const struct server *s, msec now)
 {
     const bool full = s->now.concurrency > 0 && s->in_flight >= s->now.concurrency;
     return s->now.errors < 0.5 && !full && fits(s, WORLD_REQUESTS, 1, now) &&
            fits(s, WORLD_TOKENS, 1, now);
+}
+
+bool world_is_well(const struct server *s, msec now)
+{
+    return s->now.errors <= s->usual.errors && world_serves(s, now);
 }

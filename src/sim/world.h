@@ -80,6 +80,10 @@ void world_warm(struct server *s, uint64_t session, double tokens, msec now);
 double world_cached(const struct server *s, uint64_t session, msec now);
 
 /* Would a call there probably be served? */
+bool world_serves(const struct server *s, msec now);
+/* … and is nothing the matter with it: it fails no more often than it always does? Whoever lost a
+ * call while such a one was there lost it needlessly. One that is in trouble and fails three calls
+ * of ten probably serves, but is nobody's proof that the call could have been saved. */
 bool world_is_well(const struct server *s, msec now);
 /* Milliseconds a call would probably take. */
 double world_ms(const struct server *s, const struct sim_usage *u, double cached);

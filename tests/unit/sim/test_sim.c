@@ -134,6 +134,29 @@ static void test_faults(void **unused)
     sim_result_fini(&r);
 }
 
+/* Lost while a target was well: those that fail three calls of ten for now are not, and one that
+ * always does is as it is. */
+static void test_needless_failures(void **unused)
+{
+    (void)unused;
+    static const char one[] = FOUR_PROVIDERS
+        "models: [ { name: s, targets: [ { use: a/m }, { use: b/m } ], strategy: priority } ]\n"
+        "routing: { attempts: 1 }\n";
+    struct sim_result r =
+        run_with(one, "duration: 60s\nevents: [ { from: 0s, until: 90s, errors: 0.3 } ]\n");
+    assert_true(r.failed > 50);
+    assert_int_equal(r.needless, 0);
+    sim_result_fini(&r);
+    r = run_with(one, "duration: 60s\n"
+                      "events: [ { from: 0s, until: 90s, target: 1, errors: 0.3 } ]\n");
+    assert_true(r.failed > 10);
+    assert_int_equal(r.needless, r.failed);
+    sim_result_fini(&r);
+    r = run_with(one, "duration: 60s\ntargets: [ { errors: 0.3 } ]\n");
+    assert_int_equal(r.needless, r.failed);
+    sim_result_fini(&r);
+}
+
 static void test_limits(void **unused)
 {
     (void)unused;
@@ -334,6 +357,7 @@ int main(void)
         cmocka_unit_test(test_it_repeats),
         cmocka_unit_test(test_lines_get_the_same_calls),
         cmocka_unit_test(test_faults),
+        cmocka_unit_test(test_needless_failures),
         cmocka_unit_test(test_limits),
         cmocka_unit_test(test_sessions_are_cached),
         cmocka_unit_test(test_unknown_models_are_told),
