@@ -145,9 +145,9 @@ static msec shorter(msec a, msec b)
     return !a || (b && b < a) ? b : a;
 }
 
-void alerts_limit_exchange(struct call *c)
+/* How long alerts that rescue a call wait for its attempt; 0: none is waiting. */
+static msec patience_with(const struct call *c)
 {
-    struct exchange_limits *l = &c->x.limits;
     const struct gen_alerts *a = &c->gen->alerts;
     const struct conf_target *t = c->cand->target;
     msec most = c->bind->patience;
@@ -156,8 +156,25 @@ void alerts_limit_exchange(struct call *c)
     for (uint32_t i = 0; i < a->nplaces; i++)
         if (is_about(&a->places[i], t->provider, t->model, c->cand->key))
             most = shorter(most, a->places[i].patience);
+    return most;
+}
+
+void alerts_limit_exchange(struct call *c)
+{
+    struct exchange_limits *l = &c->x.limits;
+    const msec most = patience_with(c);
     if (most && most < l->first_byte_ms)
         l->first_byte_ms = most;
+}
+
+/* It was not the provider's time that was over, but an alert's patience: that it was slow is what
+ * is known of it. As a failure it would set off alerts about errors, which are about other things.
+ */
+static bool is_cut_by_alert(const struct call *c, enum err error)
+{
+    const msec most = patience_with(c);
+    return error == ERR_TIMEOUT && !c->attempt_content && !c->status && most &&
+           c->x.limits.first_byte_ms == most;
 }
 
 bool alerts_degrade(struct call *c)
@@ -180,7 +197,7 @@ void alerts_attempt(struct call *c, enum err error, enum figures_end how, msec n
     enum outcome_end end = OUTCOME_SERVED;
     if (how == FIGURES_VOID && error != ERR_RATE_LIMITED)
         return; /* the caller's own fault, or his own leaving */
-    if (how != FIGURES_SERVED)
+    if (how != FIGURES_SERVED && !is_cut_by_alert(c, error))
         end = how == FIGURES_FAILED ? OUTCOME_FAILED : OUTCOME_LIMITED;
     /* It would have taken longer, and nobody knows how much: but never just what it was given, or
      * an alert that cuts at its threshold would see nothing above it. */

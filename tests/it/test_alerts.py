@@ -137,13 +137,16 @@ def test_a_slow_call_is_rescued(weir, upstream):
         b,
         extra="alerts: { response_time: { threshold: 300, action: fallback, minCalls: 3, "
         + FAST
-        + " } }\n",
+        + " }, error_rate: { threshold: 0.01, action: notify, minCalls: 1 } }\n",
     )
     r = CHAT.ask(w.port)
     assert_served(CHAT, r, B.text, "b")
     record = w.access(r.get("x-weir-request-id"))
     assert 250 <= record["attempts"][0]["ms"] < 2000, record
-    until(lambda: CHAT.ask(w.port).status == 200 and state(w, "a") == "firing", 10, "it fires")
+    slow, wrong = "response_time", "error_rate"
+    until(lambda: CHAT.ask(w.port).status == 200 and state(w, "a", slow) == "firing", 10, "it fires")
+    assert row(w, name=wrong, provider="a")["value"] in (0, None)  # it was cut off, and did not fail
+    assert state(w, "a", wrong) == "ok"
 
 
 def test_a_slow_call_that_is_alone_is_waited_for(weir, upstream):
