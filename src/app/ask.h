@@ -5,8 +5,8 @@
 #include "conf/snapshot.h"
 
 /* The body onto `to`. RC_CONNECT: nothing answers there; RC_UNSUPPORTED: it speaks TLS;
- * RC_PROTOCOL: not a 2xx. */
+ * RC_PROTOCOL: not a 2xx, and brings its body all the same. */
 enum rc ask_gateway(const struct snapshot *s, const char *path, struct buf *to) MUST_CHECK;
-/* The same with POST and a JSON body. RC_PROTOCOL brings the body of the refusal. */
+/* The same with POST and a JSON body. */
 enum rc ask_gateway_json(const struct snapshot *s, const char *path, str json,
                          struct buf *to) MUST_CHECK;

@@ -20,7 +20,27 @@ static void print_provider(str name, jval p)
         printf("  %llu calls, %llu failed, %llu in flight, median %llu ms",
                (unsigned long long)requests, (unsigned long long)errors, (unsigned long long)flight,
                (unsigned long long)p50);
+    if (json_str_is(json_get_lit(p, "circuit"), STR("open")))
+        printf("; its breaker is open");
     printf("\n");
+}
+
+/* "out of the plans: 1 open, 2 cooling". Each worker counts those that it leaves out itself. */
+static void print_out(jval out)
+{
+    struct json_iter it = json_iter(out);
+    const char *before = "out of the plans, of all workers: ";
+    bool some = false;
+    while (json_next(&it)) {
+        uint64_t n = 0;
+        if (json_u64(it.val, &n) != RC_OK || !n)
+            continue;
+        printf("%s%llu " STR_FMT, some ? ", " : before, (unsigned long long)n,
+               STR_ARG(json_raw(it.key)));
+        some = true;
+    }
+    if (some)
+        printf("\n");
 }
 
 static void print_health(str body)
@@ -32,9 +52,12 @@ static void print_health(str body)
         return;
     jval root = json_root(&doc);
     struct json_iter it = json_iter(json_get_lit(root, "providers"));
+    if (!json_has(json_get_lit(root, "status")))
+        return; /* a refusal */
     printf("health: " STR_FMT "\n", STR_ARG(json_raw(json_get_lit(root, "status"))));
     while (json_next(&it))
         print_provider(json_raw(it.key), it.val);
+    print_out(json_get_lit(root, "out"));
 }
 
 /* "alert error_rate of provider openai: firing since 2026-01-02T03:04:05Z" */
@@ -80,16 +103,16 @@ static int run(const struct options *o)
     config_base_url(s, &url);
     pid_t pid = pidfile_read(s);
     enum rc rc = ask_gateway(s, "/health", &body);
-    bool up = rc == RC_OK || (rc == RC_PROTOCOL && pid);
-    if (o->json && rc == RC_OK) {
+    /* A gateway that can't serve answers with 503, and with what it is that one wants to see then.
+     */
+    const bool up = rc == RC_OK || (rc == RC_PROTOCOL && pid);
+    if (o->json && up) {
         fwrite(body.p + body.off, 1, buf_size(&body), stdout);
     } else if (up) {
         printf("weir runs on " STR_FMT, STR_ARG(buf_str(&url)));
         printf(pid ? " (pid %d)\n" : "\n", (int)pid);
-        if (rc == RC_OK) {
-            print_health(buf_str(&body));
-            print_alerts(s);
-        }
+        print_health(buf_str(&body));
+        print_alerts(s);
     } else {
         printf("weir does not run on " STR_FMT "; `weir serve` starts it\n",
                STR_ARG(buf_str(&url)));

@@ -140,7 +140,9 @@ def test_A29_without_an_admin_key(weir, upstream, front):
 
 def test_A29_status_shows_the_details(weir, upstream):
     """`weir status` reads the admin key out of the configuration."""
-    w = weir(upstream(), extra=KEYED + "admin: { key: admin-secret-key }\n")
+    w = weir(upstream(default=refuses(500)), extra=KEYED + "admin: { key: admin-secret-key }\n")
+    for _ in range(3):
+        assert CHAT.ask(w.port, key=PREFIX + "2").status >= 500
     r = subprocess.run(
         [str(gateway.binary()), "status", "--config", str(w.conf), "--data", str(w.folder / "data")],
         env=gateway.environment(w.folder),
@@ -148,7 +150,8 @@ def test_A29_status_shows_the_details(weir, upstream):
         text=True,
         timeout=20,
     )
-    assert r.returncode == 0 and "a" in r.stdout and "0 calls" in r.stdout, r
+    assert r.returncode == 0 and " calls, " in r.stdout, r
+    assert "its breaker is open" in r.stdout and "out of the plans, of all workers: 1 open" in r.stdout
     assert "admin-secret-key" not in r.stdout + r.stderr
 
 
