@@ -7,6 +7,7 @@
  * names that clients use for it.
  */
 #include "dialect/bedrock_int.h"
+#include "dialect/server_tool.h"
 
 #include "http/url.h"
 
@@ -127,9 +128,13 @@ static enum rc read_tool(struct decoding *d, jval v, const struct field_at *at,
     d->tools = &t->next;
     if (json_is(spec, JSON_OBJECT))
         return read_spec(d, spec, at, t);
-    t->kind = IR_TOOL_SERVER; /* systemTool: the provider runs it */
-    t->name = json_raw(json_path(v, "systemTool", "name", NULL));
+    jval system = json_get_lit(v, "systemTool"); /* the provider runs it */
+    t->kind = IR_TOOL_SERVER;
+    if (json_is(system, JSON_OBJECT))
+        t->raw = json_text(system); /* its options, where others look for theirs */
+    t->name = json_raw(json_get_lit(system, "name"));
     t->type = t->name.n ? t->name : STR("systemTool");
+    t->server = server_tool_what(STR("bedrock"), t->name);
     return RC_OK;
 }
 
