@@ -444,8 +444,10 @@ class Upstream:
         self.listener.shutdown(socket.SHUT_RDWR)
         self.listener.close()
         for connection in self.connections:
-            if not connection.closed:
+            try:
                 connection.reset()
+            except OSError:  # it has ended by itself
+                pass
 
     def live(self):
         """Started again, at the same address."""
