@@ -2,6 +2,7 @@
 """routing.rules: each condition and each action, with a real weir, in the clients' languages."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 
 import http1
 import pytest
@@ -297,6 +298,18 @@ def test_a_canary_is_everybodys_and_outlives_a_restart(weir, upstream):
         assert b.hits == hits
     finally:
         again.stop()
+
+
+def test_a_canary_loses_no_call_of_many_at_once(weir, upstream):
+    """More of them fail together than the budget of retries would let go; streams are like the rest."""
+    a, b = upstream(default=says(A)), upstream(default=lambda x: x.rst())
+    w = weir(config(a, b, "{ name: trial, " + CANARY + " }", extra="  scenarios: { default: m }\n"))
+    with ThreadPoolExecutor(24) as pool:
+        asked = range(96)
+        got = list(pool.map(lambda i: CHAT.ask(w.port, stream=i % 2 > 0, model="nobodys"), asked))
+    assert [r.status for r in got] == [200] * 96 and all(CHAT.read(r).text == A.text for r in got)
+    led = [r for r in got if r.get("x-weir-fallback") == "m"]
+    assert len(led) >= 4 and all(r.get("x-weir-route") == "rule:trial" for r in led)
 
 
 def test_canary_that_nobody_can_serve_is_taken_back(weir, upstream):
