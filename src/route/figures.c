@@ -8,6 +8,8 @@
 
 #define MANY_FAILED 0.05 /* of the attempts: that is trouble */
 #define MUCH_SLOWER 1.5  /* times what is usual: so is that */
+#define LATE        1.2  /* times the average: who waits for longer is late … */
+#define LATER       2.0  /* … and is expected to be later by so many times as much */
 #define REMEMBERED  0.1  /* samples that all that was known weighs, beside the news */
 
 _Static_assert(FAULT_COUNT <= FIGURES_FAULTS, "a place for each class");
@@ -58,8 +60,10 @@ static struct recovery_known known_of(const struct figures *f, msec now)
     struct recovery_known k = {.error_rate = f->failed / (f->n + 1), .first_ms = -1};
     if (f->firsts > 0)
         k.first_ms = f->first_ms / f->firsts;
+    /* In a crowd a quick answer is a lucky one. */
+    const double crowd = f->load > f->usual_load ? (f->load + 1) / (f->usual_load + 1) : 1;
     k.in_doubt = f->at && (now - f->at >= FIGURES_STALE_MS ||
-                           (f->usual_n && k.first_ms > MUCH_SLOWER * f->usual_ms));
+                           (f->usual_n && k.first_ms > MUCH_SLOWER * f->usual_ms * crowd));
     return k;
 }
 
@@ -72,18 +76,33 @@ void figures_recovered(struct figures *f, msec now)
 void figures_begin(struct figures *f, msec now)
 {
     f->begun = now;
-    f->in_flight++;
     f->waiting++;
+    f->waiting_load += f->in_flight++;
     recovery_begin(&f->recovery, now);
     f->waiting_since += now;
 }
 
-static void stop_waiting(struct figures *f, msec began)
+/* The load that it had found: an attempt has no place of its own here, so it is that of all who
+ * wait, on average. */
+static double stop_waiting(struct figures *f, msec began)
 {
-    CHECK(f->waiting > 0 && f->waiting_since >= began);
+    CHECK(f->waiting > 0 && f->waiting_since >= began && f->waiting_load >= 0);
+    const double load = f->waiting_load / f->waiting;
     f->waiting--;
     f->waiting_since -= began;
+    f->waiting_load = f->waiting ? f->waiting_load - load : 0;
     recovery_waited(&f->recovery, began);
+    return load;
+}
+
+/* Where nothing is known of the usual load, as after a restart, it is as it is now. */
+static void add_load(struct figures *f, double load)
+{
+    CHECK(f->firsts >= 1 && f->usual_n > 0);
+    f->load += (load - f->load) / f->firsts;
+    if (f->usual_load < 0)
+        f->usual_load = load;
+    f->usual_load += (load - f->usual_load) / f->usual_n;
 }
 
 /* The 95th percentile without a store of samples: each one above it lifts it by a step, each one
@@ -109,7 +128,7 @@ msec figures_slow_ms(const struct figures *f)
 
 /* One answer began after so long. It may be over much later, so firsts are kept from outgrowing the
  * others here and not in fade(). */
-static void add_first(struct figures *f, msec now, msec began, double ms)
+static void add_first(struct figures *f, msec now, msec began, double ms, double load)
 {
     const struct recovery_known known = known_of(f, now);
     if (recovery_is_old(&f->recovery, began))
@@ -126,20 +145,21 @@ static void add_first(struct figures *f, msec now, msec began, double ms)
     if (f->usual_n < FIGURES_USUAL)
         f->usual_n++;
     f->usual_ms += (ms - f->usual_ms) / f->usual_n;
+    add_load(f, load);
 }
 
 void figures_first(struct figures *f, msec now, msec began)
 {
-    stop_waiting(f, began);
-    add_first(f, now, began, (double)(now - began));
+    const double load = stop_waiting(f, began);
+    add_first(f, now, began, (double)(now - began), load);
 }
 
 /* It came whole: when it would have begun is guessed from the pace, where that is known. */
-static void add_whole(struct figures *f, msec now, msec began, double tokens)
+static void add_whole(struct figures *f, msec now, msec began, double tokens, double load)
 {
     const double ms = (double)(now - began);
     const double pace = f->tokens > 0 ? f->tokens_ms / f->tokens : 0;
-    add_first(f, now, began, ms > pace * tokens ? ms - pace * tokens : 0);
+    add_first(f, now, began, ms > pace * tokens ? ms - pace * tokens : 0, load);
 }
 
 void figures_end(struct figures *f, msec now, msec began, msec first, enum figures_end how,
@@ -147,12 +167,11 @@ void figures_end(struct figures *f, msec now, msec began, msec first, enum figur
 {
     CHECK(f->in_flight > 0);
     f->in_flight--;
-    if (!first)
-        stop_waiting(f, began);
+    const double load = first ? 0 : stop_waiting(f, began);
     if (how == FIGURES_VOID || recovery_is_old(&f->recovery, began))
         return;
     if (!first && how == FIGURES_SERVED)
-        add_whole(f, now, began, (double)tokens);
+        add_whole(f, now, began, (double)tokens, load);
     fade(f, now);
     f->n += 1;
     if (how == FIGURES_FAILED) {
@@ -195,6 +214,7 @@ void figures_add(struct figures *sum, const struct figures *f, msec now)
     }
     sum->begun = f->begun > sum->begun ? f->begun : sum->begun;
     sum->in_flight += f->in_flight;
+    sum->load += f->load, sum->usual_load += fmax(f->usual_load, 0);
     /* Who waited already when it became well waits for the answer of another time. */
     ASSERT(f->recovery.old_waiting <= f->waiting);
     sum->waiting += f->waiting - f->recovery.old_waiting;
@@ -218,6 +238,8 @@ void figures_restore(struct figures *f, const struct figures *from)
     *f = *from;
     f->in_flight = f->waiting = 0;
     f->waiting_since = 0;
+    f->waiting_load = f->load = 0;
+    f->usual_load = -1;
     f->recovery = (struct recovery){0};
     if (most > FIGURES_REMEMBERED)
         scale(f, FIGURES_REMEMBERED / most);
@@ -302,15 +324,26 @@ void figures_add_faults(struct figures *sum, const struct figures *f, msec now)
 }
 
 /* What waits already longer than the average is a sample of at least that: a target that hangs
- * looks slow while it hangs. */
-static double with_waiting(const struct figures *f, msec now, double sum, double n)
+ * looks slow while it hangs. Of those who wait the one that was sent first tells the most: where
+ * calls come evenly it has waited twice as long as they have on average. And who is late will not
+ * be there the next moment: what has taken long takes longer still, the more the longer it has
+ * taken (times of answers have long tails, and some never come). That is no more than what is to be
+ * expected, so it stands apart. */
+static void read_first(const struct figures *f, msec now, struct reading *r)
 {
     const uint32_t waiting = f->waiting - f->recovery.old_waiting;
     const msec since = f->waiting_since - f->recovery.old_since;
-    const double age = (double)now - (double)since / (waiting ? waiting : 1);
-    if (!waiting || (n > 0 && age <= sum / n))
-        return n > 0 ? sum / n : -1;
-    return n > 0 ? (sum + age * waiting) / (n + waiting) : -1;
+    if (f->firsts <= 0)
+        return;
+    r->first_ms = f->first_ms / f->firsts;
+    if (!waiting)
+        return;
+    const double age = ((double)now - (double)since / waiting) * 2 * waiting / (waiting + 1);
+    if (age <= r->first_ms)
+        return;
+    const double late = age - LATE * r->first_ms;
+    r->first_ms = (f->first_ms + age * waiting) / (f->firsts + waiting);
+    r->late_ms = late > 0 ? LATER * late * waiting / (f->firsts + waiting) : 0;
 }
 
 struct reading figures_read(const struct figures *f, msec now)
@@ -320,7 +353,7 @@ struct reading figures_read(const struct figures *f, msec now)
     /* One sample without an error stands in front: the first failure of a new target is no 100 %.
      */
     r.error_rate = f->failed * k / (r.n + 1);
-    r.first_ms = with_waiting(f, now, f->first_ms, f->firsts);
+    read_first(f, now, &r);
     if (f->tokens > 0)
         r.token_ms = f->tokens_ms / f->tokens;
     if (f->answers > 0)
@@ -328,6 +361,8 @@ struct reading figures_read(const struct figures *f, msec now)
     if (f->cold > 0)
         r.cached = f->chance / f->cold;
     r.waste = waste_of(f);
+    r.load = f->load, r.usual_load = fmax(f->usual_load, 0);
+    r.usual_ms = f->usual_ms;
     r.troubled =
         r.error_rate > MANY_FAILED || (f->usual_n && r.first_ms > MUCH_SLOWER * f->usual_ms);
     return r;

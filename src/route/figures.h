@@ -52,6 +52,9 @@ struct figures {
     uint32_t in_flight;       /* attempts under way … */
     uint32_t waiting;         /* … and those of them whose answer has not begun */
     msec waiting_since;       /* sum of the times at which those were sent */
+    double waiting_load;      /* … and of the attempts under way that they found */
+    double load, usual_load;  /* what the calls of first_ms and of usual_ms have found, on average;
+                               * the latter negative: not known */
     struct recovery recovery;
     float fault[FIGURES_FAULTS]; /* failed attempts by class, also of those that are not in `n` */
 };
@@ -89,10 +92,14 @@ struct reading {
     double n;          /* how many samples it stands on, faded */
     double error_rate; /* 0 to 1; 0 when nothing is known */
     double first_ms;   /* to the first token */
+    double late_ms;    /* … and so much more, if who is late now stays so; see figures.c */
     double token_ms;   /* each token behind it */
     double tokens;     /* of an answer */
     double cached;     /* share of a prompt that is cached where nobody expected it, 0 to 1 */
     double waste;      /* paid in vain for each dollar that served; 0 when nothing is known */
+    double load;       /* attempts under way that the calls of these times found, when sent … */
+    double usual_load; /* … and usually do */
+    double usual_ms;   /* first_ms as it usually is; 0 when nothing is known */
     bool troubled;     /* much slower than it usually is, or it fails often */
 };
 /* Add what is known of one to what is known of others: of all keys of a target together. Not its

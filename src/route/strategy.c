@@ -5,6 +5,7 @@
 #include <math.h>
 
 #include "base/check.h"
+#include "route/load.h"
 
 #define ERROR_PRICE     10.0  /* one attempt in ten failing is as bad as taking twice the time */
 #define SHARPNESS       150.0 /* a score that is worse by 1/150 gets 1/e of the calls */
@@ -132,6 +133,7 @@ static void usage(struct choice *x, struct contender *c, uint32_t n)
 
 struct best {
     double ms, error_rate, usd; /* negative: nobody's is known */
+    double fair;                /* of all calls under way, the share of one of weight 1 */
 };
 
 static double lower(double best, double x)
@@ -161,16 +163,30 @@ static double doubt(const struct reading *r)
     return 1 + NOISE * more;
 }
 
+/* What this call is to take, for what is under way there. Negative: not known. */
+static double loaded_ms(const struct choice *x, const struct contender *c, double fair)
+{
+    const double ms = call_ms(x, c);
+    if (ms < 0)
+        return ms;
+    return (ms + c->seen.late_ms) * load_factor(&c->seen, c->in_flight, fair * c->target->weight);
+}
+
 static struct best best_of(const struct choice *x, const struct contender *c, uint32_t n)
 {
-    struct best b = {-1, -1, -1};
+    struct best b = {-1, -1, -1, 0};
+    double all = 1, weights = 0;
     bool others = false;
-    for (uint32_t i = 0; i < n; i++)
+    for (uint32_t i = 0; i < n; i++) {
         others |= c[i].trial <= 0;
+        all += c[i].in_flight;
+        weights += c[i].target->weight;
+    }
+    b.fair = weights > 0 ? all / weights : 0;
     for (uint32_t i = 0; i < n; i++) {
         if (c[i].trial > 0 && others) /* a few lucky answers must not make the others look bad */
             continue;
-        b.ms = lower(b.ms, call_ms(x, &c[i]) * doubt(&c[i].seen));
+        b.ms = lower(b.ms, loaded_ms(x, &c[i], b.fair) * doubt(&c[i].seen));
         b.error_rate = lower(b.error_rate, sure_errors(&c[i].seen));
         b.usd = lower(b.usd, c[i].usd);
     }
@@ -187,7 +203,7 @@ static struct score_parts parts_of(const struct choice *x, const struct contende
                                    const struct best *b)
 {
     const struct conf_routing *w = x->routing;
-    const double ms = call_ms(x, c);
+    const double ms = loaded_ms(x, c, b->fair);
     struct score_parts p = {.errors = w->weight_error_rate * ERROR_PRICE *
                                       (sure_errors(&c->seen) - b->error_rate)};
     if (ms >= 0)

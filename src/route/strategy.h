@@ -13,6 +13,7 @@
  *
  *     score = wt * (1 - ms_best/ms) + we * ERROR_PRICE * (e - e_best) + wc * (1 - usd_best/usd)
  *
+ * A time is the one that the figures tell, as it will be for what is under way there (load.h).
  * Times and costs enter as shares of themselves that the best would save, never more than their
  * weight: one that answers at once, with an error, makes everybody else look a hundred times
  * slower, and must not win by that.

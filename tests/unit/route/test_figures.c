@@ -104,6 +104,41 @@ static void test_u28_what_hangs_is_slow(void **unused)
     assert_int_equal(f.waiting, 0);
 }
 
+/* Calls come evenly, and from one moment on no answer: how long the first of them has waited is
+ * seen, and who is late is expected to be later still. */
+static void test_who_is_late(void **unused)
+{
+    (void)unused;
+    struct figures f = {0};
+    for (unsigned i = 0; i < 40; i++)
+        serve(&f, 1000 + i * 50, 500, 0, 1);
+    for (unsigned i = 0; i < 50; i++)
+        figures_begin(&f, 4000 + i * 20);
+    assert_true(figures_read(&f, 5000).first_ms > 750 && figures_read(&f, 5000).first_ms < 1000);
+    assert_true(figures_read(&f, 5000).late_ms > 400);
+    assert_true(figures_read(&f, 4500).late_ms == 0); /* not yet */
+    NEAR(reading_call_ms(&(struct reading){.first_ms = 500, .late_ms = 900}, 0), 500, 1);
+}
+
+/* What the calls of the times have found under way. */
+static void test_load_of_answers(void **unused)
+{
+    (void)unused;
+    struct figures f = {0};
+    for (unsigned i = 0; i < 100; i++)
+        serve(&f, 1000 + i * 1000, 300, 0, 1);
+    assert_true(figures_read(&f, 200000).load == 0);
+    for (unsigned i = 0; i < 40; i++)
+        figures_begin(&f, 200000);                   /* the first finds none, the last one 39 */
+    assert_true(figures_read(&f, 200000).load == 0); /* nobody has answered */
+    for (unsigned i = 0; i < 40; i++)
+        figures_first(&f, 200300, 200000);
+    const struct reading r = figures_read(&f, 200300);
+    NEAR(r.load, 19.5, 8);
+    assert_true(r.usual_load > 0 && r.usual_load < r.load);
+    assert_true(f.waiting_load == 0);
+}
+
 /* An answer that comes twenty times faster than all before is news at once, and asks for calls. */
 static void test_recovery_is_news(void **unused)
 {
@@ -319,6 +354,8 @@ int main(void)
         cmocka_unit_test(test_follows_a_change),
         cmocka_unit_test(test_errors_fade_and_do_not_jump),
         cmocka_unit_test(test_u28_what_hangs_is_slow),
+        cmocka_unit_test(test_who_is_late),
+        cmocka_unit_test(test_load_of_answers),
         cmocka_unit_test(test_recovery_is_news),
         cmocka_unit_test(test_a_brownout_is_not_over_at_once),
         cmocka_unit_test(test_the_bad_time_is_over),

@@ -15,9 +15,10 @@
 
 #include "base/buf.h"
 
-#define CONFIG                                                                                    \
-    FOUR_PROVIDERS "models: [ { name: s, targets: [ { use: a/m }, { use: b/m }, { use: c/m }, { " \
-                   "use: d/m } ] } ]\n"
+#define MODEL                                                                                     \
+    "models: [ { name: s, targets: [ { use: a/m }, { use: b/m }, { use: c/m }, { use: d/m } ] } " \
+    "]\n"
+#define CONFIG FOUR_PROVIDERS MODEL
 #define PAGE   SOURCE_ROOT "/docs/routing.md"
 #define RATE   50
 #define SECOND 1000
@@ -36,6 +37,25 @@ struct lived {
     struct sim_scenario scenario;
     struct sim_result of[WHO], again[SEEDS - 1][WHO];
 };
+
+/* The same where the first target is cheaper than the others: a crowd then all goes to one, and
+ * load must be seen before it shows. */
+#define PRICES 3
+#ifdef __SANITIZE_ADDRESS__
+#define PRICES_SEEDS 1 /* it takes long */
+#else
+#define PRICES_SEEDS SEEDS
+#endif
+
+struct priced {
+    double price[4]; /* of a million tokens of prompts; ten times it of answers */
+    struct {
+        double time, cost;           /* of the oracle's, on average of all seeds … */
+        double most_time, most_cost; /* … and at most */
+    } * of;                          /* by scenario */
+};
+static struct priced priced[PRICES] = {
+    {.price = {1, 1.1, 1.1, 1.1}}, {.price = {1, 2, 1.5, 1.2}}, {.price = {1, 2, 2, 2}}};
 
 static struct snapshot *snap;
 static struct lived *lives;
@@ -66,6 +86,56 @@ static void live(struct lived *l)
     }
 }
 
+static double usd_a_call(const struct sim_result *r)
+{
+    return r->usd / (double)r->priced;
+}
+
+static void live_priced(struct priced *p, size_t i)
+{
+    struct sim_scenario s = lives[i].scenario;
+    for (unsigned k = 0; k < PRICES_SEEDS; k++, s.seed++) {
+        struct sim_result b, o;
+        live_once(&s, BALANCED, &b);
+        live_once(&s, ORACLE, &o);
+        const double time = b.warm.p95 / o.warm.p95, cost = usd_a_call(&b) / usd_a_call(&o);
+        assert_true(b.served * 1000 >= b.calls * 999);
+        p->of[i].time += time / PRICES_SEEDS, p->of[i].cost += cost / PRICES_SEEDS;
+        p->of[i].most_time = fmax(p->of[i].most_time, time);
+        p->of[i].most_cost = fmax(p->of[i].most_cost, cost);
+        sim_result_fini(&b);
+        sim_result_fini(&o);
+    }
+}
+
+static struct snapshot *conf_with(const double *price)
+{
+    struct buf b = BUF_INIT(1u << 16);
+    buf_lit(&b, "providers:\n");
+    for (int i = 0; i < 4; i++)
+        buf_addf(&b,
+                 "  - { name: %c, dialect: openai, baseURL: 'http://%c.invalid/v1', region: %c, "
+                 "models: [ { name: m, price: { input: %g, output: %g, cacheRead: %g } } ] }\n",
+                 'a' + i, 'a' + i, i < 2 ? 'x' : 'y', price[i], 10 * price[i], price[i] / 10);
+    buf_lit(&b, MODEL "\0");
+    struct snapshot *s = conf_of(buf_str(&b).p);
+    buf_fini(&b);
+    return s;
+}
+
+static void live_all_priced(void)
+{
+    struct snapshot *const alike = snap;
+    for (size_t k = 0; k < PRICES; k++) {
+        snap = conf_with(priced[k].price);
+        priced[k].of = calloc(nlives, sizeof(*priced[k].of));
+        for (size_t i = 0; i < nlives; i++)
+            live_priced(&priced[k], i);
+        snapshot_unref(snap);
+    }
+    snap = alike;
+}
+
 /* Of the first dice (0) or others. */
 static const struct sim_result *lived_as(const struct lived *l, int who, unsigned seed)
 {
@@ -90,6 +160,7 @@ static int setup_all(void **unused)
         conf_report_fini(&report);
         live(&lives[i]);
     }
+    live_all_priced();
     return 0;
 }
 
@@ -102,6 +173,8 @@ static int teardown_all(void **unused)
             for (unsigned seed = 1; seed < SEEDS; seed++)
                 sim_result_fini(&lives[i].again[seed - 1][k]);
         }
+    for (size_t k = 0; k < PRICES; k++)
+        free(priced[k].of);
     free(lives);
     snapshot_unref(snap);
     arena_fini(&arena);
@@ -115,11 +188,6 @@ static const struct lived *named(const char *name)
             return &lives[i];
     fail_msg("there is no scenario %s", name);
     return NULL;
-}
-
-static double usd_a_call(const struct sim_result *r)
-{
-    return r->usd / (double)r->priced;
 }
 
 /* ---- the promises */
@@ -140,6 +208,34 @@ static void test_balanced_is_near_the_oracle(void **unused)
             assert_true(time >= 0.95 && cost >= 0.95);
         }
     }
+}
+
+/* Two do not keep to a tenth, and for no want of looking at load: when a region is well again its
+ * breaker opens by the clock, and the cheap target is missed until then; and a conversation that
+ * was once sent elsewhere is warm there, where it costs more. */
+static double most_cost_of(size_t i)
+{
+    const bool dear = &lives[i] == named("regional-outage") || &lives[i] == named("cache-heavy");
+    return dear ? 1.2 : 1.1;
+}
+
+static void test_balanced_is_near_where_prices_differ(void **unused)
+{
+    (void)unused;
+    for (size_t k = 0; k < PRICES; k++)
+        for (size_t i = 0; i < nlives; i++) {
+            const double time = priced[k].of[i].time, cost = priced[k].of[i].cost;
+            /* The weights of the configuration: what is asked for is both of them together. */
+            const double both = (0.4 * time + 0.2 * cost) / 0.6;
+            const double *p = priced[k].price;
+            print_message("# %g, %g, %g, %g, " STR_FMT
+                          ": time %.3f (at most %.3f), cost %.3f (%.3f)\n",
+                          p[0], p[1], p[2], p[3], STR_ARG(lives[i].scenario.name), time,
+                          priced[k].of[i].most_time, cost, priced[k].of[i].most_cost);
+            assert_true(time <= 1.1 && cost <= most_cost_of(i) && both <= 1.1);
+            assert_true(priced[k].of[i].most_time <= 1.25 && priced[k].of[i].most_cost <= 1.3);
+            assert_true(both >= 0.95);
+        }
 }
 
 /* In each scenario some target is always well. */
@@ -367,6 +463,22 @@ static void write_table(struct buf *b)
     }
 }
 
+static void write_prices(struct buf *b)
+{
+    buf_lit(b, "\nThe same where the four targets have unlike prices: what `balanced` needs of "
+               "the oracle's time and cost, on average of three seeds:\n\n| scenario |");
+    for (size_t k = 0; k < PRICES; k++)
+        buf_addf(b, " %g, %g, %g, %g |", priced[k].price[0], priced[k].price[1], priced[k].price[2],
+                 priced[k].price[3]);
+    buf_lit(b, "\n| --- | --- | --- | --- |\n");
+    for (size_t i = 0; i < nlives; i++) {
+        buf_addf(b, "| `" STR_FMT "` |", STR_ARG(sim_builtin_name(i)));
+        for (size_t k = 0; k < PRICES; k++)
+            buf_addf(b, " %.2f, %.2f |", priced[k].of[i].time, priced[k].of[i].cost);
+        buf_lit(b, "\n");
+    }
+}
+
 static void read_page(struct buf *to)
 {
     char piece[4096];
@@ -418,6 +530,7 @@ static void test_the_page_is_true(void **unused)
     struct buf page = BUF_INIT(1u << 20), table = BUF_INIT(1u << 16);
     read_page(&page);
     write_table(&table);
+    write_prices(&table);
     const str all = buf_str(&page);
     const size_t begin = str_find(all, STR(BEGIN)), end = str_find(all, STR(END));
     assert_true(begin != SIZE_MAX && end != SIZE_MAX && begin < end);
@@ -435,6 +548,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_balanced_is_near_the_oracle),
+        cmocka_unit_test(test_balanced_is_near_where_prices_differ),
         cmocka_unit_test(test_balanced_serves),
         cmocka_unit_test(test_round_robin_loses),
         cmocka_unit_test(test_recovery_is_seen),
