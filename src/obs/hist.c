@@ -25,9 +25,9 @@ static uint64_t lower(unsigned i)
 }
 
 /* Half the error on either side. */
-uint64_t hist_middle(unsigned i)
+uint64_t hist_middle(unsigned bucket)
 {
-    return i < 4 ? i : (lower(i) + lower(i + 1) - 1) / 2;
+    return bucket < 4 ? bucket : (lower(bucket) + lower(bucket + 1) - 1) / 2;
 }
 
 /* The only writer reads and stores: an atomic addition would lock the cache line for nobody. */
