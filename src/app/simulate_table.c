@@ -125,15 +125,9 @@ void simulate_print(const struct simulated *runs, size_t n)
 
 /* ---- JSON */
 
-static void key_u64(struct json_writer *w, const char *key, uint64_t v)
-{
-    json_key_str(w, str_c(key));
-    json_put_u64(w, v);
-}
-
 static void key_ms(struct json_writer *w, const char *key, double v)
 {
-    key_u64(w, key, (uint64_t)(v + 0.5));
+    json_member_u64(w, key, (uint64_t)(v + 0.5));
 }
 
 static void key_usd(struct json_writer *w, const char *key, double nano)
@@ -150,8 +144,8 @@ static void write_part(const struct sim_result *r, const struct sim_part *p, str
     json_put_str(w, p->provider->name);
     json_key(w, "model");
     json_put_str(w, p->model);
-    key_u64(w, "attempts", p->attempts);
-    key_u64(w, "failed", p->failed);
+    json_member_u64(w, "attempts", p->attempts);
+    json_member_u64(w, "failed", p->failed);
     key_usd(w, "cost_usd", p->usd);
     json_key(w, "attempts_by_10s");
     json_begin_array(w);
@@ -175,21 +169,21 @@ static void write_run(const struct simulated *s, struct json_writer *w)
         json_put_str(w, str_c(s->strategy));
     else
         json_put_null(w);
-    key_u64(w, "calls", r->calls);
-    key_u64(w, "served", r->served);
-    key_u64(w, "failed", r->failed);
-    key_u64(w, "failed_needlessly", r->needless);
+    json_member_u64(w, "calls", r->calls);
+    json_member_u64(w, "served", r->served);
+    json_member_u64(w, "failed", r->failed);
+    json_member_u64(w, "failed_needlessly", r->needless);
     json_key(w, "failed_by");
     json_begin_object(w);
     for (size_t i = 0; i < SIM_ENDS; i++)
-        key_u64(w, ends[i].key, r->ends[i]);
+        json_member_u64(w, ends[i].key, r->ends[i]);
     json_end(w);
-    key_u64(w, "unknown_model", r->unknown);
-    key_u64(w, "attempts", r->attempts);
-    key_u64(w, "attempts_wasted", r->wasted);
-    key_u64(w, "hedges", r->hedges);
-    key_u64(w, "hedges_won", r->hedges_won);
-    key_u64(w, "alerts_fired", r->alerts);
+    json_member_u64(w, "unknown_model", r->unknown);
+    json_member_u64(w, "attempts", r->attempts);
+    json_member_u64(w, "attempts_wasted", r->wasted);
+    json_member_u64(w, "hedges", r->hedges);
+    json_member_u64(w, "hedges_won", r->hedges_won);
+    json_member_u64(w, "alerts_fired", r->alerts);
     key_ms(w, "p50_ms", r->all.p50);
     key_ms(w, "p95_ms", r->all.p95);
     key_ms(w, "p99_ms", r->all.p99);
@@ -197,10 +191,10 @@ static void write_run(const struct simulated *s, struct json_writer *w)
     key_ms(w, "ttft_p50_ms", r->first.p50);
     key_ms(w, "ttft_p95_ms", r->first.p95);
     key_ms(w, "ttft_p99_ms", r->first.p99);
-    key_u64(w, "calls_priced", r->priced);
+    json_member_u64(w, "calls_priced", r->priced);
     key_usd(w, "cost_usd", r->usd);
-    key_u64(w, "prompt_tokens", (uint64_t)r->prompt);
-    key_u64(w, "cached_tokens", (uint64_t)r->cached);
+    json_member_u64(w, "prompt_tokens", (uint64_t)r->prompt);
+    json_member_u64(w, "cached_tokens", (uint64_t)r->cached);
     json_key(w, "targets");
     json_begin_array(w);
     for (uint32_t i = 0; i < r->nparts; i++)

@@ -3,32 +3,10 @@
 #include "gate/explain.h"
 
 #include <math.h>
-#include <stdio.h>
 
 #include "base/fmt.h"
 
 /* ---- small things */
-
-static void put_number(struct json_writer *w, double v, int digits)
-{
-    char text[40];
-    if (!isfinite(v)) {
-        json_put_null(w);
-        return;
-    }
-    int n = snprintf(text, sizeof(text), "%.*f", digits, v);
-    json_put_text(w, str_of(text, (size_t)n));
-}
-
-/* Negative: not known, which is said and never zero. */
-static void key_known(struct json_writer *w, const char *key, double v, int digits)
-{
-    json_key_str(w, str_c(key));
-    if (v < 0)
-        json_put_null(w);
-    else
-        put_number(w, v, digits);
-}
 
 static void put_usd(struct json_writer *w, double nano)
 {
@@ -37,12 +15,6 @@ static void put_usd(struct json_writer *w, double nano)
         json_put_null(w);
     else
         json_put_text(w, str_of(text, fmt_usd(text, (nanousd)nano)));
-}
-
-static void key_text(struct json_writer *w, const char *key, str s)
-{
-    json_key_str(w, str_c(key));
-    json_put_str(w, s);
 }
 
 static str how_name(enum conf_how how)
@@ -92,7 +64,7 @@ static void write_keys(const struct explain *e, const struct trace_target *t, st
         json_begin_object(w);
         json_key(w, "key"); /* its place in the pool; never the key */
         json_put_u64(w, i);
-        key_text(w, "reason", reason_name(k->why));
+        json_member_text(w, "reason", reason_name(k->why));
         if (wait_of(e, k->ready_at)) {
             json_key(w, "ready_in_ms");
             json_put_u64(w, wait_of(e, k->ready_at));
@@ -117,7 +89,7 @@ static void write_faults(const struct figures *f, msec now, struct json_writer *
         if (rates[i] < 0.00005)
             continue;
         json_key_str(w, fault_name(i));
-        put_number(w, rates[i], 4);
+        json_put_fixed(w, rates[i], 4);
     }
     json_end(w);
 }
@@ -128,16 +100,17 @@ static void write_figures(const struct explain *e, const struct trace_target *t,
     const struct contender *c = &t->as;
     json_key(w, "figures");
     json_begin_object(w);
-    key_known(w, "samples", c->seen.n, 1);
-    key_known(w, "error_rate", c->seen.error_rate, 4);
+    json_member_known(w, "samples", c->seen.n, 1);
+    json_member_known(w, "error_rate", c->seen.error_rate, 4);
     write_faults(&t->faults, loop_now(e->call->gate->loop), w);
-    key_known(w, "ttft_ms", c->seen.first_ms, 0);
-    key_known(w, "ms_per_token", c->seen.token_ms, 2);
-    key_known(w, "tokens_per_s", c->seen.token_ms > 0 ? 1000 / c->seen.token_ms : -1, 1);
-    key_known(w, "output_tokens", c->seen.tokens, 0);
-    key_known(w, "response_ms", figures_answer_ms(&t->faults), 0);
-    key_known(w, "cached_share", figures_cached(&t->faults), 4);
-    key_known(w, "wasted_share", t->faults.bills > 0 ? c->seen.waste / (1 + c->seen.waste) : -1, 4);
+    json_member_known(w, "ttft_ms", c->seen.first_ms, 0);
+    json_member_known(w, "ms_per_token", c->seen.token_ms, 2);
+    json_member_known(w, "tokens_per_s", c->seen.token_ms > 0 ? 1000 / c->seen.token_ms : -1, 1);
+    json_member_known(w, "output_tokens", c->seen.tokens, 0);
+    json_member_known(w, "response_ms", figures_answer_ms(&t->faults), 0);
+    json_member_known(w, "cached_share", figures_cached(&t->faults), 4);
+    json_member_known(w, "wasted_share",
+                      t->faults.bills > 0 ? c->seen.waste / (1 + c->seen.waste) : -1, 4);
     json_key(w, "in_flight");
     json_put_u64(w, c->in_flight);
     json_key(w, "troubled");
@@ -151,14 +124,14 @@ static void write_score(const struct trace_target *t, struct json_writer *w)
     json_key(w, "rank");
     json_put_u64(w, t->rank + 1);
     json_key(w, "score");
-    put_number(w, t->as.score, 6);
+    json_put_fixed(w, t->as.score, 6);
     json_key(w, "parts");
     json_begin_object(w);
-    key_known(w, "time", t->parts.time, 4);
-    key_known(w, "errors", t->parts.errors, 4);
-    key_known(w, "cost", t->parts.cost, 4);
-    key_known(w, "warm", t->parts.warm, 4);
-    key_known(w, "room", t->parts.room, 4);
+    json_member_known(w, "time", t->parts.time, 4);
+    json_member_known(w, "errors", t->parts.errors, 4);
+    json_member_known(w, "cost", t->parts.cost, 4);
+    json_member_known(w, "warm", t->parts.warm, 4);
+    json_member_known(w, "room", t->parts.room, 4);
     json_key(w, "overloaded");
     json_put_bool(w, t->parts.busy > 0);
     json_end(w);
@@ -178,23 +151,23 @@ static void write_candidate(const struct explain *e, const struct explain_route 
 {
     const struct trace_target *t = &r->trace.targets[i];
     json_begin_object(w);
-    key_text(w, "route", r->route->name);
-    key_text(w, "provider", t->provider->name);
-    key_text(w, "model", t->target->model);
+    json_member_text(w, "route", r->route->name);
+    json_member_text(w, "provider", t->provider->name);
+    json_member_text(w, "model", t->target->model);
     json_key(w, "weight");
     json_put_u64(w, t->target->weight);
     json_key(w, "eligible");
     json_put_bool(w, t->why == REASON_FITS);
-    key_text(w, "reason", reason_name(t->why));
-    key_text(w, "why", reason_help(t->why));
+    json_member_text(w, "reason", reason_name(t->why));
+    json_member_text(w, "why", reason_help(t->why));
     json_key(w, "last_resort"); /* … and stands in the plan all the same */
     json_put_bool(w, is_after_all(t));
     if (t->rank != TRACE_NOWHERE)
         write_score(t, w);
     json_key(w, "expected");
     json_begin_object(w);
-    key_known(w, "ttft_ms", t->first_ms, 0);
-    key_known(w, "latency_ms", t->call_ms, 0);
+    json_member_known(w, "ttft_ms", t->first_ms, 0);
+    json_member_known(w, "latency_ms", t->call_ms, 0);
     json_key(w, "cost_usd");
     put_usd(w, i < ARRAY_LEN(r->usd) ? r->usd[i] : -1);
     json_end(w);
@@ -250,9 +223,9 @@ static void write_step(const struct explain *e, const struct explain_route *r,
     json_begin_object(w);
     json_key(w, "step");
     json_put_u64(w, ++s->n);
-    key_text(w, "route", r->route->name);
-    key_text(w, "provider", c->provider->name);
-    key_text(w, "model", c->target->model);
+    json_member_text(w, "route", r->route->name);
+    json_member_text(w, "provider", c->provider->name);
+    json_member_text(w, "model", c->target->model);
     json_key(w, "key");
     json_put_u64(w, c->key);
     json_key(w, "fallback");
@@ -260,12 +233,12 @@ static void write_step(const struct explain *e, const struct explain_route *r,
     json_key(w, "beyond_attempts"); /* it stands in line, and a call never comes so far */
     json_put_bool(w, s->n > s->most);
     if (i < r->trace.n) {
-        key_known(w, "expected_ms", r->trace.targets[i].call_ms, 0);
-        key_known(w, "expected_ttft_ms", r->trace.targets[i].first_ms, 0);
+        json_member_known(w, "expected_ms", r->trace.targets[i].call_ms, 0);
+        json_member_known(w, "expected_ttft_ms", r->trace.targets[i].first_ms, 0);
         json_key(w, "expected_cost_usd");
         put_usd(w, i < ARRAY_LEN(r->usd) ? r->usd[i] : -1);
     }
-    key_text(w, "why", why_of(e, r, c));
+    json_member_text(w, "why", why_of(e, r, c));
     json_end(w);
 }
 
@@ -300,8 +273,8 @@ static void write_routes(const struct explain *e, struct json_writer *w)
     for (unsigned i = 0; i < e->nroutes; i++) {
         const struct explain_route *r = &e->routes[i];
         json_begin_object(w);
-        key_text(w, "route", r->route->name);
-        key_text(w, "strategy", explain_strategy(r->route->strategy));
+        json_member_text(w, "route", r->route->name);
+        json_member_text(w, "strategy", explain_strategy(r->route->strategy));
         json_key(w, "explores");
         json_put_bool(w, r->trace.explored);
         json_key(w, "last_resort");
@@ -309,7 +282,7 @@ static void write_routes(const struct explain *e, struct json_writer *w)
         json_key(w, "lenient"); /* tried once more with who is not known to fit */
         json_put_bool(w, r->lenient);
         if (r->plan.n == 0) {
-            key_text(w, "error", err_row(r->plan.why)->name);
+            json_member_text(w, "error", err_row(r->plan.why)->name);
             json_key(w, "ready_in_ms");
             json_put_u64(w, wait_of(e, r->plan.ready_at));
         }
@@ -329,10 +302,10 @@ static void write_error(const struct explain *e, struct json_writer *w)
     const struct fail *f = &e->fail;
     json_key(w, "error"); /* what the client would be told */
     json_begin_object(w);
-    key_text(w, "kind", err_row(f->kind)->name);
+    json_member_text(w, "kind", err_row(f->kind)->name);
     json_key(w, "status");
     json_put_u64(w, err_row(f->kind)->openai_status);
-    key_text(w, "message", fail_message(f));
+    json_member_text(w, "message", fail_message(f));
     json_end(w);
 }
 
@@ -342,9 +315,9 @@ void explain_write(const struct explain *e, struct json_writer *w)
     json_begin_object(w);
     json_key(w, "request");
     json_begin_object(w);
-    key_text(w, "path", c->req->head->path);
-    key_text(w, "front", c->front->name);
-    key_text(w, "model", c->peek.model);
+    json_member_text(w, "path", c->req->head->path);
+    json_member_text(w, "front", c->front->name);
+    json_member_text(w, "model", c->peek.model);
     json_key(w, "stream");
     json_put_bool(w, c->peek.stream);
     json_key(w, "bytes");
@@ -352,7 +325,7 @@ void explain_write(const struct explain *e, struct json_writer *w)
     json_key(w, "prompt_tokens"); /* by its bytes, as costs are compared */
     json_put_u64(w, tokens_estimate(c));
     if (e->nroutes)
-        key_known(w, "expected_output_tokens", e->routes[0].trace.tokens, 0);
+        json_member_known(w, "expected_output_tokens", e->routes[0].trace.tokens, 0);
     json_end(w);
     if (e->failed)
         write_error(e, w);
@@ -360,8 +333,8 @@ void explain_write(const struct explain *e, struct json_writer *w)
         json_key(w, "resolved");
         json_begin_object(w);
         str by = routed_text(c); /* "scenario:think"; absent: by the name alone */
-        key_text(w, "by", by.n ? by : how_name(c->found.how));
-        key_text(w, "route", c->found.route->name);
+        json_member_text(w, "by", by.n ? by : how_name(c->found.how));
+        json_member_text(w, "route", c->found.route->name);
         rules_explain(c, w);
         json_end(w);
     }

@@ -42,12 +42,6 @@ struct model_list {
 
 /* ---- one model */
 
-static void put_text(struct json_writer *w, const char *key, str value)
-{
-    json_key_str(w, str_c(key));
-    json_put_str(w, value);
-}
-
 static void put_count(struct json_writer *w, const char *key, uint64_t value)
 {
     if (!value)
@@ -68,7 +62,7 @@ static void put_price(struct json_writer *w, const char *key, const struct price
                      (unsigned long long)(v % PER_TOKEN));
     while (text[n - 1] == '0' && text[n - 2] != '.')
         n--;
-    put_text(w, key, str_of(text, (size_t)n));
+    json_member_text(w, key, str_of(text, (size_t)n));
 }
 
 /* What OpenAI's list has no place for stands where OpenRouter's has it: agents look there. */
@@ -91,19 +85,19 @@ static void put_facts(struct model_list *l, const struct card *card)
 
 static void put_openai(struct json_writer *w, const struct entry *e)
 {
-    put_text(w, "id", e->name);
-    put_text(w, "object", STR("model"));
+    json_member_text(w, "id", e->name);
+    json_member_text(w, "object", STR("model"));
     json_key(w, "created");
     json_put_u64(w, 0);
-    put_text(w, "owned_by", e->owner);
+    json_member_text(w, "owned_by", e->owner);
 }
 
 static void put_anthropic(struct json_writer *w, const struct entry *e, const struct card *card)
 {
-    put_text(w, "type", STR("model"));
-    put_text(w, "id", e->name);
-    put_text(w, "display_name", e->name);
-    put_text(w, "created_at", STR(NO_DATE));
+    json_member_text(w, "type", STR("model"));
+    json_member_text(w, "id", e->name);
+    json_member_text(w, "display_name", e->name);
+    json_member_text(w, "created_at", STR(NO_DATE));
     put_count(w, "max_input_tokens", card->context);
     put_count(w, "max_tokens", card->max_output);
 }
@@ -111,9 +105,9 @@ static void put_anthropic(struct json_writer *w, const struct entry *e, const st
 static void put_gemini(struct model_list *l, const struct entry *e, const struct card *card)
 {
     struct json_writer *w = l->w;
-    put_text(w, "name", arena_strf(&l->c->req->arena, "models/" STR_FMT, STR_ARG(e->name)));
-    put_text(w, "version", STR("001"));
-    put_text(w, "displayName", e->name);
+    json_member_text(w, "name", arena_strf(&l->c->req->arena, "models/" STR_FMT, STR_ARG(e->name)));
+    json_member_text(w, "version", STR("001"));
+    json_member_text(w, "displayName", e->name);
     put_count(w, "inputTokenLimit", card->context);
     put_count(w, "outputTokenLimit", card->max_output);
     json_key(w, "supportedGenerationMethods");
@@ -124,12 +118,12 @@ static void put_gemini(struct model_list *l, const struct entry *e, const struct
 
 static void put_ollama(struct json_writer *w, const struct entry *e)
 {
-    put_text(w, "name", e->name);
-    put_text(w, "model", e->name);
-    put_text(w, "modified_at", STR(NO_DATE));
+    json_member_text(w, "name", e->name);
+    json_member_text(w, "model", e->name);
+    json_member_text(w, "modified_at", STR(NO_DATE));
     json_key(w, "size");
     json_put_u64(w, 0);
-    put_text(w, "digest", STR(""));
+    json_member_text(w, "digest", STR(""));
     json_key(w, "details");
     json_put_text(w, STR("{\"parent_model\":\"\",\"format\":\"\",\"family\":\"\",\"families\":[],"
                          "\"parameter_size\":\"\",\"quantization_level\":\"\"}"));
@@ -239,7 +233,7 @@ static void serve_list(struct model_list *l)
     bool google = l->shape == SHAPE_GEMINI || l->shape == SHAPE_OLLAMA;
     json_begin_object(l->w);
     if (l->shape == SHAPE_OPENAI)
-        put_text(l->w, "object", STR("list"));
+        json_member_text(l->w, "object", STR("list"));
     json_key_str(l->w, google ? STR("models") : STR("data"));
     json_begin_array(l->w);
     list_models(l);

@@ -97,18 +97,6 @@ static void key_name(struct json_writer *w, const char *key, const struct past_c
     json_put_str(w, at < PAST_TEXT ? str_c(p->text + at) : STR(""));
 }
 
-static void key_number(struct json_writer *w, const char *key, double v, int digits)
-{
-    char text[48];
-    json_key_str(w, str_c(key));
-    if (!isfinite(v) || v < 0) {
-        json_put_null(w);
-        return;
-    }
-    const int n = snprintf(text, sizeof(text), "%.*f", digits, v);
-    json_put_text(w, str_of(text, (size_t)n));
-}
-
 static void write_target(const struct past_call *p, const struct past_target *t,
                          struct json_writer *w)
 {
@@ -133,14 +121,14 @@ static void write_target(const struct past_call *p, const struct past_target *t,
     }
     json_key(w, "expected");
     json_begin_object(w);
-    key_number(w, "ttft_ms", (double)t->first_ms, 0);
-    key_number(w, "latency_ms", (double)t->call_ms, 0);
-    key_number(w, "cost_usd", t->usd < 0 ? -1 : t->usd * 1e-9, 9);
+    json_member_known(w, "ttft_ms", (double)t->first_ms, 0);
+    json_member_known(w, "latency_ms", (double)t->call_ms, 0);
+    json_member_known(w, "cost_usd", t->usd < 0 ? -1 : t->usd * 1e-9, 9);
     json_end(w);
     json_key(w, "figures");
     json_begin_object(w);
-    key_number(w, "error_rate", (double)t->error_rate, 4);
-    key_number(w, "ttft_ms", (double)t->first_ms, 0);
+    json_member_known(w, "error_rate", (double)t->error_rate, 4);
+    json_member_known(w, "ttft_ms", (double)t->first_ms, 0);
     json_end(w);
     json_end(w);
 }

@@ -5,38 +5,13 @@
  * What is not known is null and never zero. Figures fade (route/figures.h); `window` has plain
  * counts of the last minute beside them (route/window.h).
  */
-#include <math.h>
-#include <stdio.h>
-
 #include "base/fmt.h"
 #include "gate/targets.h"
 
 #define ANSWER_MAX (4u << 20)
 #define THOUSAND   1000 /* tokens that a price is asked for: they fall into no higher tier */
 
-/* ---- small things */
-
-static void key_number(struct json_writer *w, const char *key, double v, int digits)
-{
-    char text[48];
-    json_key_str(w, str_c(key));
-    if (!isfinite(v) || v < 0)
-        json_put_null(w);
-    else
-        json_put_text(w, str_of(text, (size_t)snprintf(text, sizeof(text), "%.*f", digits, v)));
-}
-
-static void key_count(struct json_writer *w, const char *key, uint64_t n)
-{
-    json_key_str(w, str_c(key));
-    json_put_u64(w, n);
-}
-
-static void key_text(struct json_writer *w, const char *key, str s)
-{
-    json_key_str(w, str_c(key));
-    json_put_str(w, s);
-}
+/* ---- names */
 
 static str state_name(enum health_state s)
 {
@@ -69,7 +44,7 @@ static void write_shares(const struct figures *f, msec now, struct json_writer *
     json_begin_object(w);
     for (unsigned i = 0; i < FAULT_COUNT; i++)
         if (rates[i] >= 0.00005)
-            key_number(w, fault_name(i).p, rates[i], 4);
+            json_member_known(w, fault_name(i).p, rates[i], 4);
     json_end(w);
 }
 
@@ -78,21 +53,21 @@ static void write_window(const struct window *of, msec now, struct json_writer *
     const struct window_reading r = window_read(of, now);
     json_key(w, "window");
     json_begin_object(w);
-    key_count(w, "seconds", WINDOW_SLOTS * WINDOW_SLOT_MS / 1000);
-    key_count(w, "attempts", r.attempts);
-    key_count(w, "served", r.served);
-    key_count(w, "failed", r.failed);
+    json_member_u64(w, "seconds", WINDOW_SLOTS * WINDOW_SLOT_MS / 1000);
+    json_member_u64(w, "attempts", r.attempts);
+    json_member_u64(w, "served", r.served);
+    json_member_u64(w, "failed", r.failed);
     json_key(w, "errors_by_class");
     json_begin_object(w);
     for (unsigned i = 0; i < FAULT_COUNT; i++)
         if (r.fault[i])
-            key_count(w, fault_name(i).p, r.fault[i]);
+            json_member_u64(w, fault_name(i).p, r.fault[i]);
     json_end(w);
-    key_number(w, "response_p50_ms", r.answer_p50, 0);
-    key_number(w, "response_p95_ms", r.answer_p95, 0);
-    key_number(w, "ttft_p50_ms", r.first_p50, 0);
-    key_number(w, "ttft_p95_ms", r.first_p95, 0);
-    key_number(w, "tokens_per_s", r.tokens_per_s, 1);
+    json_member_known(w, "response_p50_ms", r.answer_p50, 0);
+    json_member_known(w, "response_p95_ms", r.answer_p95, 0);
+    json_member_known(w, "ttft_p50_ms", r.first_p50, 0);
+    json_member_known(w, "ttft_p95_ms", r.first_p95, 0);
+    json_member_known(w, "tokens_per_s", r.tokens_per_s, 1);
     json_end(w);
 }
 
@@ -100,17 +75,17 @@ static void write_figures(const struct record *r, msec now, struct json_writer *
 {
     const struct figures *f = &r->figures;
     const struct reading seen = figures_read(f, now);
-    key_number(w, "samples", seen.n, 1);
-    key_number(w, "error_rate", seen.error_rate, 4);
+    json_member_known(w, "samples", seen.n, 1);
+    json_member_known(w, "error_rate", seen.error_rate, 4);
     write_shares(f, now, w);
-    key_number(w, "response_ms", figures_answer_ms(f), 0);
-    key_number(w, "ttft_ms", seen.first_ms, 0);
-    key_number(w, "ttft_usual_ms", f->usual_n ? f->usual_ms : -1, 0);
-    key_number(w, "tokens_per_s", seen.token_ms > 0 ? 1000 / seen.token_ms : -1, 1);
-    key_number(w, "output_tokens", seen.tokens, 0);
-    key_count(w, "in_flight", f->in_flight);
-    key_number(w, "cached_share", figures_cached(f), 4); /* of prompts, as it was billed */
-    key_number(w, "wasted_share", f->bills > 0 ? seen.waste / (1 + seen.waste) : -1, 4);
+    json_member_known(w, "response_ms", figures_answer_ms(f), 0);
+    json_member_known(w, "ttft_ms", seen.first_ms, 0);
+    json_member_known(w, "ttft_usual_ms", f->usual_n ? f->usual_ms : -1, 0);
+    json_member_known(w, "tokens_per_s", seen.token_ms > 0 ? 1000 / seen.token_ms : -1, 1);
+    json_member_known(w, "output_tokens", seen.tokens, 0);
+    json_member_u64(w, "in_flight", f->in_flight);
+    json_member_known(w, "cached_share", figures_cached(f), 4); /* of prompts, as it was billed */
+    json_member_known(w, "wasted_share", f->bills > 0 ? seen.waste / (1 + seen.waste) : -1, 4);
     write_window(&r->window, now, w);
 }
 
@@ -136,9 +111,9 @@ static void write_limits(const struct record *r, msec now, struct json_writer *w
             continue;
         json_key_str(w, str_c(names[i]));
         json_begin_object(w);
-        key_count(w, "limit", r->said.of[i].limit);
-        key_count(w, "left", full > now ? r->said.of[i].left : r->said.of[i].limit);
-        key_count(w, "full_in_ms", full > now ? full - now : 0);
+        json_member_u64(w, "limit", r->said.of[i].limit);
+        json_member_u64(w, "left", full > now ? r->said.of[i].left : r->said.of[i].limit);
+        json_member_u64(w, "full_in_ms", full > now ? full - now : 0);
         json_end(w);
     }
     json_end(w);
@@ -169,11 +144,11 @@ static void write_price(struct call *c, const struct conf_provider *p, str model
     const double mixed = of_cached >= 0 ? of_in + (of_cached - of_in) * share : of_in;
     json_key(w, "usd_per_mtok");
     json_begin_object(w);
-    key_number(w, "input", of_in * 1e-9, 6);
-    key_number(w, "cached_input", of_cached * 1e-9, 6);
-    key_number(w, "output", of_out * 1e-9, 6);
-    key_number(w, "effective_input", reading_usd(&seen, mixed) * 1e-9, 6);
-    key_number(w, "effective_output", reading_usd(&seen, of_out) * 1e-9, 6);
+    json_member_known(w, "input", of_in * 1e-9, 6);
+    json_member_known(w, "cached_input", of_cached * 1e-9, 6);
+    json_member_known(w, "output", of_out * 1e-9, 6);
+    json_member_known(w, "effective_input", reading_usd(&seen, mixed) * 1e-9, 6);
+    json_member_known(w, "effective_output", reading_usd(&seen, of_out) * 1e-9, 6);
     json_end(w);
 }
 
@@ -221,9 +196,9 @@ static void write_state(const struct records *all, const struct record *r, str m
 {
     const struct record *key = credential_of(all, r->id, model);
     const enum health_state of_key = key ? record_state(key, now) : HEALTH_OK;
-    key_text(w, "state", state_name(worse(record_state(r, now), of_key)));
-    key_count(w, "workers", r->workers); /* that have called it */
-    key_count(w, "out_of_workers", key && key->out > r->out ? key->out : r->out);
+    json_member_text(w, "state", state_name(worse(record_state(r, now), of_key)));
+    json_member_u64(w, "workers", r->workers); /* that have called it */
+    json_member_u64(w, "out_of_workers", key && key->out > r->out ? key->out : r->out);
 }
 
 /* Does it stand in the configuration as it is now? */
@@ -276,10 +251,10 @@ static void write_target(struct call *c, const struct records *all, const struct
     const struct conf_provider *p = place_of(c->gen->snap, r, &n);
     CHECK(p);
     json_begin_object(w);
-    key_text(w, "provider", p->name);
-    key_text(w, "model", n.model);
+    json_member_text(w, "provider", p->name);
+    json_member_text(w, "model", n.model);
     write_key(c, p, n.key, w);
-    key_text(w, "region", p->region);
+    json_member_text(w, "region", p->region);
     write_state(all, r, n.model, now, w);
     write_figures(r, now, w);
     const struct conf_target place = {.provider = p->index, .model = n.model};
@@ -309,8 +284,8 @@ static void write_sums(const char *key, const char *member, const struct records
     {
         const struct record *r = list_entry(it, struct record, link);
         json_begin_object(w);
-        key_text(w, member, r->id);
-        key_count(w, "targets", r->targets);
+        json_member_text(w, member, r->id);
+        json_member_u64(w, "targets", r->targets);
         write_figures(r, now, w);
         json_end(w);
     }
@@ -329,7 +304,7 @@ void targets_write(struct call *c, const struct records *all, unsigned workers,
     records_init(&regions, all->map.key);
     tally_warm(&warm, all);
     json_begin_object(w);
-    key_count(w, "workers", workers);
+    json_member_u64(w, "workers", workers);
     json_key(w, "targets");
     json_begin_array(w);
     list_each(it, &all->all)
@@ -345,7 +320,7 @@ void targets_write(struct call *c, const struct records *all, unsigned workers,
         shown < TARGETS_MOST ? shown++ : left_out++;
     }
     json_end(w);
-    key_count(w, "left_out", left_out);
+    json_member_u64(w, "left_out", left_out);
     write_sums("providers", "provider", &providers, now, w);
     write_sums("regions", "region", &regions, now, w);
     json_end(w);

@@ -5,6 +5,9 @@
  * needs a comma. */
 #include "json/write.h"
 
+#include <math.h>
+#include <stdio.h>
+
 #include "base/utf8.h"
 #include "json/scan_int.h"
 
@@ -203,6 +206,36 @@ void json_put_null(struct json_writer *w)
 {
     begin_value(w);
     rope_copy(w->to, STR("null"));
+}
+
+void json_put_fixed(struct json_writer *w, double v, int digits)
+{
+    char text[352]; /* the greatest double has 309 digits before its point */
+    if (!isfinite(v)) {
+        json_put_null(w);
+        return;
+    }
+    ASSERT(digits >= 0 && digits <= 9);
+    const int n = snprintf(text, sizeof(text), "%.*f", digits, v);
+    json_put_text(w, str_of(text, (size_t)n));
+}
+
+void json_member_text(struct json_writer *w, const char *key, str s)
+{
+    json_key_str(w, str_c(key));
+    json_put_str(w, s);
+}
+
+void json_member_u64(struct json_writer *w, const char *key, uint64_t v)
+{
+    json_key_str(w, str_c(key));
+    json_put_u64(w, v);
+}
+
+void json_member_known(struct json_writer *w, const char *key, double v, int digits)
+{
+    json_key_str(w, str_c(key));
+    json_put_fixed(w, v < 0 ? (double)NAN : v, digits);
 }
 
 /* A string in pieces, as they come: between open and close nothing else may be written. */

@@ -40,7 +40,15 @@ void json_put_u64(struct json_writer *w, uint64_t v);
 void json_put_i64(struct json_writer *w, int64_t v);
 void json_put_bool(struct json_writer *w, bool v);
 void json_put_null(struct json_writer *w);
+/* So many digits behind the point; null where it is not finite, which JSON has no word for. */
+void json_put_fixed(struct json_writer *w, double v, int digits);
 #define json_put_lit(w, lit) json_put_raw_str((w), STR(lit))
+
+/* A member of an object, its key a plain word. */
+void json_member_text(struct json_writer *w, const char *key, str s);
+void json_member_u64(struct json_writer *w, const char *key, uint64_t v);
+/* Negative or not finite: it is not known, which is said as null and never as zero. */
+void json_member_known(struct json_writer *w, const char *key, double v, int digits);
 
 /* Append s, escaped for inside a JSON string, without quotes. */
 void json_escape(struct buf *to, str s);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "reader.h"
 
+#include <math.h>
 #include <sys/wait.h>
 
 #include "base/rand.h"
@@ -64,6 +65,40 @@ static void test_writer(void **state)
     assert_str(flat_of(&r, &flat), written);
     assert_int_equal(w.depth, 0);
     accept(buf_str(&flat), 19);
+    buf_fini(&flat);
+    rope_fini(&r);
+}
+
+/* Members: what is not known is null, never zero, and never what JSON has no word for. */
+static void test_members(void **state)
+{
+    (void)state;
+    struct rope r = ROPE_INIT(4096);
+    struct buf flat = BUF_INIT(4096);
+    struct json_writer w;
+    json_writer_init(&w, &r);
+    json_begin_object(&w);
+    json_member_text(&w, "text", STR("a \"b\""));
+    json_member_u64(&w, "count", UINT64_MAX);
+    json_member_known(&w, "share", 0.25, 3);
+    json_member_known(&w, "whole", 7.6, 0);
+    json_member_known(&w, "zero", 0, 1);
+    json_member_known(&w, "unknown", -1, 3);
+    json_member_known(&w, "nan", (double)NAN, 3);
+    json_member_known(&w, "inf", (double)INFINITY, 3);
+    json_key(&w, "below");
+    json_put_fixed(&w, -1.5, 2);
+    json_end(&w);
+    assert_str(flat_of(&r, &flat),
+               "{\"text\":\"a \\\"b\\\"\",\"count\":18446744073709551615,\"share\":0.250,"
+               "\"whole\":8,\"zero\":0.0,\"unknown\":null,\"nan\":null,\"inf\":null,"
+               "\"below\":-1.50}");
+    rope_fini(&r);
+    r = (struct rope)ROPE_INIT(4096);
+    buf_clear(&flat);
+    json_writer_init(&w, &r);
+    json_put_fixed(&w, -1.7976931348623157e308, 9); /* the longest there is */
+    assert_int_equal(flat_of(&r, &flat).n, 1 + 309 + 1 + 9);
     buf_fini(&flat);
     rope_fini(&r);
 }
@@ -288,11 +323,17 @@ static void test_no_memory_P19(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_writer),        cmocka_unit_test(test_single_values),
-        cmocka_unit_test(test_borrows),       cmocka_unit_test(test_depth),
-        cmocka_unit_test(test_escape),        cmocka_unit_test(test_escape_invalid_J4),
-        cmocka_unit_test(test_escape_random), cmocka_unit_test(test_rewrite),
-        cmocka_unit_test(test_contract),      cmocka_unit_test(test_no_memory_P19),
+        cmocka_unit_test(test_writer),
+        cmocka_unit_test(test_members),
+        cmocka_unit_test(test_single_values),
+        cmocka_unit_test(test_borrows),
+        cmocka_unit_test(test_depth),
+        cmocka_unit_test(test_escape),
+        cmocka_unit_test(test_escape_invalid_J4),
+        cmocka_unit_test(test_escape_random),
+        cmocka_unit_test(test_rewrite),
+        cmocka_unit_test(test_contract),
+        cmocka_unit_test(test_no_memory_P19),
     };
     return cmocka_run_group_tests_name("json/write", tests, NULL, NULL);
 }
